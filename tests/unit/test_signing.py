@@ -1,0 +1,154 @@
+"""Signatures: the published vector, the official library both ways, and every way a message can be wrong."""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from invoke_once.errors import SignatureError
+from invoke_once.signing import sign, verify
+
+# The vector that the Standard Webhooks libraries of all languages carry in their own tests.
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+MSG_ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+AT_S = 1614265330
+BODY = b'{"test": 2432232314}'
+SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+HEADERS = {"webhook-id": MSG_ID, "webhook-timestamp": str(AT_S), "webhook-signature": SIGNATURE}
+OTHER = "whsec_" + base64.b64encode(b"another key of 32 bytes, exactly").decode()
+
+
+def at(seconds: float):
+    return lambda: seconds
+
+
+def changed(**headers: str | None) -> dict[str, str]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {name: value for name, value in (HEADERS | named).items() if value is not None}
+
+
+def test_the_published_vector_is_signed_to_the_byte() -> None:
+    assert sign(SECRET, MSG_ID, AT_S, BODY) == SIGNATURE
+
+
+def test_the_published_vector_verifies_and_gives_the_event() -> None:
+    assert verify(SECRET, HEADERS, BODY, now=at(AT_S)) == {"test": 2432232314}
+
+
+def test_the_body_may_be_text_and_header_names_in_any_case() -> None:
+    shouting = {name.upper(): value for name, value in HEADERS.items()}
+    assert verify(SECRET, shouting, BODY.decode(), now=at(AT_S)) == {"test": 2432232314}
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.binary(min_size=24, max_size=64))
+def test_the_official_library_accepts_what_we_sign(text: str, key: bytes) -> None:
+    secret, body = "whsec_" + base64.b64encode(key).decode(), json.dumps({"text": text}, ensure_ascii=False)
+    stamp = int(time.time())
+    signature = sign(secret, "msg_1", stamp, body.encode())
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(stamp), "webhook-signature": signature}
+    assert Webhook(secret).verify(body.encode(), headers) == {"text": text}
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.binary(min_size=24, max_size=64))
+def test_we_accept_what_the_official_library_signs(text: str, key: bytes) -> None:
+    secret, body = "whsec_" + base64.b64encode(key).decode(), json.dumps({"text": text}, ensure_ascii=False)
+    signature = Webhook(secret).sign("msg_1", datetime.fromtimestamp(AT_S, UTC), body)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(AT_S), "webhook-signature": signature}
+    assert verify(secret, headers, body, now=at(AT_S)) == {"text": text}
+
+
+def test_the_official_library_refuses_what_we_sign_with_another_secret() -> None:
+    stamp = int(time.time())
+    headers = {"webhook-id": "m", "webhook-timestamp": str(stamp), "webhook-signature": sign(OTHER, "m", stamp, b"{}")}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(b"{}", headers)
+
+
+@pytest.mark.parametrize(
+    ("why", "headers", "body"),
+    [
+        ("the body was changed", HEADERS, b'{"test": 2432232315}'),
+        ("the id was changed", changed(webhook_id="msg_other"), BODY),
+        ("the timestamp was changed", changed(webhook_timestamp=str(AT_S + 1)), BODY),
+        ("no id", changed(webhook_id=None), BODY),
+        ("an empty id", changed(webhook_id=""), BODY),
+        ("no timestamp", changed(webhook_timestamp=None), BODY),
+        ("no signature", changed(webhook_signature=None), BODY),
+        ("a signature without a comma", changed(webhook_signature="v1"), BODY),
+        ("an empty v1 signature", changed(webhook_signature="v1,"), BODY),
+        ("a signature of another version", changed(webhook_signature=SIGNATURE.replace("v1,", "v2,")), BODY),
+        ("a signature that is not base64", changed(webhook_signature="v1,§§§"), BODY),
+        ("a signature cut short", changed(webhook_signature=SIGNATURE[:20]), BODY),
+        ("a timestamp in milliseconds", changed(webhook_timestamp=f"{AT_S}000"), BODY),
+        ("a timestamp with a fraction", changed(webhook_timestamp=f"{AT_S}.5"), BODY),
+        ("a timestamp in other digits", changed(webhook_timestamp="１６１４２６５３３０"), BODY),
+        ("a timestamp that is a word", changed(webhook_timestamp="now"), BODY),
+        ("no headers at all", {}, BODY),
+        ("an empty body", HEADERS, b""),
+        ("a body that is not UTF-8", HEADERS, b"\xff\xfe"),
+        ("a body with a lone surrogate", HEADERS, '"\ud800"'),
+    ],
+)
+def test_it_is_a_signature_error_when(why: str, headers: dict[str, str], body: bytes | str) -> None:
+    with pytest.raises(SignatureError):
+        verify(SECRET, headers, body, now=at(AT_S))
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(HEADERS)), st.text() | st.sampled_from([*HEADERS.values()])),
+    st.binary() | st.text(),
+)
+def test_whatever_is_received_the_only_error_is_a_signature_error(headers: dict[str, str], body: bytes | str) -> None:
+    try:
+        verify(SECRET, headers, body, now=at(AT_S))
+    except SignatureError:
+        return
+    assert headers == HEADERS and body in (BODY, BODY.decode())
+
+
+@pytest.mark.parametrize("seconds", [-300, 300])
+def test_a_message_is_accepted_to_the_last_second_of_the_tolerance(seconds: int) -> None:
+    assert verify(SECRET, HEADERS, BODY, now=at(AT_S + seconds))
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(-300.1, "new"), (300.1, "old")])
+def test_a_message_is_refused_just_past_the_tolerance(seconds: float, word: str) -> None:
+    with pytest.raises(SignatureError, match=word):
+        verify(SECRET, HEADERS, BODY, now=at(AT_S + seconds))
+
+
+def test_while_a_secret_rotates_either_one_is_enough_on_both_sides() -> None:
+    both = f"{sign(OTHER, MSG_ID, AT_S, BODY)} v1a,skipped {SIGNATURE}"
+    for secrets in (SECRET, OTHER, [OTHER, SECRET], [SECRET]):
+        assert verify(secrets, changed(webhook_signature=both), BODY, now=at(AT_S))
+
+
+def test_no_secret_at_all_accepts_nothing() -> None:
+    with pytest.raises(SignatureError):
+        verify([], HEADERS, BODY, now=at(AT_S))
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_not base64!", "whsec_" + "A" * 88, None])
+def test_a_secret_that_anybody_could_guess_or_that_is_none_is_refused(secret: str) -> None:
+    with pytest.raises(SignatureError, match="24 to 64 bytes"):
+        verify([secret], HEADERS, BODY, now=at(AT_S))
+    with pytest.raises(SignatureError):
+        sign(secret, MSG_ID, AT_S, BODY)
+
+
+@pytest.mark.parametrize("msg_id", ["", "a.b", "a b", "a\r\nx: y", "é", "x" * 257])
+def test_an_id_that_could_be_read_in_two_ways_is_never_signed(msg_id: str) -> None:
+    with pytest.raises(SignatureError):
+        sign(SECRET, msg_id, AT_S, BODY)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"not json", b"[" * 100_000])
+def test_a_signed_body_that_is_no_object_is_a_signature_error(body: bytes) -> None:
+    headers = changed(webhook_signature=sign(SECRET, MSG_ID, AT_S, body))
+    with pytest.raises(SignatureError, match="not a JSON object"):
+        verify(SECRET, headers, body, now=at(AT_S))
