@@ -1,0 +1,61 @@
+# Everything a newcomer, a developer and CI need. `make help` lists it.
+# Nothing is asked of the machine but python3 (3.11 or newer, with venv), make and, for the Node.js sample, node.
+PYTHON ?= python3
+PY := .venv/bin/python
+STAGE ?= local
+.DEFAULT_GOAL := help
+.PHONY: help run up down status test check package deploy undeploy bench demo-duplicates layer clean-local venv venv-dev
+MAKEFLAGS += --no-print-directory
+export PYTHONUNBUFFERED := 1
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+run: venv ## from nothing to a real job's result: install, start, deploy, run, show
+	@$(PY) -m infra.run_demo
+
+up: venv ## start the local AWS and deploy the service; writes .local/once.env
+	@$(PY) -m infra.local up
+
+down: ## stop the local AWS; its state stays in .local/
+	@$(PYTHON) -m infra.local down
+
+status: ## is it running, and where
+	@$(PYTHON) -m infra.local status
+
+test: venv-dev ## lint, types, and all tests, on a stack of their own
+	@$(PY) -m infra.system_packages
+	@$(MAKE) check
+	@$(PY) -m pytest $(TESTS)
+
+check: venv-dev ## the gate without the tests: ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+package: venv ## STAGE=prod: the finished CloudFormation template in build/prod/, no AWS needed
+	@$(PY) -m infra.package $(STAGE)
+
+deploy: venv ## STAGE=prod: to AWS, with your credentials
+	@$(PY) -m infra.deploy $(STAGE)
+
+undeploy: venv ## STAGE=prod: remove the stack from AWS; tables and bucket are kept
+	@$(PY) -m infra.undeploy $(STAGE)
+
+bench: venv-dev ## the benchmarks, as ratios
+	@$(PY) -m bench.run
+
+demo-duplicates: venv-dev ## SDKs that fire one call 3 to 20 times, and once through us
+	@$(PY) -m infra.demo_duplicates
+
+layer: venv ## the library as a Lambda layer
+	@$(PY) -m infra.layer
+
+clean-local: down ## forget the local AWS and its data; the virtualenvs stay
+	@$(PYTHON) -m infra.local forget
+
+venv:
+	@$(PYTHON) infra/venvs.py run
+
+venv-dev:
+	@$(PYTHON) infra/venvs.py dev

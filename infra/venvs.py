@@ -1,0 +1,124 @@
+"""The two virtualenvs, made when missing and brought up to date when their requirement files changed.
+
+    .venv             the project, for people and for packaging      (`run`), with tests and lint on top (`dev`)
+    .local/emulator   the emulator, the AWS CLI and boto3            both are installed at the same time
+
+Runs on the system's Python with the standard library alone. A stamp in each virtualenv holds the hash of what
+was installed; a warm start reads two small files. Errors end in one sentence, the whole log stays in .local/.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+EXTRAS = {"run": "cli,lambda,deploy", "dev": "cli,lambda,deploy,dev"}
+
+
+class SetupFailed(Exception):
+    """A virtualenv could not be made; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One virtualenv: where it is, what pip installs into it, which files decide that."""
+
+    name: str
+    path: Path
+    pip_arguments: tuple[str, ...]
+    inputs: tuple[Path, ...]
+
+    @property
+    def stamp(self) -> Path:
+        return self.path / f".installed-{self.name}"
+
+    def wanted(self) -> str:
+        parts = [sys.version, str(self.path), *self.pip_arguments, *(file.read_text() for file in self.inputs)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def is_current(self) -> bool:
+        return self.stamp.exists() and self.stamp.read_text() == self.wanted()
+
+
+def project(kind: str) -> Environment:
+    """The project's virtualenv: `run` has what packaging and the CLI need, `dev` adds tests, lint and types."""
+    arguments = ("-c", "requirements.txt", "-e", f".[{EXTRAS[kind]}]")
+    return Environment(kind, ROOT / ".venv", arguments, (ROOT / "pyproject.toml", ROOT / "requirements.txt"))
+
+
+def emulator() -> Environment:
+    requirements = ROOT / "infra" / "emulator-requirements.txt"
+    return Environment("emulator", LOCAL / "emulator", ("-r", str(requirements)), (requirements,))
+
+
+def ensure(kind: str) -> None:
+    """Both virtualenvs are there and current afterwards; quick when they are already."""
+    LOCAL.mkdir(exist_ok=True)
+    with _one_at_a_time(LOCAL / "venvs.lock"):
+        wanted = [environment for environment in (project(kind), emulator()) if not _has(environment)]
+        if not wanted:
+            return
+        started = time.monotonic()
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            list(pool.map(_install, wanted))
+        print(f"  installed in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _has(environment: Environment) -> bool:
+    # `dev` includes everything of `run`, so a developer's virtualenv serves both
+    return environment.is_current() or (environment.name == "run" and project("dev").is_current())
+
+
+def _install(environment: Environment) -> None:
+    where = environment.path.relative_to(ROOT)
+    print(f"  installing {where} ({environment.name})", flush=True)
+    log = LOCAL / f"install-{environment.name}.log"
+    with log.open("w") as out:
+        if not (environment.path / "bin" / "python").exists():
+            _step(environment, log, [sys.executable, "-m", "venv", str(environment.path)], out)
+        pip = [str(environment.path / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+        _step(environment, log, [*pip, *environment.pip_arguments], out)
+    environment.stamp.write_text(environment.wanted())
+
+
+def _step(environment: Environment, log: Path, command: list[str], out: object) -> None:
+    done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # type: ignore[call-overload]
+    if done.returncode == 0:
+        return
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.upper().startswith("ERROR")] or lines[-1:]
+    raise SetupFailed(
+        f"Could not install {environment.path.relative_to(ROOT)}: {errors[0] if errors else 'no output'} "
+        f"(whole log: {log.relative_to(ROOT)}; mend it and run the same command again)."
+    )
+
+
+@contextmanager
+def _one_at_a_time(lock: Path) -> Iterator[None]:
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> int:
+    kind = sys.argv[1] if len(sys.argv) > 1 else "run"
+    try:
+        ensure(kind)
+    except SetupFailed as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
