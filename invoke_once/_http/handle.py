@@ -1,0 +1,64 @@
+"""What a handle knows without asking: the part that the sync and the async one share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke_once._http.document import Progress, RunError, RunInfo
+from invoke_once._http.flows import Core
+from invoke_once._http.requests import run_path
+from invoke_once.errors import InvokeOnceError
+
+
+class RunView:
+    """A run as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it."""
+
+    def __init__(self, core: Core, run_id: str, info: RunInfo | None = None) -> None:
+        run_path(run_id)  # refuse what is no id here, and not only at the first call
+        self._core, self._id, self._info = core, run_id, info
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._id} {self._info.status if self._info else 'not read yet'}>"
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def document(self) -> RunInfo:
+        """The whole document. Raises InvokeOnceError on a handle that was made from an id and never read."""
+        if self._info is None:
+            raise InvokeOnceError(f"{self._id} was not read yet: call refresh() or wait(), or use get(id)")
+        return self._info
+
+    @property
+    def status(self) -> str:
+        """scheduled, queued, running, succeeded, failed, timed_out, cancelled or expired."""
+        return self.document.status
+
+    @property
+    def finished(self) -> bool:
+        return self.document.finished
+
+    @property
+    def progress(self) -> Progress | None:
+        """`(fraction, message)` as the handler last reported it."""
+        return self.document.progress
+
+    @property
+    def output(self) -> Any:
+        """The output while it is in the document (to 8 KB); `result()` gets it whatever its size."""
+        return self.document.output
+
+    @property
+    def error(self) -> RunError | None:
+        """`(type, message, trace)` of a run that did not succeed."""
+        return self.document.error
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key that the run was started with."""
+        return self.document.idempotency_key
+
+    def _saw(self, info: RunInfo) -> None:
+        self._info = info

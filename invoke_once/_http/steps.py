@@ -1,0 +1,195 @@
+"""Operations of many steps. `step()` is a flow that gives the next items, or None when there are no more.
+
+A driver runs `while (items := run(steps.step())) is not None: yield from items`, blocking or awaiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from invoke_once import client_errors as errors
+from invoke_once._http import flows, replies
+from invoke_once._http.document import RunInfo
+from invoke_once._http.effects import Answer, Call, Flow, Lost, Reply, pause, send
+from invoke_once._http.flows import Core
+from invoke_once._http.requests import MARGIN_S, MAX_HOLD_S, run_path
+from invoke_once._http.retry import retry_after_s, worth_repeating
+
+Item = TypeVar("Item", covariant=True)
+PAGE = 100
+PATIENCE_S = 300.0  # how long a wait without a deadline puts up with a service that is away
+_HELD_S = 1.0  # an answer that took this long was held by the service
+
+
+class Steps(Protocol[Item]):
+    """Anything with steps."""
+
+    def step(self) -> Flow[Sequence[Item] | None]: ...
+
+
+class Pages:
+    """The runs that match a query, newest first, a page a step; `limit` bounds them all together."""
+
+    def __init__(self, core: Core, query: Mapping[str, Any], limit: int | None = None) -> None:
+        self._core, self._query, self._left = core, query, limit
+        self._cursor: str | None = None
+        self._done = limit is not None and limit <= 0
+
+    def step(self) -> Flow[Sequence[RunInfo] | None]:
+        if self._done:
+            return None
+        size = PAGE if self._left is None else min(PAGE, self._left)
+        query = {**self._query, "limit": size, "cursor": self._cursor}
+        reply = yield from flows.fetch(self._core, self._core.target.call("GET", "/runs", query=query))
+        runs = [replies.run_from(item, reply) for item in flows.items_of(reply, "runs")][: self._left]
+        self._cursor = replies.json_of(reply).get("next_cursor")
+        self._left = None if self._left is None else self._left - len(runs)
+        self._done = not self._cursor or self._left == 0
+        return runs
+
+
+class Watch:
+    """A run's changes until it has ended or time is over; a step gives the run whenever it looks different.
+
+    It long-polls, and takes a service that restarts, is busy or out of reach for something that passes:
+    until the deadline, or `PATIENCE_S` without one. A refusal by the service (401, 404) is raised at once.
+    """
+
+    def __init__(
+        self, core: Core, run_id: str, seen: RunInfo | None, timeout_s: float | None, hold_s: int = MAX_HOLD_S
+    ) -> None:
+        self.seen = seen
+        self._core, self._run_id, self._hold_s = core, run_id, min(hold_s, MAX_HOLD_S)
+        now_s = core.seams.clock()
+        self._deadline_s = None if timeout_s is None else now_s + timeout_s
+        self._well_s, self._failures, self._idle = now_s, 0, 0
+
+    def step(self) -> Flow[Sequence[RunInfo] | None]:
+        while self.seen is None or not self.seen.finished:
+            hold_s = self._hold()
+            began_s = self._core.seams.clock()
+            answer = yield from send(self._call(hold_s))
+            if self._is_trouble(answer):
+                yield from self._sit_out(answer)
+            elif changed := self._note(answer):
+                self._idle = 0
+                return [changed]
+            else:
+                yield from self._idle_pause(answer, self._core.seams.clock() - began_s)
+            if self._left() == 0:
+                return None
+        return None
+
+    def _left(self) -> float | None:
+        if self._deadline_s is None:
+            return None
+        return max(0.0, self._deadline_s - self._core.seams.clock())
+
+    def _hold(self) -> int:
+        """Whole seconds to ask for: as long as there is time; none before anything is known of the run."""
+        left_s = self._left()
+        return 0 if self.seen is None else min(self._hold_s, self._hold_s if left_s is None else int(left_s))
+
+    def _call(self, hold_s: int) -> Call:
+        known = {"If-None-Match": self.seen.etag} if self.seen and self.seen.etag else {}
+        call = self._core.target.call("GET", run_path(self._run_id), headers=known, hold_s=hold_s)
+        left_s = self._left()
+        most_s = call.read_timeout_s if left_s is None else min(call.read_timeout_s, left_s + MARGIN_S / 5)
+        return Call(call.method, call.url, call.headers, None, most_s)
+
+    def _is_trouble(self, answer: Answer) -> bool:
+        """True for what passes: no answer, a busy service, an answer by something in the service's place."""
+        if isinstance(answer, Lost):
+            return worth_repeating(answer)
+        if answer.status == 304:
+            return False
+        if answer.status == 200:
+            return _run_or_none(answer) is None
+        return worth_repeating(answer) or not replies.is_ours(answer)
+
+    def _sit_out(self, answer: Answer) -> Flow[None]:
+        """Back off; without a deadline, raise what is wrong when it has been wrong for too long."""
+        if self._deadline_s is None and self._core.seams.clock() - self._well_s > PATIENCE_S:
+            raise self._error(answer)
+        self._failures += 1
+        seconds = self._core.policy.pause_after(answer, self._failures, self._core.seams.chance())
+        yield from self._pause(seconds)
+
+    def _note(self, answer: Answer) -> RunInfo | None:
+        """Take a good answer in: the run if it looks different, None if not. Raises a refusal."""
+        if isinstance(answer, Lost) or answer.status not in (200, 304):
+            raise self._error(answer)
+        self._well_s, self._failures = self._core.seams.clock(), 0
+        run = self.seen if answer.status == 304 else replies.run_of(answer)
+        changed = run if self.seen is None or run != self.seen else None
+        self.seen = run
+        return changed
+
+    def _idle_pause(self, answer: Answer, took_s: float) -> Flow[None]:
+        """Nothing is new: ask again at once if the service held the call, else not too often."""
+        if took_s >= _HELD_S:
+            self._idle = 0
+            return
+        self._idle += 1
+        asked_s = retry_after_s(answer) or 0.25 * 2.0 ** min(self._idle, 8)
+        yield from self._pause(min(asked_s, self._core.policy.cap_s))
+
+    def _pause(self, seconds: float) -> Flow[None]:
+        left_s = self._left()
+        yield from pause(seconds if left_s is None else min(seconds, left_s))
+
+    def _error(self, answer: Answer) -> errors.InvokeOnceError:
+        if isinstance(answer, Lost):
+            return replies.lost_error(answer, self._core.target.url)
+        return replies.error_of(answer)
+
+
+class LogTail:
+    """A run's log lines, oldest first, a page a step; `follow` goes on until the run has ended."""
+
+    def __init__(self, core: Core, run_id: str, attempt: int | None = None, follow: bool = False) -> None:
+        self._core, self._run_id, self._attempt, self._follow = core, run_id, attempt, follow
+        self._cursor: str | None = None
+        self._done = self._ended = False
+
+    def step(self) -> Flow[Sequence[Mapping[str, Any]] | None]:
+        while not self._done:
+            events, more = yield from self._page()
+            if events or more:
+                return events
+            if not self._follow or self._ended:
+                self._done = True
+            else:
+                yield from pause(1.0)
+                self._ended = (yield from flows.get(self._core, self._run_id)).finished
+        return None
+
+    def _page(self) -> Flow[tuple[Sequence[Mapping[str, Any]], bool]]:
+        """The events after the cursor, and whether there are more at once."""
+        query = {"attempt": self._attempt, "cursor": self._cursor}
+        call = self._core.target.call("GET", run_path(self._run_id, "/logs"), query=query)
+        reply = yield from flows.fetch(self._core, call)
+        events, cursor = flows.items_of(reply, "events"), replies.json_of(reply).get("next_cursor")
+        more = bool(cursor) and cursor != self._cursor
+        self._cursor = cursor or self._cursor
+        if not self._follow and not cursor:
+            self._done = True
+        return events, more
+
+
+def wait(core: Core, run_id: str, seen: RunInfo | None, timeout_s: float | None) -> Flow[RunInfo]:
+    """The run when it has ended. Raises WaitTimeout when `timeout_s` is over before."""
+    watch = Watch(core, run_id, seen, timeout_s)
+    while (yield from watch.step()) is not None:
+        pass
+    if watch.seen is None or not watch.seen.finished:
+        raise errors.WaitTimeout(run_id, watch.seen, timeout_s or 0.0)
+    return watch.seen
+
+
+def _run_or_none(reply: Reply) -> RunInfo | None:
+    try:
+        return replies.run_of(reply)
+    except errors.UnexpectedReply:
+        return None
