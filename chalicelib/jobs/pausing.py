@@ -1,0 +1,25 @@
+"""Wait as a good job works: in small steps, telling how far it is, ready to be cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from chalicelib.jobs.attempt import Attempt
+
+STEP_SECONDS = 0.5
+
+
+def pause(
+    seconds: float,
+    run: Attempt,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Return after `seconds`; raise RunCancelled within a step of a cancel."""
+    start = clock()
+    while (elapsed := clock() - start) < seconds:
+        run.check()
+        run.progress(elapsed / seconds, f"{elapsed:.0f} of {seconds:g} s")
+        sleep(min(STEP_SECONDS, seconds - elapsed))
+    run.check()

@@ -1,0 +1,75 @@
+"""The sample `report`, a job as one would write it: profile a CSV of any size, in constant memory.
+
+    {"csv": "a,b\\n1,x\\n"}  or  {"uri": "s3://bucket/key"}
+    -> {"rows": 1, "columns": [{"name": "a", "type": "integer", "nulls": 0, "distinct": 1, "min": 1, …}, …]}
+
+An EventBridge rule may fire it: the input is then the event's `detail`, or the object that S3's own event is
+about. How the profile is made is in `csv_profile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.jobs import inputs
+from chalicelib.jobs.attempt import Attempt
+from chalicelib.jobs.csv_profile import profile
+from chalicelib.jobs.csv_profile.s3 import open_uri
+from chalicelib.jobs.csv_profile.source import Source
+from invoke_once import current_run, tracked
+
+
+@tracked
+def handler(event: object, _context: object) -> dict[str, Any]:
+    return report(event, current_run())
+
+
+def report(event: object, run: Attempt, opened: Callable[[str], Source] = open_uri) -> dict[str, Any]:
+    """The profile of the CSV that the event names. ValueError or TypeError says what is wrong with either."""
+    given = request(event)
+    source = source_of(given, opened)
+
+    def tell(rows: int) -> None:
+        run.check()
+        read = f"{source.position / 1e6:.1f} of {source.size / 1e6:.1f} MB"
+        run.progress(source.position / max(source.size, 1), f"{rows:,} rows, {read}")
+
+    encoding = inputs.text(given, "encoding") if "encoding" in given else None
+    result = profile(source, encoding, delimiter(given), tell)
+    print(f"report: {result['rows']} rows, {len(result['columns'])} columns, {source.size} bytes")
+    return result
+
+
+def request(event: object) -> dict[str, Any]:
+    """The request itself, taken out of an EventBridge event where it came in one."""
+    given = inputs.members(event, "`csv` or `uri`")
+    if not ("detail" in given and "detail-type" in given):
+        return given
+    detail = inputs.members(given["detail"], "`csv` or `uri` as its `detail`")
+    match detail:
+        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:  # "Object Created", from S3
+            return {"uri": f"s3://{bucket}/{key}"}
+    return detail
+
+
+def source_of(given: dict[str, Any], opened: Callable[[str], Source]) -> Source:
+    if ("csv" in given) == ("uri" in given):
+        raise ValueError(
+            "the input needs either `csv`, the CSV's text, or `uri`, where it lies: s3://bucket/key"
+        )
+    if "uri" in given:
+        return opened(inputs.text(given, "uri"))
+    if not isinstance(given["csv"], str):
+        raise TypeError(f"`csv` must be a string, not {inputs.kind(given['csv'])}")
+    return Source.of_text(given["csv"])
+
+
+def delimiter(given: dict[str, Any]) -> str | None:
+    """The delimiter that was asked for; None to find it out."""
+    if "delimiter" not in given:
+        return None
+    one = inputs.text(given, "delimiter")
+    if len(one) != 1 or one in '"\r\n':
+        raise ValueError(f"`delimiter` must be one character, and no quote or line end, not {one[:20]!r}")
+    return one
