@@ -1,0 +1,246 @@
+"""One attempt at one run, from the claim to the recorded outcome. Every write it makes is fenced by its lease."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from invoke_once import lifecycle, log, moves
+from invoke_once.errors import (
+    AttemptSuperseded,
+    NotSerializable,
+    PayloadTooLarge,
+    RunCancelled,
+    StoreUnavailable,
+)
+from invoke_once.lifecycle import LEASE_GRACE_MS, Status
+from invoke_once.payloads import encode, error_fields
+from invoke_once.records import Head
+from invoke_once.runtime import Runtime
+from invoke_once.store import Applied, Refused, Result
+
+TELL_EVERY_MS = 2_000
+MESSAGE_CHARS = 500
+#: Pauses between tries of an outcome's write, in seconds, each with jitter; the last repeats until the lease ends.
+SETTLE_PAUSES_S = (0.1, 0.3, 1, 2, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended: the output's JSON text, or an error."""
+
+    status: Status
+    output: bytes | None = None
+    error: bytes | None = None
+    error_type: str | None = None
+    retriable: bool = False
+
+
+def returned(value: Any) -> Outcome:
+    """The handler returned. What is no JSON, or too large, ends the run failed: running it again would not help."""
+    try:
+        return Outcome(Status.SUCCEEDED, output=encode(value))
+    except NotSerializable as error:
+        return refused_output("OutputNotSerializable", str(error))
+
+
+def refused_output(type_name: str, message: str) -> Outcome:
+    return Outcome(Status.FAILED, error=error_fields(type_name, message), error_type=type_name)
+
+
+def raised(error: BaseException) -> Outcome:
+    if isinstance(error, RunCancelled):
+        return Outcome(Status.CANCELLED)
+    trace = "".join(traceback.format_exception(error))
+    name = type(error).__name__
+    return Outcome(Status.FAILED, error=error_fields(name, str(error), trace), error_type=name, retriable=True)
+
+
+def out_of_time(seconds: float) -> Outcome:
+    message = f"the attempt was about to pass its function's timeout after {seconds:.1f} s"
+    return Outcome(Status.TIMED_OUT, error=error_fields("TimedOut", message), error_type="TimedOut", retriable=True)
+
+
+class Attempt:
+    """The `Run` a handler sees, and the one that may write its outcome."""
+
+    def __init__(self, runtime: Runtime, head: Head, deadline_ms: int) -> None:
+        self._runtime = runtime
+        self._head = head
+        self._fence = moves.fence(head)
+        self._deadline_ms = deadline_ms
+        self._began_ms = self._told_ms = self._looked_ms = runtime.now_ms()
+        self._told_ms -= TELL_EVERY_MS
+        self._pending: dict[str, Any] = {}
+        self._cancel_requested = head.cancel_requested
+        self._superseded = False
+        self._lock = threading.RLock()
+        self._settled: Result | None = None
+
+    @property
+    def id(self) -> str:
+        return self._head.run_id
+
+    @property
+    def attempt(self) -> int:
+        return self._head.attempt
+
+    @property
+    def function(self) -> str:
+        return self._head.function
+
+    @property
+    def tenant(self) -> str:
+        return self._head.tenant
+
+    @property
+    def cancel_requested(self) -> bool:
+        if not self._cancel_requested and self._runtime.now_ms() - self._looked_ms >= TELL_EVERY_MS:
+            self._look()
+        return self._cancel_requested
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
+        if fraction is not None:
+            if not isinstance(fraction, (int, float)) or not math.isfinite(fraction):
+                raise ValueError("progress takes a fraction from 0 to 1")
+            self._pending["fraction"] = round(min(max(float(fraction), 0.0), 1.0), 4)
+        if message is not None:
+            self._pending["message"] = str(message)[:MESSAGE_CHARS]
+        if self._pending and self._runtime.now_ms() - self._told_ms >= TELL_EVERY_MS:
+            self._tell()
+
+    def check(self) -> None:
+        if self._superseded:
+            raise AttemptSuperseded
+        if self.cancel_requested:
+            raise RunCancelled
+
+    def beat(self, lease_ms: int) -> None:
+        """Say that the attempt lives: the lease goes on, never beyond the attempt's own deadline."""
+        until = min(self._runtime.now_ms() + lease_ms, self._deadline_ms) + LEASE_GRACE_MS
+        self._tell(lease_until=until)
+
+    def _tell(self, lease_until: int | None = None) -> None:
+        told, self._pending = {"fraction": None, "message": None} | self._pending, {}
+        self._told_ms = self._looked_ms = self._runtime.now_ms()
+        try:
+            result = self._runtime.store.apply(moves.progress(self._fence, lease_until=lease_until, **told))
+        except StoreUnavailable as error:
+            log.event("progress_not_told", run_id=self.id, attempt=self.attempt, reason=str(error))
+            return
+        self._see(result.head if isinstance(result, Applied) else None)
+
+    def _look(self) -> None:
+        self._looked_ms = self._runtime.now_ms()
+        try:
+            head = self._runtime.store.get(self.id, self._looked_ms, consistent=False)
+        except StoreUnavailable:
+            return
+        if head is not None and head.attempt >= self.attempt:
+            self._see(head if head.lease_id == self._head.lease_id and not head.terminal else None)
+
+    def _see(self, head: Head | None) -> None:
+        """Take in what a write or a read showed; None: this attempt is no longer the run's."""
+        self._superseded = head is None
+        self._cancel_requested = self._cancel_requested or (head is not None and head.cancel_requested)
+
+    def settle(self, outcome: Outcome) -> Result:
+        """Record the outcome, once: the watchdog and the handler's end may both come here, the first one counts.
+
+        Tries again while DynamoDB or S3 is away, until the lease ends; then raises `StoreUnavailable`.
+        """
+        with self._lock:
+            if self._settled is None:
+                self._settled = self._settle(outcome)
+                self._report(self._settled, outcome)
+            return self._settled
+
+    def _settle(self, outcome: Outcome) -> Result:
+        token, tries = moves.new_token(), 0
+        while True:
+            try:
+                return self._record(outcome, token)
+            except PayloadTooLarge as error:
+                outcome = refused_output("OutputTooLarge", str(error))
+            except StoreUnavailable as error:
+                pause = SETTLE_PAUSES_S[min(tries, len(SETTLE_PAUSES_S) - 1)] * (0.5 + random.random())
+                if self._runtime.now_ms() + pause * 1000 > self._deadline_ms + LEASE_GRACE_MS:
+                    raise
+                log.event("outcome_delayed", run_id=self.id, attempt=self.attempt, reason=str(error))
+                self._runtime.sleep(pause)
+                tries += 1
+
+    def _record(self, outcome: Outcome, token: str) -> Result:
+        store, now_ms = self._runtime.store, self._runtime.now_ms()
+        if outcome.retriable and outcome.error is not None and lifecycle.may_retry(self._head):
+            again_ms = self._retry_at(outcome, now_ms)
+            result = store.apply(moves.requeue(self._fence, self._head, now_ms, again_ms, outcome.error, token))
+            if not (isinstance(result, Refused) and result.arms == ("nobody asked to cancel",)):
+                return result
+            outcome = Outcome(Status.CANCELLED)
+        fields = self._fields(outcome)
+        return store.apply(moves.finish(self._fence, self._head, outcome.status, now_ms, fields, token))
+
+    def _retry_at(self, outcome: Outcome, now_ms: int) -> int:
+        """After the backoff; a timed-out body may go on until Lambda kills it, so not before that either."""
+        again_ms = now_ms + lifecycle.backoff_ms(self._head, random.random())
+        return max(again_ms, self._deadline_ms + 1_000) if outcome.status == Status.TIMED_OUT else again_ms
+
+    def _fields(self, outcome: Outcome) -> dict[str, Any]:
+        told = {"progress": self._pending.get("fraction"), "message": self._pending.get("message")}
+        fields = {k: v for k, v in told.items() if v is not None}
+        if outcome.output is not None:
+            return fields | self._runtime.payloads.keep_output(self._head, outcome.output)
+        return fields | ({"error": outcome.error} if outcome.error is not None else {})
+
+    def _report(self, result: Result, outcome: Outcome) -> None:
+        now = result.head
+        took = self._runtime.now_ms() - self._began_ms
+        if isinstance(result, Refused):
+            log.event("outcome_refused", run_id=self.id, attempt=self.attempt, outcome=outcome.status,
+                      winner=now.status if now else None, because=result.arms, metrics={"OutcomesRefused": 1})  # fmt: skip
+            return
+        log.event("attempt_ended", run_id=self.id, attempt=self.attempt, function=self.function,
+                  outcome=outcome.status, run_status=result.head.status, error_type=outcome.error_type,
+                  metrics={"attempt_ms": took, f"Ended_{result.head.status}": 1})  # fmt: skip
+
+
+class Watchdog:
+    """Records `timed_out` shortly before Lambda kills the attempt; with a heartbeat, keeps the lease meanwhile."""
+
+    def __init__(self, attempt: Attempt, left_ms: int, heartbeat_ms: int) -> None:
+        self._attempt = attempt
+        self._left_ms, self._heartbeat_ms = left_ms, heartbeat_ms
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="invoke-once-watchdog")
+
+    def __enter__(self) -> Watchdog:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Joined, so that no thread of this attempt wakes up in the sandbox's next invocation."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        left_s = max(self._left_ms - margin_ms(self._left_ms), 0) / 1000
+        beat_s = self._heartbeat_ms / 3000 if self._heartbeat_ms else left_s
+        while left_s > 0:
+            if self._over.wait(min(beat_s, left_s)):
+                return
+            left_s -= min(beat_s, left_s)
+            if left_s > 0:
+                self._attempt.beat(self._heartbeat_ms)
+        if not self._over.is_set():
+            self._attempt.settle(out_of_time(self._left_ms / 1000))
+
+
+def margin_ms(left_ms: int) -> int:
+    """How long before the kill the watchdog acts: a fifth of the time, at most 2 s."""
+    return min(left_ms // 5, 2_000)
+

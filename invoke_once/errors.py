@@ -1,0 +1,79 @@
+"""Every error the library raises, in one small tree.
+
+    InvokeOnceError
+    ├── ConfigurationError      a setting is missing or cannot be right
+    ├── SignatureError          a webhook does not verify
+    ├── StoreUnavailable        DynamoDB or S3 did not answer; nothing is promised, repeating is safe
+    ├── PayloadError            an input or output cannot be kept
+    │   ├── NotSerializable       it is not JSON
+    │   ├── PayloadTooLarge       it is over the limit
+    │   └── PayloadCorrupt        what is stored is not what was written
+    ├── RunCancelled            raised inside a handler by `run.check()` after somebody asked to cancel
+    ├── AttemptSuperseded       raised inside a handler by `run.check()` when its lease was taken over
+    ├── StillRunning            a direct caller's own time ran out while the first call still runs
+    └── RecordedFailure         a direct caller's run failed in another call: raised under the first error's own name
+
+The client's errors (`invoke_once.client_errors`) hang below `InvokeOnceError` too.
+"""
+
+from __future__ import annotations
+
+
+class InvokeOnceError(Exception):
+    """Something in invoke-once went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or " ".join((self.__doc__ or type(self).__name__).split()))
+
+
+class ConfigurationError(InvokeOnceError):
+    """A setting is missing or cannot be right."""
+
+
+class SignatureError(InvokeOnceError):
+    """The webhook does not verify."""
+
+
+class StoreUnavailable(InvokeOnceError):
+    """The run store did not answer; repeating the call is safe."""
+
+
+class PayloadError(InvokeOnceError):
+    """The payload cannot be kept."""
+
+
+class NotSerializable(PayloadError):
+    """The value is not JSON."""
+
+
+class PayloadTooLarge(PayloadError):
+    """The payload is over the limit."""
+
+
+class PayloadCorrupt(PayloadError):
+    """The stored payload does not match its recorded size and hash."""
+
+
+class RunCancelled(InvokeOnceError):
+    """Somebody asked to cancel this run."""
+
+
+class AttemptSuperseded(InvokeOnceError):
+    """Another attempt has taken this run over; nothing this one does will be recorded."""
+
+
+class StillRunning(InvokeOnceError):
+    """The first call still runs; ask again, or read the run by its id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"the first call still runs as {run_id}")
+        self.run_id = run_id
+
+
+class RecordedFailure(InvokeOnceError):
+    """The run failed in an earlier call; this is its recorded error."""
+
+
+def recorded_failure(type_name: str, message: str) -> RecordedFailure:
+    """An exception whose class has the recorded error's name, so that Lambda reports the same `errorType`."""
+    return type(type_name, (RecordedFailure,), {"__module__": "builtins"})(message)

@@ -1,0 +1,30 @@
+"""One JSON line an event, on standard output: what happened, to which run and attempt. Never a payload or a secret.
+
+Lines that count something carry their metrics in CloudWatch's embedded metric format
+(CloudWatch User Guide, "Specification: Embedded metric format"), so that no call is spent on them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+NAMESPACE = "invoke-once"
+
+
+def event(what: str, *, metrics: Mapping[str, float] | None = None, **fields: Any) -> None:
+    """Print `what` with its fields; `metrics` are counted per stack."""
+    line: dict[str, Any] = {"event": what, **{k: v for k, v in fields.items() if v is not None}}
+    if metrics:
+        line |= metrics
+        line |= {"stack": os.environ.get("ONCE_STACK", "local"), "_aws": _metric_block(metrics)}
+    print(json.dumps(line, default=str, separators=(",", ":")), flush=True)
+
+
+def _metric_block(metrics: Mapping[str, float]) -> dict[str, Any]:
+    units = [{"Name": name, "Unit": "Milliseconds" if name.endswith("_ms") else "Count"} for name in metrics]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [["stack"]], "Metrics": units}
+    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}

@@ -1,0 +1,92 @@
+"""What a wrapped handler stands on: the store, the payloads, the clock, and the function's own settings.
+
+Read once per process from the environment; tests hand in their own with `use_runtime`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+from invoke_once.errors import ConfigurationError
+from invoke_once.payloads import Payloads
+from invoke_once.store import Store
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How runs that register themselves are kept and retried (the function's entry in functions.toml)."""
+
+    function: str = ""
+    tenant: str = "default"
+    retention_s: int = 30 * 86_400
+    on_lost: str = "retry"
+    max_attempts: int = 1
+    backoff_ms: int = 10_000
+    max_backoff_ms: int = 600_000
+    heartbeat_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    store: Store
+    payloads: Payloads
+    now_ms: Callable[[], int] = now_ms
+    policy: Policy = field(default_factory=Policy)
+    sleep: Callable[[float], None] = time.sleep
+
+
+def _policy() -> Policy:
+    env = os.environ.get
+    return Policy(
+        function=env("ONCE_FUNCTION", ""),
+        tenant=env("ONCE_TENANT", "default"),
+        retention_s=int(float(env("ONCE_RETENTION_DAYS", "30")) * 86_400),
+        on_lost=env("ONCE_ON_LOST", "retry"),
+        max_attempts=int(env("ONCE_MAX_ATTEMPTS", "1")),
+        backoff_ms=int(float(env("ONCE_BACKOFF_SECONDS", "10")) * 1000),
+        max_backoff_ms=int(float(env("ONCE_MAX_BACKOFF_SECONDS", "600")) * 1000),
+        heartbeat_ms=int(float(env("ONCE_HEARTBEAT_SECONDS", "0")) * 1000),
+    )
+
+
+@cache
+def _from_environment() -> Runtime:
+    table = os.environ.get("ONCE_RUNS_TABLE")
+    if not table:
+        raise ConfigurationError(
+            "ONCE_RUNS_TABLE is not set: a tracked function needs the runs table's name in its environment "
+            "(in a test, use invoke_once.testing.Bench)"
+        )
+    from invoke_once.objects import S3Objects
+    from invoke_once.table import DynamoTable
+
+    store = Store(DynamoTable(table))
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return Runtime(store, Payloads(store, S3Objects(os.environ.get("ONCE_BUCKET", ""), endpoint_url=endpoint)),
+                   policy=_policy())  # fmt: skip
+
+
+_handed_in: list[Runtime] = []
+
+
+@contextmanager
+def use_runtime(runtime: Runtime) -> Iterator[None]:
+    """Wrapped handlers called inside stand on `runtime`."""
+    _handed_in.append(runtime)
+    try:
+        yield
+    finally:
+        _handed_in.remove(runtime)
+
+
+def runtime() -> Runtime:
+    return _handed_in[-1] if _handed_in else _from_environment()

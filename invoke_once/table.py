@@ -1,0 +1,218 @@
+"""The DynamoDB engine under `store.Store`, on pynamodb. The one place where AWS's errors become ours.
+
+pynamodb 6.1 builds the requests (names, values, types) but hides ALL_OLD on `Model.save` and `update`, and its
+`UpdateError` is the same for a lost race and for throttling. So requests are built by the model and sent by the
+connection's `dispatch`, and the winner is read from the `ClientError` below pynamodb's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, cast, get_type_hints
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BooleanAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.expressions.condition import Condition as Expression
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from invoke_once import conditions as c
+from invoke_once.errors import StoreUnavailable
+from invoke_once.lifecycle import Move
+from invoke_once.records import INDEX_KEYS, Head
+from invoke_once.store import Item, Key, Unwritten, Written
+
+#: Fields of the other parts of a run's collection (`records.py`).
+PART_FIELDS: Mapping[str, type] = {
+    "token": str,
+    "delivery_attempt": int,
+    "at": int,
+    "previous": str,
+    "current": str,
+}
+#: DynamoDB answers in milliseconds; a request that hangs is given up long before a caller would.
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRIES = 1, 3, 3
+
+
+def _attribute(kind: type, **options: Any) -> Attribute[Any]:
+    if kind is bool:
+        return BooleanAttribute(null=True)
+    if kind is bytes:
+        return BinaryAttribute(null=True, legacy_encoding=False)
+    if kind in (int, float):
+        return NumberAttribute(null=True, **options)
+    return UnicodeAttribute(null=not options, **options)
+
+
+def _field_types() -> dict[str, type]:
+    hints = get_type_hints(Head)
+    kinds = {f.name: hints[f.name] for f in fields(Head)}
+    plain = {name: next(a for a in getattr(kind, "__args__", (kind,)) if a is not type(None)) for name, kind in kinds.items()}
+    return plain | dict(PART_FIELDS)
+
+
+def _index(name: str) -> GlobalSecondaryIndex[Any]:
+    shard, at = INDEX_KEYS[name]
+    meta = type("Meta", (), {"index_name": name, "projection": KeysOnlyProjection()})
+    body = {"Meta": meta, shard: UnicodeAttribute(hash_key=True), at: NumberAttribute(range_key=True)}
+    return cast(GlobalSecondaryIndex[Any], type(f"{name}_index", (GlobalSecondaryIndex,), body)())
+
+
+def _model(table_name: str, host: str | None, region: str | None) -> type[Model]:
+    """The pynamodb model, made from `records.Head`: one legend, no twin."""
+    options = {"table_name": table_name, "host": host, "region": region, "billing_mode": "PAY_PER_REQUEST",
+               "connect_timeout_seconds": CONNECT_TIMEOUT_S, "read_timeout_seconds": READ_TIMEOUT_S,
+               "max_retry_attempts": RETRIES}  # fmt: skip
+    body: dict[str, Any] = {name: _attribute(kind) for name, kind in _field_types().items()}
+    body |= {"run_id": UnicodeAttribute(hash_key=True), "part": UnicodeAttribute(range_key=True)}
+    body |= {f"{name}_index": _index(name) for name in INDEX_KEYS}
+    return cast(type[Model], type("RunItem", (Model,), body | {"Meta": type("Meta", (), options)}))
+
+
+class DynamoTable:
+    """The runs table. Thread-safe; one botocore client, made at the first request."""
+
+    def __init__(self, table_name: str, *, host: str | None = None, region: str | None = None) -> None:
+        self.name = table_name
+        self.model = _model(table_name, host, region)
+
+    def write(self, move: Move) -> Written | Unwritten:
+        """One conditional PutItem or UpdateItem; one write unit per started KB, and one per changed index entry."""
+        request = self._put(move) if move.replace else self._update(move)
+        operation = "PutItem" if move.replace else "UpdateItem"
+        try:
+            answer = self._send(operation, request)
+        except _ConditionFailed as refused:
+            return Unwritten(self._item(refused.found))
+        return Written(move.set if move.replace else self._item(answer.get("Attributes", {})))
+
+    def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
+        key = {"run_id": {"S": run_id}, "part": {"S": part}}
+        answer = self._send("GetItem", {"TableName": self.name, "Key": key, "ConsistentRead": consistent})
+        return self._item(answer["Item"]) if answer.get("Item") else None
+
+    def get_many(self, run_ids: Sequence[str]) -> list[Item]:
+        wanted: list[dict[str, Any]] = [{"run_id": {"S": r}, "part": {"S": "head"}} for r in dict.fromkeys(run_ids)]
+        found: list[Item] = []
+        while wanted:
+            answer = self._send("BatchGetItem", {"RequestItems": {self.name: {"Keys": wanted}}})
+            found += [self._item(raw) for raw in answer.get("Responses", {}).get(self.name, [])]
+            wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        return found
+
+    def parts(self, run_id: str, prefix: str) -> list[Item]:
+        found: list[Item] = []
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "run_id = :r AND begins_with(part, :p)",
+            "ExpressionAttributeValues": {":r": {"S": run_id}, ":p": {"S": prefix}},
+        }
+        while True:
+            answer = self._send("Query", request)
+            found += [self._item(raw) for raw in answer.get("Items", [])]
+            if "LastEvaluatedKey" not in answer:
+                return found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def index(
+        self, name: str, shard: str, *, low: int, high: int, limit: int, newest_first: bool, after: Key | None
+    ) -> list[Key]:
+        hash_name, range_name = INDEX_KEYS[name]
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "IndexName": name,
+            "Limit": limit,
+            "ScanIndexForward": not newest_first,
+            "KeyConditionExpression": "#h = :h AND #r BETWEEN :low AND :high",
+            "ExpressionAttributeNames": {"#h": hash_name, "#r": range_name},
+            "ExpressionAttributeValues": {":h": {"S": shard}, ":low": {"N": str(low)}, ":high": {"N": str(high)}},
+        }
+        if after is not None:
+            request["ExclusiveStartKey"] = {
+                "run_id": {"S": after.run_id}, "part": {"S": after.part},
+                hash_name: {"S": after.shard}, range_name: {"N": str(after.at)},
+            }  # fmt: skip
+        rows = self._send("Query", request).get("Items", [])
+        return [Key(r["run_id"]["S"], shard, int(r[range_name]["N"]), r["part"]["S"]) for r in rows]
+
+    def _put(self, move: Move) -> dict[str, Any]:
+        item = self.model(**move.set)
+        condition = self._guard(move)
+        return item.get_save_kwargs_from_instance(condition, return_values_on_condition_failure="ALL_OLD")
+
+    def _update(self, move: Move) -> dict[str, Any]:
+        item = self.model(move.run_id, move.part)
+        request = item.get_update_kwargs_from_instance(
+            self._actions(move), self._guard(move), return_values_on_condition_failure="ALL_OLD"
+        )
+        return request | {"ReturnValues": "ALL_NEW"}
+
+    def _actions(self, move: Move) -> list[Action]:
+        once = [self._path(k).set(self._path(k) | v) for k, v in move.set_once.items()]
+        added = [self._path(k).add(v) for k, v in move.add.items()]
+        sets = [self._path(k).set(v) for k, v in move.set.items()]
+        return [*sets, *once, *added, *(self._path(k).remove() for k in move.remove)]
+
+    def _guard(self, move: Move) -> Expression | None:
+        return self._expression(c.AllOf(tuple(arm.condition for arm in move.guard))) if move.guard else None
+
+    def _expression(self, condition: c.Condition) -> Expression:
+        match condition:
+            case c.Equals(name, value):
+                return self._path(name) == value
+            case c.OneOf(name, values):
+                return self._path(name).is_in(*values)
+            case c.Missing(name):
+                return self._path(name).does_not_exist()
+            case c.AtMost(name, value):
+                return self._path(name) <= value
+            case c.Below(name, value):
+                return self._path(name) < value
+            case c.BelowField(name, other):
+                return self._path(name) < self._path(other)
+            case c.AllOf(parts):
+                return _join(parts, self._expression, "and")
+            case c.AnyOf(parts):
+                return _join(parts, self._expression, "or")
+        raise TypeError(f"no expression for {type(condition).__name__}")
+
+    def _path(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def _item(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """Plain values of the attributes this version knows; others are left out."""
+        return dict(self.model.from_raw_data(dict(raw)).attribute_values) if raw else {}
+
+    def _send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return cast(dict[str, Any], self.model._get_connection().connection.dispatch(operation, request))
+        except ClientError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
+            if cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                raise _ConditionFailed(cast(Any, cause.response).get("Item") or {}) from None
+            code = cause.response.get("Error", {}).get("Code", "unknown")
+            raise StoreUnavailable(f"DynamoDB refused {operation}: {code}") from error
+        except BotoCoreError as error:
+            raise StoreUnavailable(f"DynamoDB did not answer {operation}: {type(error).__name__}") from error
+
+
+class _ConditionFailed(Exception):
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        super().__init__("the guard did not hold")
+        self.found = found
+
+
+def _join(parts: tuple[c.Condition, ...], compile_: Any, how: str) -> Expression:
+    first, *rest = (compile_(part) for part in parts)
+    for other in rest:
+        first = first & other if how == "and" else first | other
+    return cast(Expression, first)

@@ -1,0 +1,190 @@
+"""Test your handlers without AWS: an in-memory run store, a clock you step, and a Lambda context.
+
+    from invoke_once.testing import Bench
+
+    def test_report_counts_rows():
+        bench = Bench()
+        run = bench.run(handler, {"csv": "a\\n1\\n"})
+        assert run.status == "succeeded" and run.output == {"rows": 1}
+
+The engine evaluates the very conditions that DynamoDB would: the project's own lifecycle tests run on both.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from invoke_once import moves
+from invoke_once.errors import PayloadCorrupt
+from invoke_once.lifecycle import Move
+from invoke_once.payloads import Payloads, encode, error_of
+from invoke_once.records import HEAD, INDEX_KEYS, Head
+from invoke_once.store import Applied, Item, Key, Store, Unwritten, Written
+
+class Clock:
+    """Milliseconds since 1970 that pass only when told to."""
+
+    def __init__(self, now_ms: int = 1_800_000_000_000) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def step(self, ms: int) -> None:
+        self.now_ms += ms
+
+    def to(self, now_ms: int) -> None:
+        """Jump forward to `now_ms`; never back."""
+        self.now_ms = max(self.now_ms, now_ms)
+
+
+class MemoryTable:
+    """The engine under `Store`, in memory, with DynamoDB's rules for conditions and updates."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
+        self.writes = 0
+        self._lock = threading.Lock()
+
+    def write(self, move: Move) -> Written | Unwritten:
+        with self._lock:
+            found = self.items.get((move.run_id, move.part), {})
+            if not all(arm.condition.holds(found) for arm in move.guard):
+                return Unwritten(dict(found))
+            self.writes += 1
+            item = dict(move.set) if move.replace else updated(found, move)
+            self.items[move.run_id, move.part] = item
+            return Written(dict(item))
+
+    def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
+        with self._lock:
+            found = self.items.get((run_id, part))
+            return None if found is None else dict(found)
+
+    def get_many(self, run_ids: Sequence[str]) -> list[Item]:
+        return [item for run_id in run_ids if (item := self.get(run_id, HEAD)) is not None]
+
+    def parts(self, run_id: str, prefix: str) -> list[Item]:
+        with self._lock:
+            mine = sorted(k for k in self.items if k[0] == run_id and k[1].startswith(prefix))
+            return [dict(self.items[k]) for k in mine]
+
+    def index(
+        self, name: str, shard: str, *, low: int, high: int, limit: int, newest_first: bool, after: Key | None
+    ) -> list[Key]:
+        hash_name, range_name = INDEX_KEYS[name]
+        with self._lock:
+            rows = [(i[range_name], i["run_id"], i["part"]) for i in self.items.values()
+                    if i.get(hash_name) == shard and low <= i.get(range_name, low - 1) <= high]  # fmt: skip
+        rows.sort(reverse=newest_first)
+        if after is not None:
+            last = (after.at, after.run_id, after.part)
+            rows = [row for row in rows if (row < last if newest_first else row > last)]
+        return [Key(run_id, shard, at, part) for at, run_id, part in rows[:limit]]
+
+
+def updated(found: Item, move: Move) -> dict[str, Any]:
+    """What UpdateItem would leave: SET, SET if_not_exists, ADD, REMOVE; the keys always there."""
+    item = dict(found) | {"run_id": move.run_id, "part": move.part} | dict(move.set)
+    for name, value in move.set_once.items():
+        item.setdefault(name, value)
+    for name, value in move.add.items():
+        item[name] = found.get(name, 0) + value
+    for name in move.remove:
+        item.pop(name, None)
+    return item
+
+
+class MemoryObjects:
+    """S3, in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, key: str, data: bytes) -> None:
+        self.objects[key] = data
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self.objects[key]
+        except KeyError:
+            raise PayloadCorrupt("the stored payload is missing") from None
+
+    def url(self, key: str, seconds: int) -> str:
+        return f"memory://{key}?expires={seconds}"
+
+
+class Context:
+    """What Lambda gives a handler beside the event. Time left is what you say, or what the clock leaves."""
+
+    def __init__(self, clock: Callable[[], int], timeout_ms: int = 900_000, request_id: str = "request-1") -> None:
+        self._clock, self._deadline = clock, clock() + timeout_ms
+        self.aws_request_id = request_id
+        self.function_name = "test"
+        self.log_stream_name = "test"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(self._deadline - self._clock(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run as a client would see it."""
+
+    id: str
+    status: str
+    attempt: int
+    output: Any
+    error: Mapping[str, Any] | None
+    progress: float | None
+    head: Head
+
+
+class Bench:
+    """One in-memory store and clock, and a way to run a handler on them."""
+
+    def __init__(self, *, tenant: str = "demo", function: str = "test", **policy: Any) -> None:
+        self.clock = Clock()
+        self.table = MemoryTable()
+        self.store = Store(self.table)
+        self.payloads = Payloads(self.store, MemoryObjects())
+        self._new: dict[str, Any] = {"tenant": tenant, "function": function, **policy}
+        self._count = 0
+
+    def start(self, event: Any = None, *, key: str | None = None) -> Head:
+        """Accept a run, as POST /runs would."""
+        self._count += 1
+        new = moves.NewRun(key=key or f"key-{self._count}", payload={"input": b"\x00" + encode(event)}, **self._new)
+        result = self.store.apply(moves.start(new, self.clock()))
+        head = result.head
+        assert head is not None
+        return head
+
+    def deliver(self, handler: Callable[[Any, Any], Any], head: Head, *, timeout_ms: int = 900_000) -> Any:
+        """Give `handler` the event that the service would fire for this run: as often as you like."""
+        from invoke_once.envelope import fired_event
+        from invoke_once.runtime import Runtime, use_runtime
+
+        event = json.loads(fired_event(head, self.payloads.input(head)))
+        with use_runtime(Runtime(self.store, self.payloads, self.clock)):
+            return handler(event, Context(self.clock, timeout_ms))
+
+    def finished(self, run_id: str) -> Finished:
+        head = self.store.get(run_id, self.clock())
+        if head is None:
+            raise LookupError(run_id)
+        output = json.loads(self.payloads.output(head)) if head.status == "succeeded" else None
+        return Finished(head.run_id, head.status, head.attempt, output, error_of(head), head.progress, head)
+
+    def run(self, handler: Callable[[Any, Any], Any], event: Any = None, *, key: str | None = None) -> Finished:
+        """Start, deliver once, and look."""
+        head = self.start(event, key=key)
+        self.deliver(handler, head)
+        return self.finished(head.run_id)
+
+
+__all__ = ["Applied", "Bench", "Clock", "Context", "Finished", "MemoryObjects", "MemoryTable", "updated"]
