@@ -1,0 +1,1 @@
+"""The service: what lies behind `app.py`. It builds on `invoke_once`, never the other way round."""
