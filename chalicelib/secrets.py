@@ -5,8 +5,8 @@
         ── HKDF-SHA256 ──▶     keys for other purposes, such as signing cursors
 
 After a rotation both versions are valid for a day: messages carry both signatures, and receivers change at
-leisure. The parameter is read at most every five minutes; while Parameter Store does not answer, the keys last
-read go on for a day, after which the previous one would have lapsed. Nothing is logged, and `repr` masks.
+leisure. The parameter is read at most every five minutes; while Parameter Store does not answer, the keys
+last read serve on for a day, as long as the previous one could. Nothing is logged, and `repr` masks.
 """
 
 import base64
