@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib.functions import Function
@@ -15,22 +15,13 @@ OBJECTS = sub("${Bucket.Arn}/*")
 MASTER_KEY = arn("ssm", f"parameter/{STACK}/master-key")
 
 
-def service(name: str, functions: Iterable[Function]) -> list[Statement]:
+def service(name: str, functions: list[Function]) -> list[Statement]:
     """The statements of one of the service's own functions, its logs included."""
-    functions = list(functions)
-    statements = {
-        "api": _api,
-        "stream": lambda _: _stream(),
-        "wake": lambda _: _wake(),
-        "sweep": _sweep,
-        "attend": _attend,
-        "record": lambda _: _record(),
-    }[name]
-    return [*statements(functions), own_logs(name)]
+    return [*SERVICE[name](functions), own_logs(name)]
 
 
 def target(function: Function) -> list[Statement]:
-    """The statements of a function deployed from functions.toml: its run, its payloads, its outcome, and its own."""
+    """The statements of a function deployed from functions.toml: its run, payloads, outcome, and its own."""
     statements = [allow(["lambda:InvokeFunction"], own("record")), own_logs(function.name)]
     if function.mode == "tracked":
         statements += [
@@ -48,7 +39,9 @@ def own(name: str) -> dict[str, str]:
 
 
 def own_logs(name: str) -> Statement:
-    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:/aws/lambda/{STACK}-{name}:*"))
+    return allow(
+        ["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:/aws/lambda/{STACK}-{name}:*")
+    )
 
 
 def xray() -> Statement:
@@ -59,7 +52,13 @@ def xray() -> Statement:
 def _api(functions: list[Function]) -> list[Statement]:
     return [
         allow(
-            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
             arn_of("Runs"),
         ),
         allow(["dynamodb:Query"], *map(_index, ("by_tenant", "failed", "due"))),
@@ -75,7 +74,7 @@ def _api(functions: list[Function]) -> list[Statement]:
     ]
 
 
-def _stream() -> list[Statement]:
+def _stream(_functions: list[Function]) -> list[Statement]:
     reading = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
     return [
         allow(reading, {"Fn::GetAtt": ["Runs", "StreamArn"]}),
@@ -84,7 +83,7 @@ def _stream() -> list[Statement]:
     ]
 
 
-def _wake() -> list[Statement]:
+def _wake(_functions: list[Function]) -> list[Statement]:
     receiving = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     return [allow(receiving, arn_of("WakeQueue")), allow(["lambda:InvokeFunction"], own("attend"))]
 
@@ -100,14 +99,16 @@ def _sweep(functions: list[Function]) -> list[Statement]:
 
 def _attend(functions: list[Function]) -> list[Statement]:
     return [
-        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], arn_of("Runs")),
+        allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], arn_of("Runs")
+        ),
         _invoke(functions),
         allow(["s3:GetObject"], OBJECTS),
         allow(["ssm:GetParameter"], MASTER_KEY),
     ]
 
 
-def _record() -> list[Statement]:
+def _record(_functions: list[Function]) -> list[Statement]:
     return [
         allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], arn_of("Runs")),
         allow(["s3:PutObject"], OBJECTS),
@@ -135,3 +136,13 @@ def _function_arn(function: Function) -> Any:
 def _log_group(function: Function) -> Any:
     name = f"{STACK}-{function.name}" if function.deployed else function.target.rpartition(":")[2]
     return arn("logs", f"log-group:/aws/lambda/{name}:*")
+
+
+SERVICE: dict[str, Callable[[list[Function]], list[Statement]]] = {
+    "api": _api,
+    "stream": _stream,
+    "wake": _wake,
+    "sweep": _sweep,
+    "attend": _attend,
+    "record": _record,
+}

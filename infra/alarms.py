@@ -1,4 +1,5 @@
-"""What calls a person. Each alarm is a page of docs/runbook.md; the service's own metrics and the dashboard join here.
+"""What calls a person: alarms, each a section of docs/runbook.md. Metrics of our own and a dashboard join
+here.
 
 Alarms go to the SNS topic in the parameter AlarmTopic, if one is given.
 """
@@ -14,7 +15,13 @@ HAS_TOPIC = "HasAlarmTopic"
 
 
 def parameters() -> dict[str, Any]:
-    return {"AlarmTopic": {"Type": "String", "Default": "", "Description": "ARN of the SNS topic that alarms go to"}}
+    return {
+        "AlarmTopic": {
+            "Type": "String",
+            "Default": "",
+            "Description": "ARN of the SNS topic that alarms go to",
+        }
+    }
 
 
 def conditions() -> dict[str, Any]:
@@ -33,12 +40,16 @@ def resources(stage: Stage) -> Resources:
         "AttendErrors": _function("attend", "Errors", 1, "attend raises", periods=3),
         "ApiThrottles": _function("api", "Throttles", 1, "API calls are throttled", periods=3),
         "ApiErrors": _function("api", "Errors", 1, "API calls end in an error of ours", periods=3),
-        "StreamBehind": _function("stream", "IteratorAge", 60_000, "the stream is a minute behind", statistic="Maximum"),
+        "StreamBehind": _function(
+            "stream", "IteratorAge", 60_000, "the stream is a minute behind", statistic="Maximum"
+        ),
     }
     return {f"{name}Alarm": resource("AWS::CloudWatch::Alarm", alarm) for name, alarm in alarms.items()}
 
 
-def _alarm(description: str, namespace: str, metric: str, dimensions: dict[str, Any], **more: Any) -> dict[str, Any]:
+def _alarm(
+    description: str, namespace: str, metric: str, dimensions: dict[str, Any], **more: Any
+) -> dict[str, Any]:
     topic = {"Fn::If": [HAS_TOPIC, [{"Ref": "AlarmTopic"}], []]}
     return {
         "AlarmDescription": sub(f"{STACK}: {description}; see docs/runbook.md"),
@@ -74,6 +85,7 @@ def _function(
 
 def _sweep_not_running() -> dict[str, Any]:
     return _alarm(
-        "the sweep has not run for five minutes", "AWS/Lambda", "Invocations", {"FunctionName": sub(f"{STACK}-sweep")},
+        "the sweep has not run for five minutes", "AWS/Lambda", "Invocations",
+        {"FunctionName": sub(f"{STACK}-sweep")},
         Threshold=1, Period=300, ComparisonOperator="LessThanThreshold", TreatMissingData="breaching",
     )  # fmt: skip

@@ -17,7 +17,7 @@ SCOPES = ["runs:read", "runs:write", "admin"]
 
 
 class StackParameter:
-    """The master key's SecureString, reached with the deployer's credentials (`chalicelib.secrets.Parameter`)."""
+    """The master key's SecureString, by the deployer's credentials (a `chalicelib.secrets.Parameter`)."""
 
     def __init__(self, ssm: Any, name: str) -> None:
         self._ssm, self._name = ssm, name
@@ -68,7 +68,9 @@ def token_is_valid(dynamodb: Any, table: str, given: str) -> bool:
     token_id, _, secret = rest.partition("_")
     if kind != "once" or not secret:
         return False
-    item = dynamodb.get_item(TableName=table, Key={"id": {"S": token_id}}, ConsistentRead=True).get("Item", {})
+    item = dynamodb.get_item(TableName=table, Key={"id": {"S": token_id}}, ConsistentRead=True).get(
+        "Item", {}
+    )
     return hmac.compare_digest(item.get("hash", {}).get("S", ""), _hash(secret))
 
 

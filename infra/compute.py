@@ -15,8 +15,8 @@ from infra.cfn import STACK, Resources, Statement, arn_of, camel, ref, resource,
 from infra.stages import Stage
 from infra.wakeups import WAKE_TIMEOUT_S, sweep_event, wake_event
 
-# name: (Chalice's logical id, timeout in seconds). The API's is over the gateway's 29 s, so that the gateway gives
-# up first; the sweep's is under its minute.
+# name: (Chalice's logical id, timeout in seconds). The API's is over the gateway's 29 s, so that the gateway
+# gives up first; the sweep's is under its minute.
 SERVICE = {
     "api": ("APIHandler", 30),
     "stream": ("Stream", 30),
@@ -88,7 +88,9 @@ def _target(stage: Stage, function: Function, python: str) -> Resources:
         f"Target{name}": resource("AWS::Lambda::Function", properties),
         f"Target{name}Role": resource("AWS::IAM::Role", _role(stage, access.target(function))),
         f"Target{name}Logs": _log_group(stage, function.name),
-        f"Target{name}Outcome": resource("AWS::Lambda::EventInvokeConfig", _outcome(function, f"Target{name}")),
+        f"Target{name}Outcome": resource(
+            "AWS::Lambda::EventInvokeConfig", _outcome(function, f"Target{name}")
+        ),
     }
 
 
@@ -102,7 +104,12 @@ def _code(function: Function, python: str) -> dict[str, Any]:
         handler = "index.handler"
         key = code_parameter(function)
         return {"Runtime": function.runtime, "Handler": handler, "Code": _s3(key)}
-    return {"Runtime": python, "Handler": function.handler, "Code": _s3("CodeKey"), "Layers": [ref("ManagedLayer")]}
+    return {
+        "Runtime": python,
+        "Handler": function.handler,
+        "Code": _s3("CodeKey"),
+        "Layers": [ref("ManagedLayer")],
+    }
 
 
 def _s3(key: str) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _outcome(function: Function, logical_id: str) -> dict[str, Any]:
 
 
 def _asynchronous() -> Resources:
-    """`attend` and `sweep` are tried again by the next sweep; `record` alone holds an outcome, so it insists."""
+    """The next sweep tries `attend` and `sweep` again; `record` alone holds an outcome, so it insists."""
     none = {"Qualifier": "$LATEST", "MaximumRetryAttempts": 0}
     insisting = {
         "Qualifier": "$LATEST",
@@ -171,5 +178,8 @@ def _policies(stage: Stage, statements: list[Statement]) -> list[dict[str, Any]]
 
 
 def _log_group(stage: Stage, name: str) -> dict[str, Any]:
-    properties = {"LogGroupName": sub(f"/aws/lambda/{STACK}-{name}"), "RetentionInDays": stage.log_retention_days}
+    properties = {
+        "LogGroupName": sub(f"/aws/lambda/{STACK}-{name}"),
+        "RetentionInDays": stage.log_retention_days,
+    }
     return resource("AWS::Logs::LogGroup", properties)

@@ -1,8 +1,9 @@
-"""`make deploy STAGE=…`, and the deploying half of `make up`: package, deploy, and what the first request needs.
+"""`make deploy STAGE=…`, and the deploying half of `make up`: package, deploy, and what the first request
+needs.
 
-One path for the emulator and for AWS; they differ in the endpoint and in the stage's parameters. On the emulator a
-deploy is skipped when nothing that is deployed has changed: the stack itself carries the hash as a tag, so that it
-is forgotten with the state if that is lost.
+One path for the emulator and for AWS; they differ in the endpoint and in the stage's parameters. On the
+emulator a deploy is skipped when nothing that is deployed has changed: the stack itself carries the hash as
+a tag, so that it is forgotten with the state if that is lost.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +25,14 @@ from invoke_once.errors import ConfigurationError
 
 LOCAL_REGION = "us-east-1"
 LOCAL_TENANT = "demo"
-PROBLEMS = (PackagingFailed, DeployFailed, ConfigurationError, stages.StageProblem, BotoCoreError, ClientError)
+PROBLEMS = (
+    PackagingFailed,
+    DeployFailed,
+    ConfigurationError,
+    stages.StageProblem,
+    BotoCoreError,
+    ClientError,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,9 @@ def deploy_to_aws(stage: Stage) -> None:
         raise DeployFailed("no region: set AWS_DEFAULT_REGION, or a region in your AWS profile")
     deployed = Stack(session, None, stage.stack)
     changed = deployed.deploy(package(stage), content(stage))
-    print(f"{stage.stack}: {'deployed' if changed else 'is as it should be'}  {deployed.outputs()['EndpointURL']}")
+    print(
+        f"{stage.stack}: {'deployed' if changed else 'is as it should be'}  {deployed.outputs()['EndpointURL']}"
+    )
     bootstrap.keyring(deployed.client("ssm"), f"/{stage.stack}/master-key")
     dynamodb, table = deployed.client("dynamodb"), f"{stage.stack}-tokens"
     if not bootstrap.has_tokens(dynamodb, table):
@@ -91,7 +100,10 @@ def _enable_expiry(deployed: Stack) -> None:
     dynamodb = deployed.client("dynamodb")
     for name in ("runs", "tokens"):
         table = f"{deployed.name}-{name}"
-        if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
+        if (
+            dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
+            != "ENABLED"
+        ):
             how = {"Enabled": True, "AttributeName": "expires_at"}
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=how)
 
@@ -135,7 +147,10 @@ def main() -> int:
     try:
         stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else LOCAL)
         if stage.name == LOCAL:
-            print("error: the stage `local` is the emulator: use `make up`, or name another STAGE", file=sys.stderr)
+            print(
+                "error: the stage `local` is the emulator: use `make up`, or name another STAGE",
+                file=sys.stderr,
+            )
             return 2
         deploy_to_aws(stage)
     except PROBLEMS as problem:

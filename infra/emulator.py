@@ -2,7 +2,7 @@
 
 Everything of one instance is in one directory, so that a second one (the tests') runs beside the first:
 
-    emulator.json   {"pid", "port", "recipe"}; the port stays after a stop, so that URLs survive `down` and `up`
+    emulator.json   {"pid", "port", "recipe"}; the port stays after a stop, so that URLs survive a `down`
     emulator.log    what it said since the last start
     aws/ s3/        its state, written at SIGTERM, and the objects of its buckets
     tmp/            the unpacked functions; removed at a stop
@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from infra import processes
 from infra.paths import EMULATOR_VENV, ROOT
@@ -66,7 +67,11 @@ class Emulator:
         """
         with self._one_at_a_time():
             wanted = port or self._remembered().get("port")
-            if self.is_running() and self._recipe() == self._remembered().get("recipe") and port in (None, wanted):
+            if (
+                self.is_running()
+                and self._recipe() == self._remembered().get("recipe")
+                and port in (None, wanted)
+            ):
                 return self.url
             self._stop()
             return self._start(self._choose_port(port))
@@ -83,7 +88,7 @@ class Emulator:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def workers(self) -> list[int]:
-        """Processes of its functions, orphans of a crash included: those that run from its own tmp directory."""
+        """Processes of its functions, a crash's orphans included: those that run from its own tmp directory."""
         marker = str(self.home / "tmp") + os.sep
         return [pid for pid, command in processes.everyone() if marker in command]
 
@@ -101,7 +106,9 @@ class Emulator:
         while not _healthy(self.url):
             if process.poll() is not None or time.monotonic() > deadline:
                 self._stop()
-                raise EmulatorProblem(f"The local AWS did not start: {self._last_words()} (whole log: {self.log})")
+                raise EmulatorProblem(
+                    f"The local AWS did not start: {self._last_words()} (whole log: {self.log})"
+                )
             time.sleep(0.05)
         return self.url
 
@@ -127,7 +134,9 @@ class Emulator:
     def _choose_port(self, port: int | None) -> int:
         if port is not None:
             if not _free(port):
-                raise EmulatorProblem(f"Port {port} (ONCE_PORT) is taken by another program: choose another, or none.")
+                raise EmulatorProblem(
+                    f"Port {port} (ONCE_PORT) is taken by another program: choose another, or none."
+                )
             return port
         last = self._remembered().get("port")
         return last if last and _free(last) else _any_free_port()
@@ -150,10 +159,14 @@ class Emulator:
     def _recipe(self) -> str:
         """Changes when what is started would differ, so that `up` after an upgrade starts it anew."""
         requirements = ROOT / "infra" / "emulator-requirements.txt"
-        parts = [LAUNCHER.read_text(), requirements.read_text(), json.dumps(self._environment(0) | {"PATH": ""})]
+        parts = [
+            LAUNCHER.read_text(),
+            requirements.read_text(),
+            json.dumps(self._environment(0) | {"PATH": ""}),
+        ]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
-    def _remembered(self) -> dict[str, int]:
+    def _remembered(self) -> dict[str, Any]:
         try:
             loaded = json.loads((self.home / "emulator.json").read_text())
         except (OSError, ValueError):

@@ -36,5 +36,8 @@ def _response(status: int | None, name: str, title: str) -> dict[str, Any]:
         body |= {"status": status, "detail": title + "."}
     if status in (429, 503):
         headers["gatewayresponse.header.Retry-After"] = "'2'"
-    response: dict[str, Any] = {"responseTemplates": {"application/json": json.dumps(body)}, "responseParameters": headers}
+    response: dict[str, Any] = {
+        "responseTemplates": {"application/json": json.dumps(body)},
+        "responseParameters": headers,
+    }
     return response | ({"statusCode": status} if status is not None else {})

@@ -29,13 +29,19 @@ def chosen_port() -> int | None:
 
 def up() -> None:
     """The local AWS runs, the service is deployed on it, .local/once.env says how to reach it."""
-    from infra.deploy import deploy_locally
+    from infra.deploy import PROBLEMS, deploy_locally
 
     print("starting the local AWS", flush=True)
     url = instance().start(chosen_port())
     print(f"  {url}", flush=True)
-    outcome = deploy_locally(url, ENV_FILE)
-    print(f"the service is up: {outcome.url}  (settings in {ENV_FILE.name}, `make down` stops it)", flush=True)
+    try:
+        deployed = deploy_locally(url, ENV_FILE)
+    except PROBLEMS as problem:
+        raise EmulatorProblem(f"The service was not deployed: {problem}") from problem
+    print(
+        f"the service is up: {deployed.url}  (settings in .local/{ENV_FILE.name}, `make down` stops it)",
+        flush=True,
+    )
 
 
 def down() -> None:

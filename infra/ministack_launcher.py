@@ -1,23 +1,24 @@
 """Starts ministack in this process, with one gap filled: Lambda's OnSuccess destinations.
 
 What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
-`DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when one
-succeeds it returns at once (`if not last_result.get("error"): return`) and OnSuccess is never read.
+`DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when
+one succeeds it returns at once (`if not last_result.get("error"): return`) and OnSuccess is never read.
 
-What this adds: around that function a note "this is an asynchronous invocation" in a context variable (its thread
-runs in a copy of the context); around `_execute_function`, which it calls for each attempt, a look at the note: an
-attempt without an error sends the invocation record that AWS documents to the destination, if that is a Lambda
-function (other kinds are said to be missing in the log). Nothing else is changed.
+What this adds: around that function a note "this is an asynchronous invocation" in a context variable (its
+thread runs in a copy of the context); around `_execute_function`, which it calls for each attempt, a look
+at the note: an attempt without an error sends the invocation record that AWS documents to the destination,
+if that is a Lambda function (other kinds are said to be missing in the log). Nothing else is changed.
 tests/infra/test_launcher.py fails as soon as the emulator delivers OnSuccess by itself: then this goes.
 
-Run by the emulator's Python as `ministack_launcher.py DIRECTORY`; the directory is only the name by which the
-process is found again. Not importable where ministack is not installed.
+Run by the emulator's Python as `ministack_launcher.py DIRECTORY`; the directory is only the name by which
+the process is found again. Not importable where ministack is not installed.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,17 +38,19 @@ class Asynchronous:
 
 
 _current: ContextVar[Asynchronous | None] = ContextVar("asynchronous", default=None)
-_invoke_async = lambda_svc.invoke_async_with_retry
-_execute = lambda_svc._execute_function
+_invoke_async: Callable[[Any, Any], None] = lambda_svc.invoke_async_with_retry
+_execute: Callable[[Any, Any], dict[str, Any]] = lambda_svc._execute_function
 
 
 def on_success_destination(func: dict[str, Any]) -> str:
-    """The ARN that EventInvokeConfig names for successes, "" if none; found as the emulator finds OnFailure."""
+    """The ARN that EventInvokeConfig names for successes, or ""; found as the emulator finds OnFailure."""
     config = func.get("event_invoke_config") or (func.get("event_invoke_configs") or {}).get("$LATEST") or {}
     return ((config.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination") or ""
 
 
-def invocation_record(config: dict[str, Any], event: Any, answer: Any, attempts: int, at: datetime) -> dict[str, Any]:
+def invocation_record(
+    config: dict[str, Any], event: Any, answer: Any, attempts: int, at: datetime
+) -> dict[str, Any]:
     """What Lambda sends to a destination: the developer guide's "invocation record" of a success."""
     version = config.get("Version") or "$LATEST"
     return {
@@ -85,7 +88,8 @@ def _routing_execute(func: dict[str, Any], event: Any) -> dict[str, Any]:
         if not result.get("error"):
             config = func.get("config") or func
             _deliver(
-                note.destination, invocation_record(config, event, result.get("body"), note.attempts, datetime.now(UTC))
+                note.destination,
+                invocation_record(config, event, result.get("body"), note.attempts, datetime.now(UTC)),
             )
         return result
     finally:

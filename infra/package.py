@@ -2,13 +2,13 @@
 
     sources ──copy──▶ build/.staging ──chalice package, our merge template──▶ a SAM template and two zips
             ──SAM's own translator──▶ build/STAGE/template.json: plain CloudFormation, finished
-                                      build/STAGE/deployment.zip: app.py, chalicelib, invoke_once, functions.toml
-                                      build/STAGE/layer.zip: the libraries; build/STAGE/NAME.zip: other languages
+                                      build/STAGE/deployment.zip: app.py, chalicelib, invoke_once, functions
+                                      build/STAGE/layer.zip: the libraries; NAME.zip: other languages
 
-Where the zips will be is left to the template's parameters, which `make deploy` fills in; so the template needs no
-bucket and no rewriting. Staging is a copy without caches: what lies about in the work tree cannot ship. Chalice
-caches by content and not by name, so its cache of the code is cleared; the layer's, keyed by requirements.txt
-alone, is kept, and with it a package after a code change takes two seconds.
+Where the zips will be is left to the template's parameters, which `make deploy` fills in; so the template
+needs no bucket and no rewriting. Staging is a copy without caches: what lies about in the work tree cannot
+ship. Chalice caches by content and not by name, so its cache of the code is cleared; the layer's, keyed by
+requirements.txt alone, is kept, and with it a package after a code change takes two seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ from invoke_once.errors import ConfigurationError
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is in the template, a test says
-RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
+RUNTIME_BRINGS = frozenset(
+    {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"}
+)
 INPUTS = ("app.py", "requirements.txt", "functions.toml", ".chalice/config.json", "infra/stages.toml")
 
 
@@ -99,9 +101,24 @@ def _stage_sources(stage: Stage, staging: Path, functions: list[Function]) -> No
 
 
 def _run_chalice(stage: Stage, staging: Path) -> None:
-    arguments = ["package", "--pkg-format", "cloudformation", "--merge-template", "merge.json", "--stage", stage.name, "out"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "ONCE_"))}
-    settings = {"AWS_DEFAULT_REGION": REGION_FOR_PACKAGING, "PYTHONDONTWRITEBYTECODE": "1", "ONCE_STACK": stage.stack}
+    arguments = [
+        "package",
+        "--pkg-format",
+        "cloudformation",
+        "--merge-template",
+        "merge.json",
+        "--stage",
+        stage.name,
+        "out",
+    ]
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "ONCE_"))
+    }
+    settings = {
+        "AWS_DEFAULT_REGION": REGION_FOR_PACKAGING,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ONCE_STACK": stage.stack,
+    }
     done = subprocess.run(
         [str(VENV / "bin" / "chalice"), *arguments],
         cwd=staging, env=kept | settings, stdin=subprocess.DEVNULL, capture_output=True, text=True,

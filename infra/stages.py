@@ -39,7 +39,9 @@ class Stage:
 def load(name: str) -> Stage:
     """The stage called `name`; StageProblem if the name or a key of stages.toml cannot be right."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
-        raise StageProblem(f"STAGE={name!r}: a stage is lower-case letters, digits and hyphens, at most 20, a letter first")
+        raise StageProblem(
+            f"STAGE={name!r}: a stage is lower-case letters, digits and hyphens, at most 20, a letter first"
+        )
     document = tomllib.loads(STAGES_TOML.read_text())
     values = {"stack": f"invoke-once-{name}", **document["defaults"], **document["stages"].get(name, {})}
     unknown = set(values) - {field.name for field in fields(Stage)}

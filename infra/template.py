@@ -1,7 +1,9 @@
-"""The part of the template that Chalice does not write; Chalice merges it into its own (`--merge-template`).
+"""The part of the template that Chalice does not write; Chalice merges it into its own
+(`--merge-template`).
 
-A resource with Chalice's logical id completes Chalice's; a new id is added. Names that collide would be merged too,
-so everything of ours that is not meant to be merged has an id that no Chalice function can have.
+A resource with Chalice's logical id completes Chalice's; a new id is added. Names that collide would be
+merged too, so everything of ours that is not meant to be merged has an id that no Chalice function can
+have.
 """
 
 from __future__ import annotations

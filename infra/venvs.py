@@ -1,7 +1,7 @@
 """The two virtualenvs, made when missing and brought up to date when their requirement files changed.
 
-    .venv             the project, for people and for packaging      (`run`), with tests and lint on top (`dev`)
-    .local/emulator   the emulator, the AWS CLI and boto3            both are installed at the same time
+    .venv             the project, for people and for packaging (`run`), with tests and lint on top (`dev`)
+    .local/emulator   the emulator, the AWS CLI and boto3; both are installed at the same time
 
 Runs on the system's Python with the standard library alone. A stamp in each virtualenv holds the hash of what
 was installed; a warm start reads two small files. Errors end in one sentence, the whole log stays in .local/.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -43,7 +44,12 @@ class Environment:
         return self.path / f".installed-{self.name}"
 
     def wanted(self) -> str:
-        parts = [sys.version, str(self.path), *self.pip_arguments, *(file.read_text() for file in self.inputs)]
+        parts = [
+            sys.version,
+            str(self.path),
+            *self.pip_arguments,
+            *(file.read_text() for file in self.inputs),
+        ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def is_current(self) -> bool:
@@ -51,7 +57,7 @@ class Environment:
 
 
 def project(kind: str) -> Environment:
-    """The project's virtualenv: `run` has what packaging and the CLI need, `dev` adds tests, lint and types."""
+    """The project's virtualenv: `run` has what packaging and the CLI need, `dev` what tests and lint do."""
     arguments = ("-c", "requirements.txt", "-e", f".[{EXTRAS[kind]}]")
     return Environment(kind, ROOT / ".venv", arguments, (ROOT / "pyproject.toml", ROOT / "requirements.txt"))
 
@@ -86,7 +92,13 @@ def _install(environment: Environment) -> None:
     with log.open("w") as out:
         if not (environment.path / "bin" / "python").exists():
             _step(environment, log, [sys.executable, "-m", "venv", str(environment.path)], out)
-        pip = [str(environment.path / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+        pip = [
+            str(environment.path / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+        ]
         _step(environment, log, [*pip, *environment.pip_arguments], out)
     environment.stamp.write_text(environment.wanted())
 
@@ -96,7 +108,7 @@ def _step(environment: Environment, log: Path, command: list[str], out: object) 
     if done.returncode == 0:
         return
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.upper().startswith("ERROR")] or lines[-1:]
+    errors = [line for line in lines if re.match(r"ERROR: |[\w.]*(Error|Exception): ", line)] or lines[-1:]
     raise SetupFailed(
         f"Could not install {environment.path.relative_to(ROOT)}: {errors[0] if errors else 'no output'} "
         f"(whole log: {log.relative_to(ROOT)}; mend it and run the same command again)."

@@ -1,6 +1,6 @@
-"""What wakes the service: the stream's mapping, the wake queue, and the queues where what failed for good is kept.
+"""What wakes the service: the stream's mapping, the wake queue, and queues that keep what failed for good.
 
-A stream's default is to try a bad record for 24 hours while nothing else of its shard moves: every limit is set.
+A stream's default is to try a bad record for 24 hours while its shard stands still: every limit is set.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from infra.cfn import STACK, Resources, arn_of, resource, sub
 WAKE_TIMEOUT_S = 30
 DAYS_14_S = 14 * 86_400
 
-# Only heads with something to be done at a time of their own: a delay or a retry's backoff (not_before), a callback
-# (cb_due). Claims, heartbeats and progress never wake anything.
+# Only heads with something to be done at a time of their own: a delay or a retry's backoff (not_before),
+# a callback (cb_due). Claims, heartbeats and progress never wake anything.
 STREAM_FILTERS = [
     {"dynamodb": {"NewImage": {"part": {"S": ["head"]}, "not_before": {"N": [{"exists": True}]}}}},
     {"dynamodb": {"NewImage": {"part": {"S": ["head"]}, "cb_due": {"N": [{"exists": True}]}}}},
@@ -39,7 +39,7 @@ def resources() -> Resources:
 
 
 def wake_event() -> dict[str, Any]:
-    """The wake function's event source, in SAM's words; the id is Chalice's, so that it is merged, not added."""
+    """The wake function's event source, in SAM's words; under Chalice's id, so that it is merged."""
     return {
         "WakeSqsEventSource": {
             "Type": "SQS",

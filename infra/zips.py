@@ -1,4 +1,4 @@
-"""Zips that are the same bytes for the same files: sorted, without times, so that equal content has one name in S3."""
+"""Zips that are the same bytes for the same files: sorted, without times. So equal content has one name."""
 
 from __future__ import annotations
 
