@@ -80,10 +80,11 @@ class AsyncRunHandle(RunView):
         return await self._driver.run(flows.outcome(self._core, (await self.wait(timeout)).document))
 
     async def watch(
-        self, timeout: float | None = None, hold: int = MAX_HOLD_S
+        self, timeout: float | None = None, hold: int = MAX_HOLD_S, *, ticks: bool = False
     ) -> AsyncIterator[AsyncRunHandle]:
-        async for info in self._driver.each(steps.Watch(self._core, self.id, self._info, timeout, hold)):
-            self._saw(info)
+        watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
+        async for info in self._driver.each(watch):
+            self._noticed(watch, info)
             yield self
 
     async def cancel(self) -> AsyncRunHandle:
@@ -97,6 +98,9 @@ class AsyncRunHandle(RunView):
 
     def logs(self, attempt: int | None = None, follow: bool = False) -> AsyncIterator[Mapping[str, Any]]:
         return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))
+
+    async def new_logs(self) -> Sequence[Mapping[str, Any]]:
+        return await self._driver.run(self._tail.new())
 
     async def deliveries(self) -> Sequence[Mapping[str, Any]]:
         return await self._driver.run(flows.deliveries(self._core, self.id))
@@ -182,9 +186,7 @@ class AsyncOnce:
         return await self.run(run_id).refresh()
 
     async def list(self, **options: Unpack[ListOptions]) -> AsyncIterator[AsyncRunHandle]:
-        async for info in self._driver.each(
-            steps.Pages(self._core, list_query(options), options.get("limit"))
-        ):
+        async for info in self._driver.each(steps.Pages(self._core, list_query(options), options.get("limit"))):
             yield self._handle(info)
 
     async def functions(self) -> Sequence[Mapping[str, Any]]:
@@ -192,6 +194,9 @@ class AsyncOnce:
 
     async def function(self, name: str) -> Mapping[str, Any]:
         return await self._driver.run(flows.function(self._core, name))
+
+    async def health(self) -> flows.Health:
+        return await self._driver.run(flows.health(self._core))
 
     async def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         return await self.run(run_id).deliveries()

@@ -84,10 +84,16 @@ class RunHandle(RunView):
         """Wait, then give the output, of any size. Raises RunNotSucceeded (RunFailed …) or WaitTimeout."""
         return self._driver.run(flows.outcome(self._core, self.wait(timeout).document))
 
-    def watch(self, timeout: float | None = None, hold: int = MAX_HOLD_S) -> Iterator[RunHandle]:
-        """This handle at every change, to the end or until `timeout`. `hold=2` shows progress soon."""
-        for info in self._driver.each(steps.Watch(self._core, self.id, self._info, timeout, hold)):
-            self._saw(info)
+    def watch(
+        self, timeout: float | None = None, hold: int = MAX_HOLD_S, *, ticks: bool = False
+    ) -> Iterator[RunHandle]:
+        """This handle at every change, to the end or until `timeout`. `hold=2` shows progress soon.
+
+        With `ticks` also after every poll without news: `trouble` then says if the service does not answer.
+        """
+        watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
+        for info in self._driver.each(watch):
+            self._noticed(watch, info)
             yield self
 
     def cancel(self) -> RunHandle:
@@ -105,6 +111,10 @@ class RunHandle(RunView):
     def logs(self, attempt: int | None = None, follow: bool = False) -> Iterator[Mapping[str, Any]]:
         """Its log lines, `{"time", "message", "attempt"}`, oldest first; `follow` stays to the end."""
         return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))
+
+    def new_logs(self) -> Sequence[Mapping[str, Any]]:
+        """The log lines of all attempts that this handle has not given yet."""
+        return self._driver.run(self._tail.new())
 
     def deliveries(self) -> Sequence[Mapping[str, Any]]:
         """The attempts to deliver its callback, oldest first."""
@@ -195,9 +205,7 @@ class Once:
         Raises Invalid for a bad input or a key used with another request, NotFound for an unknown function,
         ServiceUnreachable (its `idempotency_key` says how to ask again for the same run).
         """
-        return self._handle(
-            self._driver.run(flows.start(self._core, start_request(function, input, options)))
-        )
+        return self._handle(self._driver.run(flows.start(self._core, start_request(function, input, options))))
 
     def run(self, run_id: str) -> RunHandle:
         """A handle on a run by its id; nothing is asked yet."""
@@ -219,6 +227,10 @@ class Once:
     def function(self, name: str) -> Mapping[str, Any]:
         """One function's entry. Raises NotFound."""
         return self._driver.run(flows.function(self._core, name))
+
+    def health(self) -> flows.Health:
+        """The health of the service's parts, healthy or not. Raises ServiceUnreachable, at once."""
+        return self._driver.run(flows.health(self._core))
 
     def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         """The attempts to deliver a run's callback, oldest first."""

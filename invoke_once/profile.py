@@ -64,6 +64,9 @@ def resolve(
 
     The token may be empty: some calls need none, and the service says so for the others.
     """
+    given = Profile(url or env.get("ONCE_URL", ""), token or env.get("ONCE_TOKEN", ""))
+    if given.url and given.token and not profile:
+        return Profile(given.url.rstrip("/"), given.token.strip(), source="given" if url else "ONCE_URL")
     stored = _stored(profile or env.get("ONCE_PROFILE"), env)
     named = stored if profile else Profile()
     chosen, source = _first(
@@ -77,8 +80,12 @@ def resolve(
     chosen = chosen.rstrip("/")
     own = stored.token if stored.url.rstrip("/") == chosen else ""
     tokens = (token, own, env.get("ONCE_TOKEN")) if profile else (token, env.get("ONCE_TOKEN"), own)
-    secret = env.get("ONCE_WEBHOOK_SECRET") or stored.webhook_secret
-    return Profile(chosen, next((t for t in tokens if t), "").strip(), secret, source)
+    return Profile(chosen, next((t for t in tokens if t), "").strip(), source=source)
+
+
+def webhook_secret(profile: str | None = None, env: Mapping[str, str] = os.environ) -> str:
+    """ONCE_WEBHOOK_SECRET, or the profile's `webhook_secret`; empty where there is none."""
+    return env.get("ONCE_WEBHOOK_SECRET") or _stored(profile or env.get("ONCE_PROFILE"), env).webhook_secret
 
 
 def read(path: Path) -> Config:
@@ -122,9 +129,7 @@ def _stored(name: str | None, env: Mapping[str, str]) -> Profile:
     found = config.profiles.get(name or config.default)
     if found is None and name:
         known = ", ".join(sorted(config.profiles)) or "none"
-        raise ConfigurationError(
-            f"no profile {name!r} in {path} (there is: {known}); `once configure` makes one"
-        )
+        raise ConfigurationError(f"no profile {name!r} in {path} (there is: {known}); `once configure` makes one")
     return found or Profile()
 
 
@@ -155,8 +160,6 @@ def _write_private(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     draft.replace(path)

@@ -25,9 +25,7 @@ def request(client: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Reque
     """The call as a request. Raises httpx.InvalidURL for a URL that cannot be one."""
     connect_s = min(CONNECT_S, call.read_timeout_s)
     timeout = httpx.Timeout(call.read_timeout_s, connect=connect_s)
-    return client.build_request(
-        call.method, call.url, headers=dict(call.headers), content=call.body, timeout=timeout
-    )
+    return client.build_request(call.method, call.url, headers=dict(call.headers), content=call.body, timeout=timeout)
 
 
 def reply(response: httpx.Response) -> Reply:
@@ -45,9 +43,7 @@ def lost(error: Exception) -> Lost:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
-        return (
-            "it took too long to connect" if isinstance(error, httpx.ConnectTimeout) else "it took too long"
-        )
+        return "it took too long to connect" if isinstance(error, httpx.ConnectTimeout) else "it took too long"
     return str(error) or type(error).__name__
 
 

@@ -26,10 +26,14 @@ class RunError(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run's document. `data` is the whole of it, as sent; `etag` identifies this state of it."""
+    """A run's document. `data` is the whole of it, as sent; `etag` identifies this state of it.
+
+    `replayed`: the answer to a `start` whose key had a run already.
+    """
 
     data: Mapping[str, Any]
     etag: str | None = field(default=None, compare=False)
+    replayed: bool = field(default=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -79,9 +83,7 @@ class RunInfo:
         error = self.data.get("error")
         if not isinstance(error, Mapping):
             return None
-        return RunError(
-            str(error.get("type") or "Error"), str(error.get("message") or ""), _text(error.get("trace"))
-        )
+        return RunError(str(error.get("type") or "Error"), str(error.get("message") or ""), _text(error.get("trace")))
 
 
 def _text(value: object) -> str | None:

@@ -35,6 +35,15 @@ class Outcome:
     uncertain: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the service says of itself; `date` is its clock, as the header `Date` has it."""
+
+    ok: bool
+    data: Mapping[str, Any]
+    date: str | None
+
+
 def attempt(core: Core, call: Call, *, repeatable: bool = True) -> Flow[Outcome]:
     """Send a call, again where that may help and cannot harm. Never raises for what comes back."""
     began_s, failures, uncertain = core.seams.clock(), 0, False
@@ -42,9 +51,7 @@ def attempt(core: Core, call: Call, *, repeatable: bool = True) -> Flow[Outcome]
         answer = yield from send(call)
         failures += 1
         spent_s = core.seams.clock() - began_s
-        pause_s = core.policy.next_pause(
-            answer, failures, spent_s, core.seams.chance(), repeatable=repeatable
-        )
+        pause_s = core.policy.next_pause(answer, failures, spent_s, core.seams.chance(), repeatable=repeatable)
         if pause_s is None:
             return Outcome(answer, uncertain)
         uncertain = uncertain or maybe_done(answer)
@@ -153,13 +160,16 @@ def function(core: Core, name: str) -> Flow[Mapping[str, Any]]:
     return _mapping((yield from fetch(core, core.target.call("GET", path))))
 
 
-def health(core: Core) -> Flow[Reply]:
-    """`/healthz` as it was answered, healthy or not: one try, so that a doctor sees what is."""
-    call = core.target.call("GET", "/healthz")
+def health(core: Core) -> Flow[Health]:
+    """What `/healthz` says, healthy or not. One try, so that a doctor sees what is; no token, it needs none."""
+    url, headers = f"{core.target.url}/healthz", {"Accept": "application/json"}
+    call = Call("GET", url, headers, None, core.target.timeout_s)
     answer = yield from send(call)
     if isinstance(answer, Lost):
         raise replies.lost_error(answer, call.url)
-    return answer
+    if answer.status not in (200, 503):
+        raise replies.error_of(answer)
+    return Health(answer.status == 200, _mapping(answer), answer.headers.get("date"))
 
 
 def create_token(core: Core, body: Mapping[str, Any]) -> Flow[Mapping[str, Any]]:
@@ -205,8 +215,6 @@ def _mapping(reply: Reply) -> Mapping[str, Any]:
 def _elsewhere(reply: Reply) -> str:
     """Where a 303 points. Raises UnexpectedReply for a step down from https, or none at all."""
     where = urljoin(reply.url, reply.headers.get("location", ""))
-    if urlsplit(where).scheme == "https" or (
-        urlsplit(where).scheme == "http" and reply.url.startswith("http:")
-    ):
+    if urlsplit(where).scheme == "https" or (urlsplit(where).scheme == "http" and reply.url.startswith("http:")):
         return where
     raise errors.UnexpectedReply("the service points to a place that is not https", reply.status)

@@ -7,15 +7,21 @@ from typing import Any
 from invoke_once._http.document import Progress, RunError, RunInfo
 from invoke_once._http.flows import Core
 from invoke_once._http.requests import run_path
+from invoke_once._http.steps import LogTail, Watch
 from invoke_once.errors import InvokeOnceError
 
 
 class RunView:
-    """A run as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it."""
+    """A run as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it.
+
+    `trouble`: while watching, why the last poll got no good answer; empty when it did.
+    """
 
     def __init__(self, core: Core, run_id: str, info: RunInfo | None = None) -> None:
         run_path(run_id)  # refuse what is no id here, and not only at the first call
         self._core, self._id, self._info = core, run_id, info
+        self._tail = LogTail(core, run_id)
+        self.trouble = ""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._id} {self._info.status if self._info else 'not read yet'}>"
@@ -62,3 +68,6 @@ class RunView:
 
     def _saw(self, info: RunInfo) -> None:
         self._info = info
+
+    def _noticed(self, watch: Watch, info: RunInfo) -> None:
+        self._info, self.trouble = info, watch.trouble

@@ -49,9 +49,7 @@ def start_request(function: str, value: Any, given: StartOptions) -> Start:
     options = {
         "callback": {"url": callback} if callback else None,
         "labels": dict(given.get("labels") or {}) or None,
-        **{
-            name: given.get(name) for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed")
-        },
+        **{name: given.get(name) for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed")},
     }
     hold_s = max(0, min(MAX_HOLD_S, int(given.get("wait", 0))))
     key = given.get("key")
@@ -73,9 +71,7 @@ def list_query(given: ListOptions) -> dict[str, Any]:
     }
 
 
-def token_body(
-    tenant: str | None, scopes: Sequence[str] | None, expires_in_seconds: int | None
-) -> dict[str, Any]:
+def token_body(tenant: str | None, scopes: Sequence[str] | None, expires_in_seconds: int | None) -> dict[str, Any]:
     """The body of `POST /tokens`."""
     body = {
         "tenant": tenant,

@@ -41,13 +41,15 @@ def json_of(reply: Reply) -> Any:
 
 def run_of(reply: Reply) -> RunInfo:
     """The run's document. Raises UnexpectedReply where the body is not one."""
-    return run_from(json_of(reply), reply, reply.headers.get("etag"))
+    run = run_from(json_of(reply), reply)
+    replayed = reply.headers.get("idempotent-replayed", "").strip().lower() == "true"
+    return RunInfo(run.data, reply.headers.get("etag"), replayed)
 
 
-def run_from(data: object, reply: Reply, etag: str | None = None) -> RunInfo:
+def run_from(data: object, reply: Reply) -> RunInfo:
     """A run's document out of a larger answer."""
     if isinstance(data, Mapping) and isinstance(data.get("id"), str) and isinstance(data.get("status"), str):
-        return RunInfo(data, etag)
+        return RunInfo(data)
     raise errors.UnexpectedReply(f"{_origin(reply)} did not answer with a run", reply.status)
 
 
@@ -64,9 +66,7 @@ def is_ours(reply: Reply) -> bool:
 def error_of(reply: Reply) -> errors.InvokeOnceError:
     """What to raise for an answer that is not a success."""
     if reply.status == 429 or reply.status in (502, 503, 504):
-        return errors.ServiceUnreachable(
-            f"the service is not available now (HTTP {reply.status}){_said(reply)}"
-        )
+        return errors.ServiceUnreachable(f"the service is not available now (HTTP {reply.status}){_said(reply)}")
     if reply.status >= 500:
         return errors.UnexpectedReply(f"the service failed (HTTP {reply.status}){_said(reply)}", reply.status)
     if reply.status >= 400 and is_ours(reply):

@@ -34,9 +34,7 @@ class Target:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigurationError(
-                f"not a service URL: {self.url!r} (http:// or https://, a host, maybe a path)"
-            )
+            raise ConfigurationError(f"not a service URL: {self.url!r} (http:// or https://, a host, maybe a path)")
         if self.token and not _TOKEN.fullmatch(self.token):
             raise ConfigurationError("the token holds characters that no token has; copy it again")
 

@@ -19,6 +19,7 @@ from invoke_once._http.retry import retry_after_s, worth_repeating
 Item = TypeVar("Item", covariant=True)
 PAGE = 100
 PATIENCE_S = 300.0  # how long a wait without a deadline puts up with a service that is away
+_LOG_PAUSE_S = 1.0
 _HELD_S = 1.0  # an answer that took this long was held by the service
 
 
@@ -54,13 +55,21 @@ class Watch:
 
     It long-polls, and takes a service that restarts, is busy or out of reach for something that passes:
     until the deadline, or `PATIENCE_S` without one. A refusal by the service (401, 404) is raised at once.
+    With `ticks`, a step also ends after a poll that found nothing new; `trouble` says why one got no answer.
     """
 
     def __init__(
-        self, core: Core, run_id: str, seen: RunInfo | None, timeout_s: float | None, hold_s: int = MAX_HOLD_S
+        self,
+        core: Core,
+        run_id: str,
+        seen: RunInfo | None,
+        timeout_s: float | None,
+        hold_s: int = MAX_HOLD_S,
+        *,
+        ticks: bool = False,
     ) -> None:
-        self.seen = seen
-        self._core, self._run_id, self._hold_s = core, run_id, min(hold_s, MAX_HOLD_S)
+        self.seen, self.trouble = seen, ""
+        self._core, self._run_id, self._hold_s, self._ticks = core, run_id, min(hold_s, MAX_HOLD_S), ticks
         now_s = core.seams.clock()
         self._deadline_s = None if timeout_s is None else now_s + timeout_s
         self._well_s, self._failures, self._idle = now_s, 0, 0
@@ -79,6 +88,8 @@ class Watch:
                 yield from self._idle_pause(answer, self._core.seams.clock() - began_s)
             if self._left() == 0:
                 return None
+            if self._ticks and self.seen:
+                return [self.seen]
         return None
 
     def _left(self) -> float | None:
@@ -112,6 +123,7 @@ class Watch:
         """Back off; without a deadline, raise what is wrong when it has been wrong for too long."""
         if self._deadline_s is None and self._core.seams.clock() - self._well_s > PATIENCE_S:
             raise self._error(answer)
+        self.trouble = str(self._error(answer))
         self._failures += 1
         seconds = self._core.policy.pause_after(answer, self._failures, self._core.seams.chance())
         yield from self._pause(seconds)
@@ -120,7 +132,7 @@ class Watch:
         """Take a good answer in: the run if it looks different, None if not. Raises a refusal."""
         if isinstance(answer, Lost) or answer.status not in (200, 304):
             raise self._error(answer)
-        self._well_s, self._failures = self._core.seams.clock(), 0
+        self._well_s, self._failures, self.trouble = self._core.seams.clock(), 0, ""
         run = self.seen if answer.status == 304 else replies.run_of(answer)
         changed = run if self.seen is None or run != self.seen else None
         self.seen = run
@@ -146,36 +158,46 @@ class Watch:
 
 
 class LogTail:
-    """A run's log lines, oldest first, a page a step; `follow` goes on until the run has ended."""
+    """A run's log lines, oldest first, a page a step; `follow` goes on until the run has ended.
+
+    A page can grow: the last one is asked for again, and what was given of it before is left out.
+    """
 
     def __init__(self, core: Core, run_id: str, attempt: int | None = None, follow: bool = False) -> None:
         self._core, self._run_id, self._attempt, self._follow = core, run_id, attempt, follow
         self._cursor: str | None = None
-        self._done = self._ended = False
+        self._given = 0  # of the page at the cursor
+        self._last_round = not follow
 
     def step(self) -> Flow[Sequence[Mapping[str, Any]] | None]:
-        while not self._done:
-            events, more = yield from self._page()
-            if events or more:
-                return events
-            if not self._follow or self._ended:
-                self._done = True
-            else:
-                yield from pause(1.0)
-                self._ended = (yield from flows.get(self._core, self._run_id)).finished
-        return None
+        while not (events := (yield from self.new())):
+            if self._last_round:
+                return None
+            yield from pause(_LOG_PAUSE_S)
+            self._last_round = (yield from flows.get(self._core, self._run_id)).finished
+        return events
+
+    def new(self) -> Flow[Sequence[Mapping[str, Any]]]:
+        """What came since the last call, over as many pages as it takes."""
+        events: list[Mapping[str, Any]] = []
+        more = True
+        while more:
+            page, more = yield from self._page()
+            events += page
+        return events
 
     def _page(self) -> Flow[tuple[Sequence[Mapping[str, Any]], bool]]:
-        """The events after the cursor, and whether there are more at once."""
+        """The new events of the page at the cursor, and whether there is another page."""
         query = {"attempt": self._attempt, "cursor": self._cursor}
         call = self._core.target.call("GET", run_path(self._run_id, "/logs"), query=query)
         reply = yield from flows.fetch(self._core, call)
-        events, cursor = flows.items_of(reply, "events"), replies.json_of(reply).get("next_cursor")
-        more = bool(cursor) and cursor != self._cursor
-        self._cursor = cursor or self._cursor
-        if not self._follow and not cursor:
-            self._done = True
-        return events, more
+        events, following = flows.items_of(reply, "events"), replies.json_of(reply).get("next_cursor")
+        new = events[self._given :]
+        if not following or following == self._cursor:
+            self._given = len(events)
+            return new, False
+        self._cursor, self._given = str(following), 0
+        return new, bool(events)
 
 
 def wait(core: Core, run_id: str, seen: RunInfo | None, timeout_s: float | None) -> Flow[RunInfo]:

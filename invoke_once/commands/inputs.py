@@ -1,0 +1,57 @@
+"""The input of a run from the command line: text, a file, or stdin. Every mistake is a click.UsageError."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def read_input(data: str | None, path: str | None) -> Any:
+    """The input as a value; None without any. Raises click.UsageError for what is not JSON or not there."""
+    if data is not None and path is not None:
+        raise click.UsageError("give the input with -d or with -p, not with both")
+    if data is None and path is None:
+        return None
+    if "-" in (data, path):
+        return _parse(_stdin(), "stdin")
+    return _parse(data, "-d") if data is not None else _parse(_file(str(path)), str(path))
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"stdin is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _file(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        hint = " (a text needs its quotes: '\"text\"')" if source == "-d" and text[:1].isalpha() else ""
+        raise click.UsageError(f"the input ({source}) is not JSON: {error}{hint}") from None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; a name that is there twice would lose a value without a word."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has the same name twice")
+    return found
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a JSON number")

@@ -1,0 +1,84 @@
+"""What a command writes: results on stdout, everything else on stderr.
+
+Text that comes from a run (messages, log lines) is stripped of control characters, so that it cannot
+drive somebody's terminal; JSON escapes them by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: object) -> str:
+    """Text that is safe on a terminal; tabs and newlines stay."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
+
+
+def one_line(text: object) -> str:
+    """The same, on one line."""
+    return " ".join(clean(text).split())
+
+
+def out(text: str) -> None:
+    """One line of the result."""
+    _write(sys.stdout, text)
+
+
+def note(text: str) -> None:
+    """One line for the person who looks on."""
+    _write(sys.stderr, text)
+
+
+def json_out(value: Any) -> None:
+    """A value as JSON, indented."""
+    out(to_json(value, sys.stdout))
+
+
+def to_json(value: Any, stream: TextIO) -> str:
+    """Indented JSON that the stream can carry: escaped to ASCII where its encoding needs that."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=2)
+    return text
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows under a heading on a terminal; tab-separated lines without one in a pipe."""
+    texts = [[one_line("" if cell is None else cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in texts:
+            out("\t".join(row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    view = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in texts:
+        view.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console(file=sys.stdout).print(view)
+
+
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "expired": "yellow",
+    "cancelled": "yellow",
+    "running": "cyan",
+}
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()

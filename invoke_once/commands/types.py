@@ -1,0 +1,31 @@
+"""Option types, as functions from text: durations like `90`, `10m`, `2h`; labels like `team=data`."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h|d)?")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(text: str) -> float:
+    """Seconds, from seconds or a number with a unit."""
+    found = _DURATION.fullmatch(str(text).strip())
+    if not found:
+        raise click.BadParameter(f"{text!r} is not a duration: seconds, or a number with s, m, h or d")
+    return float(found[1]) * _UNIT_S[found[2] or "s"]
+
+
+def label(text: str) -> tuple[str, str]:
+    """`name=value` as a pair."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{text!r} is not a label: name=value")
+    return name, value
+
+
+def whole(seconds: float | None) -> int | None:
+    """A duration as the service counts it: whole seconds, a begun one is one."""
+    return None if seconds is None else -int(-seconds // 1)
