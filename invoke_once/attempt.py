@@ -178,7 +178,7 @@ class Attempt:
         store, now_ms = self._runtime.store, self._runtime.now_ms()
         if outcome.retriable and outcome.error is not None and lifecycle.may_retry(self._head):
             again_ms = self._retry_at(outcome, now_ms)
-            result = store.apply(moves.requeue(self._fence, self._head, now_ms, again_ms, outcome.error, token))
+            result = store.apply(moves.requeue(self._fence, self._head, again_ms, outcome.error, token))
             if not (isinstance(result, Refused) and result.arms == ("nobody asked to cancel",)):
                 return result
             outcome = Outcome(Status.CANCELLED)
@@ -202,7 +202,8 @@ class Attempt:
         took = self._runtime.now_ms() - self._began_ms
         if isinstance(result, Refused):
             log.event("outcome_refused", run_id=self.id, attempt=self.attempt, outcome=outcome.status,
-                      winner=now.status if now else None, because=result.arms, metrics={"OutcomesRefused": 1})  # fmt: skip
+                      winner=now.status if now else None, because=result.arms,
+                      metrics={"OutcomesRefused": 1})  # fmt: skip
             return
         log.event("attempt_ended", run_id=self.id, attempt=self.attempt, function=self.function,
                   outcome=outcome.status, run_status=result.head.status, error_type=outcome.error_type,
@@ -243,4 +244,3 @@ class Watchdog:
 def margin_ms(left_ms: int) -> int:
     """How long before the kill the watchdog acts: a fifth of the time, at most 2 s."""
     return min(left_ms // 5, 2_000)
-

@@ -7,7 +7,6 @@ for good by the item of try n+1 (`previous`), so that a delivered callback costs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from invoke_once import records
@@ -93,5 +92,5 @@ def _tries(head: Head) -> Any:
     return Equals("cb_attempt", head.cb_attempt) if head.cb_attempt else Missing("cb_attempt")
 
 
-def _due(head: Head, at_ms: int) -> Mapping[str, Any]:
+def _due(head: Head, at_ms: int) -> dict[str, Any]:
     return {"cb_due": at_ms, "due_at": at_ms, "due_shard": records.due_shard(head.run_id)}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Run(Protocol):
-    """The run this handler works for. `id` and `attempt` are for the handler's own guards against repeating an effect."""
+    """The run this handler works for. `id` and `attempt` are for its own guards against repeating an effect."""
 
     @property
     def id(self) -> str: ...

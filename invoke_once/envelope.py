@@ -1,6 +1,6 @@
 """The event that the service fires, and how the wrapper tells it from any other event.
 
-    tracked       {"invoke_once": {"run_id", "generation", "v": 1[, "input_ref"]}, "input": any}
+    tracked       {"invoke_once": {"run_id", "generation", "fired_at", "v": 1[, "input_ref"]}, "input": any}
     destination   {...the input's own members, "invoke_once": {"run_id", "generation", "attempt", "lease_id", "v": 1}}
 
 Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB): a larger input
@@ -28,12 +28,13 @@ class Envelope:
     generation: str
     attempt: int | None = None
     lease_id: str | None = None
+    fired_at: int | None = None
     input_ref: str | None = None
 
 
-def fired_event(head: Head, text: bytes) -> bytes:
+def fired_event(head: Head, text: bytes, now_ms: int) -> bytes:
     """The payload that fires a tracked function; `text` is the input's JSON text, embedded as it is."""
-    meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "v": 1}
+    meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "fired_at": now_ms, "v": 1}
     if len(text) > INLINE_EVENT_BYTES and head.input_ref is not None:
         meta["input_ref"] = head.input_ref
         text = b"null"
@@ -59,5 +60,7 @@ def envelope_of(event: Any) -> Envelope | None:
     meta = event.get(MEMBER) if isinstance(event, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("run_id"), str):
         return None
-    known = {name: meta[name] for name in ("attempt", "lease_id", "input_ref") if meta.get(name) is not None}
+    known = {
+        name: meta[name] for name in ("attempt", "lease_id", "fired_at", "input_ref") if meta.get(name) is not None
+    }
     return Envelope(meta["run_id"], str(meta.get("generation", "")), **known)

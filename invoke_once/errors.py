@@ -76,4 +76,5 @@ class RecordedFailure(InvokeOnceError):
 
 def recorded_failure(type_name: str, message: str) -> RecordedFailure:
     """An exception whose class has the recorded error's name, so that Lambda reports the same `errorType`."""
-    return type(type_name, (RecordedFailure,), {"__module__": "builtins"})(message)
+    kind: type[RecordedFailure] = type(type_name, (RecordedFailure,), {"__module__": "builtins"})
+    return kind(message)

@@ -54,6 +54,7 @@ LETTERS: Mapping[str, str] = {
     "R": "end_delivery",
     "S": "send_again",
     "T": "postpone",
+    "U": "unlaunch",
 }
 
 #: A dispatched run that nobody has claimed is fired again after this; then 1, 2, 4 … 30 min.
@@ -144,7 +145,7 @@ def dispatch_wait_ms(dispatches: int) -> int:
 
 
 def backoff_ms(head: Head, spread: float) -> int:
-    """The wait before the attempt after `head.attempt`; `spread` is a random number in [0, 1) (full jitter on the half)."""
+    """The wait before the attempt after `head.attempt`; `spread`, in [0, 1), takes off up to half of it."""
     wait = min(head.backoff_ms * 2 ** min(max(head.attempt - 1, 0), 20), head.max_backoff_ms)
     return int(wait * (1 - 0.5 * spread)) if head.jitter else int(wait)
 

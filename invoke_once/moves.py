@@ -168,9 +168,7 @@ def dispatch(head: Head, now_ms: int) -> Move:
 
 
 def _free_to_claim(now_ms: int) -> Condition:
-    queued = all_of(
-        Equals("status", Status.QUEUED), any_of(Missing("not_before"), AtMost("not_before", now_ms))
-    )
+    queued = all_of(Equals("status", Status.QUEUED), any_of(Missing("not_before"), AtMost("not_before", now_ms)))
     abandoned = all_of(
         Equals("status", Status.RUNNING),
         Below("lease_until", now_ms),
@@ -181,7 +179,7 @@ def _free_to_claim(now_ms: int) -> Condition:
     return any_of(queued, abandoned)
 
 
-def claim(run_id: str, generation: str, now_ms: int, lease_ms: int) -> Move:
+def claim(run_id: str, generation: str, now_ms: int, lease_ms: int, fired_at: int | None = None) -> Move:
     """E. An attempt takes the run, and with a new lease fences every attempt before it. By the wrapped handler.
 
     The lease is what Lambda itself leaves the attempt plus a grace: nothing has to beat to be safe.
@@ -197,6 +195,7 @@ def claim(run_id: str, generation: str, now_ms: int, lease_ms: int) -> Move:
             "status": Status.RUNNING,
             "lease_id": lease_id,
             "lease_until": now_ms + max(lease_ms, 0) + LEASE_GRACE_MS,
+            **({"fired_at": fired_at} if fired_at is not None else {}),
         },
         set_once={"started_at": now_ms},
         add={"attempt": 1},
@@ -211,6 +210,11 @@ def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
     due = now_ms + max(lease_ms, 0) + LEASE_GRACE_MS + 1
     return Move("F", move.run_id, move.guard, {**move.set, "due_at": due}, move.set_once, move.add, move.remove,
                 mine=move.mine)  # fmt: skip
+
+
+def unlaunch(head: Head, not_before: int) -> Move:
+    """U. AWS did not take the event of an unwrapped function: back to the queue. No attempt of the budget is spent."""
+    return Move("U", head.run_id, fence(head).arms, _back_in_queue(head, not_before), add={"max_attempts": 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +238,7 @@ def fence(head: Head) -> Fence:
     return Fence(head.run_id, head.attempt, head.lease_id or "")
 
 
-def progress(
-    mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None
-) -> Move:
+def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None) -> Move:
     """G. The attempt tells how far it is, or that it lives (`lease_until`, with a heartbeat)."""
     told = {"progress": fraction, "message": message, "lease_until": lease_until}
     return Move("G", mine.run_id, mine.arms, {k: v for k, v in told.items() if v is not None})
@@ -278,7 +280,7 @@ def finish(mine: Fence, head: Head, status: Status, now_ms: int, fields: Mapping
                 mine={"settled_by": token})  # fmt: skip
 
 
-def requeue(mine: Fence, head: Head, now_ms: int, not_before: int, error: bytes, token: str) -> Move:
+def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str) -> Move:
     """I. The attempt failed and a retry is left. Refused if somebody asked to cancel: then it ends cancelled."""
     guard = (*mine.arms, Arm("nobody asked to cancel", Missing("cancel_requested")))
     return Move("I", mine.run_id, guard, _back_in_queue(head, not_before) | {"error": error, "settled_by": token},

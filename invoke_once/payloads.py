@@ -183,7 +183,11 @@ def output_key(head: Head) -> str:
 
 def error_fields(type_: str, message: str, trace: str | None = None) -> bytes:
     """An error as the head keeps it: packed, cut to a size (message 4 000 characters, the trace's last 4 000)."""
-    body = {"type": _clean(type_)[:200], "message": _clean(message)[:4000], "trace": _clean(trace)[-4000:] if trace else None}
+    body = {
+        "type": _clean(type_)[:200],
+        "message": _clean(message)[:4000],
+        "trace": _clean(trace)[-4000:] if trace else None,
+    }
     return pack(json.dumps(body, ensure_ascii=False).encode())
 
 
@@ -200,4 +204,3 @@ def _checked(text: bytes, expected: str | None) -> bytes:
     if expected is not None and sha(text) != expected:
         raise PayloadCorrupt
     return text
-

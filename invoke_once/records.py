@@ -6,6 +6,7 @@ One table, one item collection a run (partition key `run_id`), told apart by the
     input#HASH                    an input too large for the head (up to 8 KB packed), written before the head
     delivery#GENERATION#NNNN      one try of the callback, written before it is sent
     slot                          which run an equal direct call attaches to (`run_id` is then `slot_…`)
+    receiver                      failures in a row of one callback receiver (`run_id` is then `receiver_…`)
 
 Index (KEYS_ONLY)   partition key                      sort key     holds
     due             due_shard     due#N                due_at       runs that may need help, sparse
@@ -69,6 +70,7 @@ class Head:
     on_lost: str = "retry"  #: A, B
     lease_id: str | None = None  #: E, F, B; random: the fence of every later write of the attempt
     lease_until: int = 0  #: E, F, B, G
+    fired_at: int | None = None  #: E; of the event that claimed: ties a death that Lambda reports to its attempt
     not_before: int | None = None  #: A, I, J: may not be fired earlier; removed when it is fired
     started_at: int | None = None  #: E, F, B
     finished_at: int | None = None  #: every move to an end

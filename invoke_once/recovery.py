@@ -1,4 +1,4 @@
-"""What is done for an attempt that vanished or failed: retry by backoff, or end it. Shared by attend and direct callers."""
+"""What is done for an attempt that vanished or failed: retry by backoff, or end it. By attend and direct callers."""
 
 from __future__ import annotations
 

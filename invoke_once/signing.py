@@ -75,9 +75,7 @@ def _check_age(timestamp: str, now_s: float, tolerance_s: float) -> None:
         raise SignatureError("webhook-timestamp is not a number of seconds since 1970")
     age_s = now_s - int(timestamp)
     if abs(age_s) > tolerance_s:
-        raise SignatureError(
-            f"webhook-timestamp is too {'old' if age_s > 0 else 'new'} by more than {tolerance_s:g} s"
-        )
+        raise SignatureError(f"webhook-timestamp is too {'old' if age_s > 0 else 'new'} by more than {tolerance_s:g} s")
 
 
 def _any_equal(expected: list[bytes], signatures: list[bytes]) -> bool:

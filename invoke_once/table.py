@@ -37,6 +37,8 @@ PART_FIELDS: Mapping[str, type] = {
     "at": int,
     "previous": str,
     "current": str,
+    "failures": int,
+    "closed_until": int,
 }
 #: DynamoDB answers in milliseconds; a request that hangs is given up long before a caller would.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRIES = 1, 3, 3
@@ -55,7 +57,9 @@ def _attribute(kind: type, **options: Any) -> Attribute[Any]:
 def _field_types() -> dict[str, type]:
     hints = get_type_hints(Head)
     kinds = {f.name: hints[f.name] for f in fields(Head)}
-    plain = {name: next(a for a in getattr(kind, "__args__", (kind,)) if a is not type(None)) for name, kind in kinds.items()}
+    plain = {
+        name: next(a for a in getattr(kind, "__args__", (kind,)) if a is not type(None)) for name, kind in kinds.items()
+    }
     return plain | dict(PART_FIELDS)
 
 
@@ -166,6 +170,9 @@ class DynamoTable:
         return self._expression(c.AllOf(tuple(arm.condition for arm in move.guard))) if move.guard else None
 
     def _expression(self, condition: c.Condition) -> Expression:
+        return cast(Expression, self._compiled(condition))
+
+    def _compiled(self, condition: c.Condition) -> Any:
         match condition:
             case c.Equals(name, value):
                 return self._path(name) == value

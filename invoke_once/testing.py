@@ -25,6 +25,7 @@ from invoke_once.payloads import Payloads, encode, error_of
 from invoke_once.records import HEAD, INDEX_KEYS, Head
 from invoke_once.store import Applied, Item, Key, Store, Unwritten, Written
 
+
 class Clock:
     """Milliseconds since 1970 that pass only when told to."""
 
@@ -169,7 +170,7 @@ class Bench:
         from invoke_once.envelope import fired_event
         from invoke_once.runtime import Runtime, use_runtime
 
-        event = json.loads(fired_event(head, self.payloads.input(head)))
+        event = json.loads(fired_event(head, self.payloads.input(head), self.clock()))
         with use_runtime(Runtime(self.store, self.payloads, self.clock)):
             return handler(event, Context(self.clock, timeout_ms))
 

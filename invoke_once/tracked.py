@@ -91,7 +91,8 @@ def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope:
     left_ms = time_left_ms(context)
     lease_ms = min(left_ms, rt.policy.heartbeat_ms) if rt.policy.heartbeat_ms else left_ms
     now_ms = rt.now_ms()
-    result = rt.store.apply(moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms))
+    claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at)
+    result = rt.store.apply(claim)
     if not isinstance(result, Applied):
         return _duplicate(envelope, result)
     settled, _ = run_attempt(rt, handler, value, context, result.head, now_ms + left_ms)
@@ -134,4 +135,3 @@ def _duplicate(envelope: Envelope, refused: Any) -> dict[str, Any]:
 
 def _summary(run_id: str, head: Head | None) -> dict[str, Any]:
     return {"run_id": run_id, "status": str(head.status) if head else None}
-

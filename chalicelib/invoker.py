@@ -1,0 +1,93 @@
+"""Firing a Lambda with `InvocationType=Event`, and what AWS's answer means for the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
+from invoke_once import log
+
+#: Answers that no repetition will change (Lambda API reference, Invoke, "Errors").
+FINAL = {
+    "ResourceNotFoundException": "TargetNotFound",
+    "AccessDeniedException": "TargetDenied",
+    "RequestTooLargeException": "TargetPayloadTooLarge",
+    "InvalidRequestContentException": "TargetRefused",
+    "InvalidParameterValueException": "TargetRefused",
+    "UnsupportedMediaTypeException": "TargetRefused",
+    "ValidationException": "TargetRefused",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """AWS has the event, which means: queued, maybe twice, maybe never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """AWS refuses for good."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Not now. `known`: AWS said so, the event is not queued; else the answer was lost and it may be."""
+
+    reason: str
+    known: bool
+
+
+Answer = Fired | Rejected | Unavailable
+
+
+class Invoker(Protocol):
+    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer: ...
+
+
+class LambdaInvoker:
+    """One client, kept alive. botocore's own repeats are off: `tries` says how often firing is harmless."""
+
+    def __init__(self, endpoint_url: str | None = None) -> None:
+        self._endpoint_url = endpoint_url
+
+    @cached_property
+    def _client(self) -> Any:
+        config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1, "mode": "standard"})
+        return get_session().create_client("lambda", endpoint_url=self._endpoint_url, config=config)
+
+    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer:
+        answer: Answer = Unavailable("not tried", known=True)
+        for _ in range(tries):
+            answer = self._fire_once(target, payload, qualifier)
+            if not isinstance(answer, Unavailable) or answer.known:
+                break
+        return answer
+
+    def _fire_once(self, target: str, payload: bytes, qualifier: str) -> Answer:
+        request = {"FunctionName": target, "InvocationType": "Event", "Payload": payload}
+        try:
+            self._client.invoke(**request, **({"Qualifier": qualifier} if qualifier else {}))
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "unknown")
+            if code in FINAL:
+                return Rejected(FINAL[code], f"Lambda refused to start it: {code}")
+            return Unavailable(code, known=True)
+        except BotoCoreError as error:
+            return Unavailable(type(error).__name__, known=False)
+        return Fired()
+
+
+def fire_attend(invoker: Invoker, function: str, run_id: str) -> None:
+    """Have `attend` look at a run, in an invocation of its own. Losing it is harmless: the sweep comes by."""
+    answer = invoker.fire(function, json.dumps({"run_id": run_id}).encode(), tries=2)
+    if not isinstance(answer, Fired):
+        log.event("attend_not_fired", run_id=run_id, reason=str(answer))

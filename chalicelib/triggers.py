@@ -1,0 +1,49 @@
+"""What wakes the service beside HTTP, one Lambda each. No logic: each hands its event to a domain module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import Blueprint
+
+from chalicelib import record as reports
+from chalicelib import sweep as sweeping
+from chalicelib import wake as waking
+from chalicelib.attend import attend as attend_to
+from chalicelib.deliver import deliver, have_delivered
+from chalicelib.wiring import service
+
+triggers = Blueprint(__name__)
+
+
+@triggers.lambda_function(name="stream")
+def stream(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The table's stream: a run that now waits for a time, or a callback that is to be sent."""
+    svc = service()
+    return waking.on_stream(svc, waking.SqsQueue(svc.settings.wake_queue), event)
+
+
+@triggers.lambda_function(name="wake")
+def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The wake queue: that time has come."""
+    return waking.on_wake(service(), event)
+
+
+@triggers.lambda_function(name="sweep")
+def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Every minute: all that is due, whatever the other two have missed."""
+    swept = sweeping.sweep(service(), have_delivered)
+    return {"looked_at": swept.looked_at, "failed": swept.failed, "unfinished": swept.unfinished}
+
+
+@triggers.lambda_function(name="attend")
+def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One run."""
+    return {"did": attend_to(service(), str(event["run_id"]), deliver)}
+
+
+@triggers.lambda_function(name="record")
+def record(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda destinations: how an invocation ended."""
+    result = reports.record(service(), event)
+    return {"run_status": result.head.status if result and result.head else None}
