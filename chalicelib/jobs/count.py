@@ -14,9 +14,8 @@ import uuid
 from typing import Any
 
 from chalicelib.jobs import inputs
-from chalicelib.jobs.attempt import Attempt
 from chalicelib.jobs.pausing import pause
-from invoke_once import current_run, tracked
+from invoke_once import Run, current_run, tracked
 
 KEPT_SECONDS = 7 * 86_400
 
@@ -51,7 +50,7 @@ class Counters:
         return len(answer["Attributes"]["marks"]["SS"])
 
 
-def count(event: object, run: Attempt, counters: Counters) -> dict[str, Any]:
+def count(event: object, run: Run, counters: Counters) -> dict[str, Any]:
     given = inputs.members(event, "`counter` and `seconds`")
     name, seconds = inputs.text(given, "counter"), inputs.seconds(given, default=0.0)
     counted = counters.add_one(name, int(time.time()))

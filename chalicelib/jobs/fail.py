@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from chalicelib.jobs import inputs
-from chalicelib.jobs.attempt import Attempt
-from invoke_once import current_run, tracked
+from invoke_once import Run, current_run, tracked
 
 MOST_TIMES = 1_000_000
 
@@ -21,7 +20,7 @@ def handler(event: object, _context: object) -> dict[str, int]:
     return fail(event, current_run())
 
 
-def fail(event: object, run: Attempt) -> dict[str, int]:
+def fail(event: object, run: Run) -> dict[str, int]:
     given = inputs.members(event, "`message` and `times`")
     message = inputs.text(given, "message", default="asked to fail")
     times = inputs.count(given, "times", most=MOST_TIMES, default=1)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from chalicelib.jobs.attempt import Attempt
+from invoke_once import Run
 
 STEP_SECONDS = 0.5
 
 
 def pause(
     seconds: float,
-    run: Attempt,
+    run: Run,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:

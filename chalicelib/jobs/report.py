@@ -9,15 +9,15 @@ about. How the profile is made is in `csv_profile`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from chalicelib.jobs import inputs
-from chalicelib.jobs.attempt import Attempt
 from chalicelib.jobs.csv_profile import profile
-from chalicelib.jobs.csv_profile.s3 import open_uri
+from chalicelib.jobs.csv_profile.s3 import open_uri, split
 from chalicelib.jobs.csv_profile.source import Source
-from invoke_once import current_run, tracked
+from invoke_once import Run, current_run, tracked
 
 
 @tracked
@@ -25,7 +25,7 @@ def handler(event: object, _context: object) -> dict[str, Any]:
     return report(event, current_run())
 
 
-def report(event: object, run: Attempt, opened: Callable[[str], Source] = open_uri) -> dict[str, Any]:
+def report(event: object, run: Run, opened: Callable[[str], Source] = open_uri) -> dict[str, Any]:
     """The profile of the CSV that the event names. ValueError or TypeError says what is wrong with either."""
     given = request(event)
     source = source_of(given, opened)
@@ -59,10 +59,18 @@ def source_of(given: dict[str, Any], opened: Callable[[str], Source]) -> Source:
             "the input needs either `csv`, the CSV's text, or `uri`, where it lies: s3://bucket/key"
         )
     if "uri" in given:
-        return opened(inputs.text(given, "uri"))
+        uri = inputs.text(given, "uri")
+        refuse_own_bucket(uri, os.environ.get("ONCE_BUCKET"))
+        return opened(uri)
     if not isinstance(given["csv"], str):
         raise TypeError(f"`csv` must be a string, not {inputs.kind(given['csv'])}")
     return Source.of_text(given["csv"])
+
+
+def refuse_own_bucket(uri: str, own: str | None) -> None:
+    """The function may read the service's bucket, with other runs' inputs in it; its callers may not."""
+    if split(uri)[0] == own:
+        raise ValueError(f"{uri} lies in the service's own bucket: put the CSV into another")
 
 
 def delimiter(given: dict[str, Any]) -> str | None:

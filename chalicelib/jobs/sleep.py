@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.jobs import inputs
-from chalicelib.jobs.attempt import Attempt
 from chalicelib.jobs.pausing import pause
-from invoke_once import current_run, tracked
+from invoke_once import Run, current_run, tracked
 
 
 @tracked
@@ -13,7 +12,7 @@ def handler(event: object, _context: object) -> dict[str, float]:
     return sleep(event, current_run())
 
 
-def sleep(event: object, run: Attempt) -> dict[str, float]:
+def sleep(event: object, run: Run) -> dict[str, float]:
     seconds = inputs.seconds(inputs.members(event, "`seconds`"))
     pause(seconds, run)
     return {"slept_seconds": seconds}

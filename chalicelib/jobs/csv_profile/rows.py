@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from chalicelib.jobs.csv_profile.reading import BUFFER_BYTES
@@ -23,14 +24,13 @@ class Rows:
 
     def __init__(self, source: Source, lines: io.TextIOWrapper, delimiter: str) -> None:
         csv.field_size_limit(LONGEST_CELL)
-        self._source, self._delimiter, self.ragged, self.count = source, delimiter, 0, 0
+        self._source, self.ragged, self.count = source, 0, 0
         # a space before a quote would make the quote part of the cell; before a tab it may be a whole cell
         self._reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t")
-        self.header = names(next(self._raw_rows(), []))
-        if len(self.header) > MOST_COLUMNS:
-            raise ValueError(
-                f"the CSV has {len(self.header)} columns; {MOST_COLUMNS} is the most that fit in memory"
-            )
+        header = next(self._raw_rows(), [])
+        if len(header) > MOST_COLUMNS:
+            raise ValueError(f"the CSV has {len(header)} columns, more than the {MOST_COLUMNS} that fit")
+        self.header = names(header)
 
     def batches(self) -> Iterator[list[Row]]:
         """Lists of rows that hold about as much as one buffer does, whether the rows are short or long."""
@@ -70,11 +70,13 @@ class Rows:
 
 def names(header: Sequence[str]) -> list[str]:
     """Names, each another: `column_2` for a second column without one, `a_2` for a second `a`."""
+    given = [name.strip() for name in header]
+    reserved, again = set(given), Counter[str]()
     taken: dict[str, None] = {}
-    for position, given in enumerate(header, start=1):
-        name = base = given.strip() or f"column_{position}"
-        again = 2
-        while name in taken or (name != base and name in header):
-            name, again = f"{base}_{again}", again + 1
-        taken[name] = None
+    for position, name in enumerate(given, start=1):
+        unused = base = name or f"column_{position}"
+        while unused in taken or (unused != base and unused in reserved):
+            again[base] += 1
+            unused = f"{base}_{again[base] + 1}"
+        taken[unused] = None
     return list(taken)

@@ -1,0 +1,55 @@
+"""Unit: the profiler's memory and speed, on a 20 MB file in a process of its own. A few seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+MEASURE = """
+import json, os, resource, sys, time
+from chalicelib.jobs.csv_profile import profile
+from chalicelib.jobs.csv_profile.source import Source
+before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with open(sys.argv[1], "rb") as file:
+    began = time.process_time()
+    found = profile(Source(file.read, os.path.getsize(sys.argv[1])))
+    seconds = time.process_time() - began
+after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+mb = {"before": before_kb >> 10, "after": after_kb >> 10}
+print(json.dumps({"rows": found["rows"], "seconds": seconds, **mb}))
+"""
+
+
+def measured(path: Path, mb: float) -> dict[str, Any]:
+    make = [sys.executable, str(ROOT / "examples" / "make_csv.py"), "--mb", str(mb), "--out", str(path)]
+    subprocess.run(make, check=True, capture_output=True, timeout=120)
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def twenty_mb(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return measured(tmp_path_factory.mktemp("csv") / "20.csv", 20)
+
+
+def test_twenty_megabytes_take_less_than_a_hundred_of_memory(twenty_mb: dict[str, Any]) -> None:
+    assert twenty_mb["rows"] > 200_000
+    assert twenty_mb["after"] < 100
+
+
+def test_four_times_the_file_does_not_take_more_memory(tmp_path: Path, twenty_mb: dict[str, Any]) -> None:
+    small = measured(tmp_path / "5.csv", 5)
+    grown = twenty_mb["after"] - twenty_mb["before"], small["after"] - small["before"]
+    assert grown[0] - grown[1] < 8, f"20 MB took {grown[0]} MB, 5 MB took {grown[1]}"
+
+
+def test_five_megabytes_take_less_than_a_second_of_a_processor(twenty_mb: dict[str, Any]) -> None:
+    assert 20 / twenty_mb["seconds"] > 5
