@@ -9,6 +9,8 @@ PAUSES_S: Final = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_4
 MAX_ATTEMPTS: Final = len(PAUSES_S)
 MAX_RETRY_AFTER_S: Final = 86_400
 _JITTER: Final = 0.1
+#: From the first attempt to the last, jitter included: what is not delivered by then is given up.
+SPAN_MS: Final = round(1000 * sum(PAUSES_S) * (1 + _JITTER))
 _GONE: Final = 410
 
 

@@ -217,9 +217,7 @@ def _ssm() -> Any:
     from botocore.session import get_session
 
     retries = {"mode": "standard", "total_max_attempts": 3}
-    return get_session().create_client(
-        "ssm", config=Config(connect_timeout=2, read_timeout=3, retries=retries)
-    )
+    return get_session().create_client("ssm", config=Config(connect_timeout=2, read_timeout=3, retries=retries))
 
 
 @cache

@@ -22,9 +22,7 @@ from chalicelib.urls import CallbackUrl, Resolver, UrlRefused, resolve, system_r
 DEADLINE_S: Final = 15.0
 _FAREWELL_S: Final = 0.5
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?= |\r?\n)[^\n]*\n")
-_RETRY_AFTER: Final = re.compile(
-    rb"^retry-after:[ \t]*([^\r\n]{1,64}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
-)
+_RETRY_AFTER: Final = re.compile(rb"^retry-after:[ \t]*([^\r\n]{1,64}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _LENGTH: Final = re.compile(rb"^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -74,9 +72,7 @@ def send(
         return Outcome(None, _in_words(err, deadline_s), deadline.elapsed_ms())
 
 
-def _exchange(
-    connection: Pinned, headers: Mapping[str, str], body: bytes, now: Callable[[], float]
-) -> Outcome:
+def _exchange(connection: Pinned, headers: Mapping[str, str], body: bytes, now: Callable[[], float]) -> Outcome:
     """The receiver's answer. One that comes before the whole body was taken (a 413) is an answer too."""
     connection.connect()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

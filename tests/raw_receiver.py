@@ -70,9 +70,7 @@ def _request(stream: socket.socket) -> bytes:
     while b"\r\n\r\n" not in received and (piece := stream.recv(65536)):
         received += piece
     head, _, body = received.partition(b"\r\n\r\n")
-    lengths = [
-        line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
-    ]
+    lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
     while lengths and len(body) < int(lengths[0]) and (piece := stream.recv(65536)):
         received, body = received + piece, body + piece
     return received

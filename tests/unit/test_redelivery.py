@@ -36,9 +36,7 @@ def test_two_receivers_that_failed_together_are_not_tried_together() -> None:
     assert len({next_try(2, NOW_MS) for _ in range(50)}) > 1
 
 
-@pytest.mark.parametrize(
-    ("asked_s", "pause"), [(60, 60), (0, 5), (3, 5), (-10, 5), (10**9, 24 * HOUR_S), (5.5, 5.5)]
-)
+@pytest.mark.parametrize(("asked_s", "pause"), [(60, 60), (0, 5), (3, 5), (-10, 5), (10**9, 24 * HOUR_S), (5.5, 5.5)])
 def test_retry_after_makes_it_later_up_to_a_day_and_never_sooner(asked_s: float, pause: float) -> None:
     assert pause_s(1, retry_after_s=asked_s) == pause
 

@@ -162,9 +162,7 @@ def test_whoever_verifies_our_own_marks_takes_the_key_before_for_a_day(
     assert keyring.derive_valid("cursors", NOW_MS + OVERLAP_MS) == [keyring.derive("cursors")]
 
 
-def test_a_second_rotation_within_a_day_is_refused_unless_forced(
-    parameter: KeptInMemory, random: Random
-) -> None:
+def test_a_second_rotation_within_a_day_is_refused_unless_forced(parameter: KeptInMemory, random: Random) -> None:
     first = rotate(parameter, NOW_MS, random)
     before = parameter.value
     with pytest.raises(RotatedAlready):
@@ -187,9 +185,7 @@ def test_what_is_kept_is_read_back_the_same(parameter: KeptInMemory, random: Ran
 # The cache.
 
 
-def test_the_parameter_is_read_once_in_five_minutes(
-    parameter: KeptInMemory, keyring: Keyring, clock: Clock
-) -> None:
+def test_the_parameter_is_read_once_in_five_minutes(parameter: KeptInMemory, keyring: Keyring, clock: Clock) -> None:
     for clock.now_s in (1000, 1299.9):
         keyring.secrets_for("demo", NOW_MS)
     assert parameter.reads == 1

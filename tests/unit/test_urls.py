@@ -169,8 +169,7 @@ ACCEPTED = {
 # What the local setting alone allows: http, any port, and this machine by its usual names.
 AT_HOME = ["http://ok.example/", "HTTP://ok.example/", "https://h.example:22/", "https://h.example:80/"]
 AT_HOME += [
-    f"https://{host}/latest/meta-data/"
-    for host in ("127.0.0.1", "127.0.0.1.", "localhost", "localhost.", "LOCALHOST")
+    f"https://{host}/latest/meta-data/" for host in ("127.0.0.1", "127.0.0.1.", "localhost", "localhost.", "LOCALHOST")
 ]
 AT_HOME += ["https://[::1]/"]
 
@@ -233,14 +232,7 @@ def test_any_text_is_either_refused_or_safe_to_put_on_the_wire(text: str) -> Non
 
 @given(st.ip_addresses())
 def test_whatever_the_standard_library_calls_private_is_never_allowed(ip: ipaddress.IPv4Address) -> None:
-    if (
-        not ip.is_global
-        or ip.is_private
-        or ip.is_link_local
-        or ip.is_loopback
-        or ip.is_multicast
-        or ip.is_reserved
-    ):
+    if not ip.is_global or ip.is_private or ip.is_link_local or ip.is_loopback or ip.is_multicast or ip.is_reserved:
         assert not is_allowed(str(ip))
 
 
@@ -251,9 +243,7 @@ def test_no_ipv6_form_that_carries_an_ipv4_address_is_allowed(ip: ipaddress.IPv4
     assert not is_allowed(f"2002:{digits[:4]}:{digits[4:]}::1")
 
 
-@pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "99.255.255.255", "100.128.0.1", "2606:4700:4700::1111"]
-)
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "99.255.255.255", "100.128.0.1", "2606:4700:4700::1111"])
 def test_public_addresses_are_allowed(address: str) -> None:
     assert is_allowed(address)
 

@@ -77,9 +77,7 @@ def test_any_other_status_is_a_failure_and_is_kept(status: int) -> None:
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_a_redirect_is_a_failure_and_nobody_calls_the_place_it_names(status: int) -> None:
     with RawReceiver(OK) as inner:
-        outcome = attempt(
-            answer(f"HTTP/1.1 {status} There\r\nLocation: http://127.0.0.1:{inner.port}/\r\n\r\n")
-        )
+        outcome = attempt(answer(f"HTTP/1.1 {status} There\r\nLocation: http://127.0.0.1:{inner.port}/\r\n\r\n"))
         assert (outcome.status_code, outcome.error) == (status, "redirects are not followed")
     assert inner.requests == [] and inner.finished.empty()
 
@@ -125,9 +123,7 @@ def test_a_head_that_comes_byte_by_byte_but_in_time_is_read() -> None:
         for byte in b"HTTP/1.1 200 OK\r\nRetry-After: 9\r\n\r\n":
             peer.sendall(bytes([byte]))
 
-    assert (
-        attempt(drip) == Outcome(200, None, attempt(drip).latency_ms, 9) or attempt(drip).retry_after_s == 9
-    )
+    assert attempt(drip) == Outcome(200, None, attempt(drip).latency_ms, 9) or attempt(drip).retry_after_s == 9
 
 
 @pytest.mark.parametrize(
@@ -160,9 +156,7 @@ def forever(first: bytes, piece: bytes, pause_s: float) -> Script:
     return script
 
 
-@pytest.mark.parametrize(
-    "first", [b"", b"HTTP/1.1 200 OK\r\nx-a: "], ids=["from the start", "within the head"]
-)
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nx-a: "], ids=["from the start", "within the head"])
 def test_a_receiver_that_drips_bytes_is_given_up_when_the_total_time_is_over(first: bytes) -> None:
     started = time.monotonic()
     outcome = attempt(forever(first, b"x", 0.05), deadline_s=0.6)
@@ -213,9 +207,7 @@ def test_a_gzip_bomb_is_not_unpacked() -> None:
 
 
 def test_a_head_without_an_end_is_cut_after_4_kb_and_its_status_counts() -> None:
-    assert (
-        attempt(forever(b"HTTP/1.1 202 OK\r\n", b"x-header: " + b"y" * 500 + b"\r\n", 0)).status_code == 202
-    )
+    assert attempt(forever(b"HTTP/1.1 202 OK\r\n", b"x-header: " + b"y" * 500 + b"\r\n", 0)).status_code == 202
 
 
 def test_an_answer_before_the_whole_body_was_taken_is_an_answer() -> None:
@@ -263,9 +255,7 @@ def test_a_resolver_that_hangs_does_not_outlast_the_deadline() -> None:
 
     with RawReceiver(OK) as receiver:
         started = time.monotonic()
-        outcome = send(
-            url_of(receiver, "slow.example"), SIGNED, BODY, local=True, resolver=hangs, deadline_s=0.3
-        )
+        outcome = send(url_of(receiver, "slow.example"), SIGNED, BODY, local=True, resolver=hangs, deadline_s=0.3)
     assert outcome.error == "no answer within 0.3 s" and time.monotonic() - started < 1.5
     assert receiver.requests == []
 
@@ -273,9 +263,7 @@ def test_a_resolver_that_hangs_does_not_outlast_the_deadline() -> None:
 def test_a_name_that_points_inside_is_refused_before_any_connection() -> None:
     with RawReceiver(OK) as receiver:
         outcome = send(url_of(receiver, "evil.example"), SIGNED, BODY, resolver=here("8.8.8.8", "127.0.0.1"))
-    assert outcome == Outcome(
-        None, "refused: the name resolves to an address that is not public", outcome.latency_ms
-    )
+    assert outcome == Outcome(None, "refused: the name resolves to an address that is not public", outcome.latency_ms)
     assert receiver.requests == [] and receiver.finished.empty()
 
 
@@ -298,9 +286,7 @@ def test_a_name_that_answers_otherwise_the_second_time_is_resolved_only_once() -
 def test_the_systems_own_resolver_is_not_asked_for_a_pinned_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     real = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *a, **k: asked.append(host) or real(host, *a, **k)
-    )
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *a, **k: asked.append(host) or real(host, *a, **k))
     with RawReceiver(OK) as receiver:
         assert send(url_of(receiver, "h.example"), SIGNED, BODY, local=True, resolver=here()).delivered
     assert asked == ["127.0.0.1"], "only the address that was checked"
@@ -308,9 +294,7 @@ def test_the_systems_own_resolver_is_not_asked_for_a_pinned_name(monkeypatch: py
 
 def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
     with RawReceiver(OK) as receiver:
-        outcome = send(
-            url_of(receiver, "h.example"), SIGNED, BODY, local=True, resolver=here("127.0.0.2", "127.0.0.1")
-        )
+        outcome = send(url_of(receiver, "h.example"), SIGNED, BODY, local=True, resolver=here("127.0.0.2", "127.0.0.1"))
     assert outcome.delivered
 
 
