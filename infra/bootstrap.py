@@ -48,13 +48,13 @@ def webhook_secret(keys: Keyring, tenant: str) -> str:
     return str(keys.secrets_for(tenant, _now_ms())[0])
 
 
-def token(dynamodb: Any, table: str, tenant: str) -> str:
-    """A new token with every scope, stored as a hash; what is returned is shown once and kept nowhere."""
+def token(dynamodb: Any, table: str, tenant: str, scopes: list[str]) -> str:
+    """A new token, stored as a hash; what is returned is shown once and kept nowhere."""
     token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32).replace("_", "-")
     item = {
         "id": {"S": token_id},
         "tenant": {"S": tenant},
-        "scopes": {"L": [{"S": scope} for scope in SCOPES]},
+        "scopes": {"L": [{"S": scope} for scope in scopes]},
         "hash": {"S": _hash(secret)},
         "created_at_ms": {"N": str(_now_ms())},
     }

@@ -73,13 +73,12 @@ def deploy_to_aws(stage: Stage) -> None:
         raise DeployFailed("no region: set AWS_DEFAULT_REGION, or a region in your AWS profile")
     deployed = Stack(session, None, stage.stack)
     changed = deployed.deploy(package(stage), content(stage))
-    print(
-        f"{stage.stack}: {'deployed' if changed else 'is as it should be'}  {deployed.outputs()['EndpointURL']}"
-    )
+    state = "deployed" if changed else "is as it should be"
+    print(f"{stage.stack} {state}: {deployed.outputs()['EndpointURL']}")
     bootstrap.keyring(deployed.client("ssm"), f"/{stage.stack}/master-key")
     dynamodb, table = deployed.client("dynamodb"), f"{stage.stack}-tokens"
     if not bootstrap.has_tokens(dynamodb, table):
-        print(f"the first token, shown this once: {bootstrap.token(dynamodb, table, 'admin')}")
+        print(f"the first token, shown this once: {bootstrap.token(dynamodb, table, 'admin', bootstrap.SCOPES)}")
 
 
 def _bring_up_to_date(deployed: Stack, stage: Stage) -> None:
@@ -114,7 +113,7 @@ def _token(deployed: Stack, env_file: Path) -> str:
     known = read_env(env_file).get("ONCE_TOKEN", "")
     if bootstrap.token_is_valid(dynamodb, table, known):
         return known
-    return bootstrap.token(dynamodb, table, LOCAL_TENANT)
+    return bootstrap.token(dynamodb, table, LOCAL_TENANT, bootstrap.SCOPES)
 
 
 def read_env(file: Path) -> dict[str, str]:

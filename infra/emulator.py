@@ -34,6 +34,8 @@ LAUNCHER = ROOT / "infra" / "ministack_launcher.py"
 REGION = "us-east-1"
 START_PATIENCE_S = 30
 STOP_PATIENCE_S = 30
+# kept so that a process that started one can also collect it after its end
+_started: list[subprocess.Popen[bytes]] = []
 
 
 class EmulatorProblem(Exception):
@@ -58,7 +60,7 @@ class Emulator:
 
     def is_running(self) -> bool:
         """Its process is there and answers."""
-        return self._pid() is not None and _healthy(self.url)
+        return self._pid() is not None and answers(self.url)
 
     def start(self, port: int | None = None) -> str:
         """Running afterwards, at the URL returned; the same instance if it ran already.
@@ -88,7 +90,7 @@ class Emulator:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def workers(self) -> list[int]:
-        """Processes of its functions, a crash's orphans included: those that run from its own tmp directory."""
+        """Processes of its functions, a crash's orphans included: what runs from its own tmp directory."""
         marker = str(self.home / "tmp") + os.sep
         return [pid for pid, command in processes.everyone() if marker in command]
 
@@ -98,12 +100,13 @@ class Emulator:
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 [str(self.python), str(LAUNCHER), str(self.home)],
-                cwd=self.home, env=self._environment(port), stdin=subprocess.DEVNULL, stdout=log,
+                cwd=self.home, env=self.environment(port), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
+        _started.append(process)
         self._remember({"pid": process.pid, "port": port, "recipe": self._recipe()})
         deadline = time.monotonic() + START_PATIENCE_S
-        while not _healthy(self.url):
+        while not answers(self.url):
             if process.poll() is not None or time.monotonic() > deadline:
                 self._stop()
                 raise EmulatorProblem(
@@ -139,9 +142,10 @@ class Emulator:
                 )
             return port
         last = self._remembered().get("port")
-        return last if last and _free(last) else _any_free_port()
+        return last if last and _free(last) else any_free_port()
 
-    def _environment(self, port: int) -> dict[str, str]:
+    def environment(self, port: int) -> dict[str, str]:
+        """What it starts with, and so its functions too."""
         tmp = str(self.home / "tmp")
         return {
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",  # node is on it
@@ -162,7 +166,7 @@ class Emulator:
         parts = [
             LAUNCHER.read_text(),
             requirements.read_text(),
-            json.dumps(self._environment(0) | {"PATH": ""}),
+            json.dumps(self.environment(0) | {"PATH": ""}),
         ]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
@@ -190,7 +194,7 @@ class Emulator:
             yield
 
 
-def _healthy(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2) as answer:
             return bool(answer.status == 200)
@@ -208,7 +212,7 @@ def _free(port: int) -> bool:
         return True
 
 
-def _any_free_port() -> int:
+def any_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

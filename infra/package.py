@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -167,6 +168,7 @@ def _finished(sam_template: Path) -> dict[str, Any]:
         if found["Type"] == "AWS::Serverless::LayerVersion":
             found["Properties"]["ContentUri"] = {"Bucket": ref("ArtifactBucket"), "Key": ref("LayerKey")}
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION_FOR_PACKAGING)
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     from samtranslator.translator.transform import transform  # half a second to import
 
     translated: dict[str, Any] = transform(template, {}, _NoManagedPolicies())

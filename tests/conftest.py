@@ -1,0 +1,80 @@
+"""What tests share: an emulator of their own, and the stack deployed on it; both once a session, both lazily.
+
+A test that asks for neither needs nothing but Python. Where the emulator cannot start, the tests that ask for it
+fail: nothing is skipped, so CI cannot pass without them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from infra.deploy import deploy_locally
+from infra.emulator import Emulator
+from infra.paths import LOCAL
+from tests.service import Service
+
+STACK = "invoke-once-test"
+SESSIONS = LOCAL / "tests"
+
+
+@pytest.fixture(scope="session")
+def local_directory() -> Iterator[Path]:
+    """.local/tests/PID: what this session keeps on disk. Those of sessions that were killed are cleared first."""
+    SESSIONS.mkdir(parents=True, exist_ok=True)
+    for left in SESSIONS.iterdir():
+        if left.name.isdigit() and not _alive(int(left.name)):
+            for home in left.glob("emulator*"):
+                Emulator(home).forget()
+            shutil.rmtree(left, ignore_errors=True)
+    mine = SESSIONS / str(os.getpid())
+    mine.mkdir(exist_ok=True)
+    yield mine
+    shutil.rmtree(mine, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def emulator(local_directory: Path) -> Iterator[Emulator]:
+    """A local AWS of this session: own port, own state; retries without the wait. ONCE_TEST_AUTH enforces IAM."""
+    settings = {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.05"}
+    if os.environ.get("ONCE_TEST_AUTH") == "true":
+        settings["AUTH"] = "true"
+    running = Emulator(local_directory / "emulator", settings)
+    running.start()
+    yield running
+    running.forget()
+
+
+@pytest.fixture(scope="session")
+def service(emulator: Emulator, local_directory: Path) -> Iterator[Service]:
+    """The service, deployed on the session's emulator."""
+    deployed = deploy_locally(emulator.url, local_directory / "once.env", STACK)
+    found = Service(emulator.url, STACK, deployed)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def stack(service: Service) -> Service:
+    """The same by another name."""
+    return service
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests without a stack first: a mistake shows before a minute of deploying."""
+    for item in items:
+        if {"service", "stack", "emulator"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.stack)
+    items.sort(key=lambda item: item.get_closest_marker("stack") is not None)
+
+
+def _alive(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False

@@ -1,0 +1,178 @@
+"""The finished template: what it promises, checked on the template itself, for AWS and for the emulator."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.functions import load
+from infra import package, stages
+from infra.paths import FUNCTIONS_TOML, VENV
+
+Resource = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return json.loads(package.package(stages.load("prod")).template.read_text())  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def local_template() -> dict[str, Any]:
+    return json.loads(package.package(stages.load("local")).template.read_text())  # type: ignore[no-any-return]
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, Resource]:
+    return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
+
+
+def allowed(value: Any) -> Iterator[Resource]:
+    """Every statement that allows something, wherever it stands."""
+    if isinstance(value, dict):
+        if value.get("Effect") == "Allow" and "Principal" not in value:
+            yield value
+        for inner in value.values():
+            yield from allowed(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from allowed(inner)
+
+
+def test_cfn_lint_finds_no_error(template: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps(template))
+    lint = subprocess.run([VENV / "bin" / "cfn-lint", "-t", file, "-r", "us-east-1"], capture_output=True, text=True)
+    assert [line for line in lint.stdout.splitlines() if re.match(r"E\d", line)] == []
+
+
+def test_it_is_plain_cloudformation(template: dict[str, Any]) -> None:
+    assert "Transform" not in template
+    assert not [r["Type"] for r in template["Resources"].values() if "Serverless" in r["Type"]]
+
+
+def test_no_region_partition_account_or_stack_is_written_into_it(template: dict[str, Any]) -> None:
+    text = json.dumps(template)
+    assert re.findall(r"arn:aws:|us-east-1|\d{12}|invoke-once-(?:prod|local)", text) == []
+
+
+def test_stages_differ_by_parameters_alone(template: dict[str, Any], local_template: dict[str, Any]) -> None:
+    ours, theirs = set(template["Resources"]), set(local_template["Resources"])
+    assert theirs - ours - api_deployments(local_template) == set()
+    kinds = {template["Resources"][name]["Type"] for name in ours - theirs - api_deployments(template)}
+    assert kinds == {"AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy"}
+
+
+def api_deployments(template: dict[str, Any]) -> set[str]:
+    return set(of_type(template, "AWS::ApiGateway::Deployment"))
+
+
+def test_no_statement_allows_every_action_or_names_no_resource(template: dict[str, Any]) -> None:
+    for statement in allowed(template):
+        assert not [action for action in statement["Action"] if action.endswith("*")], statement
+        assert "*" not in statement["Resource"], statement
+        assert statement["Resource"], statement
+
+
+def test_every_function_has_a_role_and_a_log_group_of_its_own(template: dict[str, Any]) -> None:
+    functions = of_type(template, "AWS::Lambda::Function")
+    roles = [json.dumps(properties["Role"]) for properties in functions.values()]
+    assert len(set(roles)) == len(roles)
+    logs = {group["LogGroupName"]["Fn::Sub"] for group in of_type(template, "AWS::Logs::LogGroup").values()}
+    assert logs == {f"/aws/lambda/{properties['FunctionName']['Fn::Sub']}" for properties in functions.values()}
+    assert all(group["RetentionInDays"] for group in of_type(template, "AWS::Logs::LogGroup").values())
+
+
+@pytest.mark.parametrize("kind", ["AWS::DynamoDB::Table", "AWS::S3::Bucket"])
+def test_what_keeps_data_stays_when_the_stack_goes(template: dict[str, Any], kind: str) -> None:
+    for resource in template["Resources"].values():
+        if resource["Type"] == kind:
+            assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_tables_can_be_restored_expire_their_items_and_are_protected(template: dict[str, Any]) -> None:
+    for table in of_type(template, "AWS::DynamoDB::Table").values():
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+        assert table["DeletionProtectionEnabled"] is True
+
+
+def test_the_indexes_of_runs_carry_keys_alone(template: dict[str, Any]) -> None:
+    runs = of_type(template, "AWS::DynamoDB::Table")["Runs"]
+    found = {index["IndexName"]: index["Projection"] for index in runs["GlobalSecondaryIndexes"]}
+    assert found == dict.fromkeys(("due", "by_tenant", "failed"), {"ProjectionType": "KEYS_ONLY"})
+
+
+def test_the_bucket_is_private_encrypted_tidied_and_refuses_plain_http(template: dict[str, Any]) -> None:
+    (bucket,) = of_type(template, "AWS::S3::Bucket").values()
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    longest = max(f.retention_days for f in load(FUNCTIONS_TOML, "s").values())
+    assert rule["ExpirationInDays"] > longest
+    assert rule["AbortIncompleteMultipartUpload"]
+    (policy,) = of_type(template, "AWS::S3::BucketPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_lambda_retries_none_of_our_functions_and_tells_record_when_one_dies(template: dict[str, Any]) -> None:
+    configs = of_type(template, "AWS::Lambda::EventInvokeConfig")
+    for function in load(FUNCTIONS_TOML, "s").values():
+        config = configs[f"Target{''.join(p.title() for p in function.name.split('-'))}Outcome"]
+        assert config["MaximumRetryAttempts"] == 0
+        assert config["Qualifier"] == "$LATEST"
+        told = {"OnFailure"} | ({"OnSuccess"} if function.mode == "destination" else set())
+        assert set(config["DestinationConfig"]) == told
+
+
+def test_the_stream_gives_up_on_what_it_cannot_handle(template: dict[str, Any]) -> None:
+    (mapping,) = [m for m in of_type(template, "AWS::Lambda::EventSourceMapping").values() if "FilterCriteria" in m]
+    assert mapping["MaximumRetryAttempts"] == 3
+    assert mapping["MaximumRecordAgeInSeconds"] == 3600
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["DestinationConfig"]["OnFailure"]
+
+
+def test_the_wake_queue_keeps_what_fails_and_waits_longer_than_its_function_runs(template: dict[str, Any]) -> None:
+    queue = of_type(template, "AWS::SQS::Queue")["WakeQueue"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    wake = of_type(template, "AWS::Lambda::Function")["Wake"]
+    assert queue["VisibilityTimeout"] >= 6 * wake["Timeout"]
+    (mapping,) = [m for m in of_type(template, "AWS::Lambda::EventSourceMapping").values() if "FilterCriteria" not in m]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_gateways_own_errors_are_problems_too(template: dict[str, Any]) -> None:
+    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    responses = api["Body"]["x-amazon-apigateway-gateway-responses"]
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED"} <= set(responses)
+    for response in responses.values():
+        assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert body["type"].startswith("urn:invoke-once:")
+
+
+def test_an_alarm_is_there_for_each_thing_that_needs_a_person(template: dict[str, Any]) -> None:
+    watched = {alarm["MetricName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
+    assert {"ApproximateNumberOfMessagesVisible", "Invocations", "Errors", "Throttles", "IteratorAge"} <= watched
+
+
+def test_packaging_wants_no_credentials_and_leaves_one_template(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.package", "prod"], capture_output=True, text=True, env=environment,
+        cwd=FUNCTIONS_TOML.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    files = (FUNCTIONS_TOML.parent / "build" / "prod").glob("*.json")
+    assert [file.name for file in files if "Resources" in json.loads(file.read_text())] == ["template.json"]

@@ -1,0 +1,129 @@
+"""What would be deployed, opened: the zips hold all they need and nothing else, and are the same each time."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra import package, stages, zips
+from infra.paths import ROOT, VENV
+
+SITE = f"python/lib/{package.PYTHON}/site-packages/"
+# the half of the library that runs on people's machines; no function imports it
+CLIENT_SIDE = tuple(f"invoke_once/{name}" for name in ("_http/", "commands/", "cli.py", "client.py", "aio.py"))
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The package, and its zips unpacked as Lambda does it; `runtime` is what Lambda's Python brings."""
+
+    made: package.Package
+    code: dict[str, bytes]
+    layer: dict[str, bytes]
+    unpacked: Path
+
+    def modules(self) -> list[str]:
+        """The Python files that run in a function."""
+        own = [name for name in self.code if name.endswith(".py") and not name.startswith("chalice/")]
+        return [name for name in own if not name.startswith(CLIENT_SIDE)]
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    made = package.package(stages.load("prod"))
+    code, layer = zips.read(made.zips["CodeKey"]), zips.read(made.zips["LayerKey"])
+    unpacked = tmp_path_factory.mktemp("unpacked")
+    for key, directory in (("CodeKey", "code"), ("LayerKey", "layer")):
+        zipfile.ZipFile(made.zips[key]).extractall(unpacked / directory)
+    (unpacked / "runtime").mkdir()
+    installed = next((VENV / "lib").glob("python3*")) / "site-packages"
+    for name in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py"):
+        (unpacked / "runtime" / name).symlink_to(installed / name)
+    return Shipped(made, code, layer, unpacked)
+
+
+def test_the_code_holds_the_app_the_service_the_library_and_the_registry(shipped: Shipped) -> None:
+    assert {"app.py", "functions.toml", "chalice/app.py"} <= set(shipped.code)
+    for tree in ("chalicelib", "invoke_once"):
+        expected = set(zips.tree(ROOT / tree, f"{tree}/", without=(ROOT / "chalicelib/jobs/node_hello",)))
+        assert {name for name in shipped.code if name.startswith(f"{tree}/")} == expected
+
+
+def test_nothing_is_shipped_that_does_not_run(shipped: Shipped) -> None:
+    for name in [*shipped.code, *shipped.layer]:
+        assert "__pycache__" not in name
+        assert not name.endswith((".pyc", ".env"))
+        assert not name.startswith(("tests/", "infra/", "bench/", "docs/", ".local/"))
+    assert {name.split("/")[0] for name in shipped.code} == {
+        "app.py", "functions.toml", "chalice", "chalicelib", "invoke_once",
+    }  # fmt: skip
+
+
+def test_every_function_of_the_template_is_importable_from_the_zips_and_boto3_alone(shipped: Shipped) -> None:
+    template = json.loads(shipped.made.template.read_text())
+    functions = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::Function"]
+    handlers = sorted({f["Handler"] for f in functions if f["Runtime"].startswith("python")})
+    assert len(handlers) > 6
+    lines = [f"getattr(import_module({module!r}), {name!r})\n" for module, name in map(split, handlers)]
+    outcome = run_isolated(shipped, "".join(lines))
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_every_import_of_every_module_resolves_inside_the_zips_and_boto3(shipped: Shipped) -> None:
+    """Those inside functions too, which no import at start would show."""
+    homes = [shipped.unpacked / "code", shipped.unpacked / "layer" / SITE, shipped.unpacked / "runtime"]
+    missing = set()
+    for name in shipped.modules():
+        for imported in imports(shipped.code[name].decode()):
+            top = imported.split(".")[0]
+            found = any((home / top).is_dir() or (home / f"{top}.py").exists() for home in homes)
+            if not found and top not in sys.stdlib_module_names:
+                missing.add(f"{name} imports {imported}")
+    assert missing == set()
+
+
+def test_a_library_that_is_missing_from_the_zips_would_show(shipped: Shipped) -> None:
+    assert run_isolated(shipped, "import_module('httpx')\n").returncode != 0
+
+
+def test_the_same_sources_make_the_same_bytes(shipped: Shipped) -> None:
+    before = {name: path.read_bytes() for name, path in shipped.made.zips.items()}
+    again = package.package(stages.load("prod"))
+    assert {name: path.read_bytes() for name, path in again.zips.items()} == before
+
+
+def test_each_other_language_has_a_zip_of_its_own(shipped: Shipped) -> None:
+    assert set(zips.read(shipped.made.zips["NodeHelloKey"])) == {"index.mjs"}
+    assert not [name for name in shipped.code if name.endswith(".mjs") and name.startswith("chalicelib/jobs/")]
+
+
+def split(handler: str) -> tuple[str, str]:
+    module, _, name = handler.rpartition(".")
+    return module, name
+
+
+def imports(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+    return found
+
+
+def run_isolated(shipped: Shipped, code: str) -> subprocess.CompletedProcess[str]:
+    """Run `code` on a Python that sees the standard library, the code, the layer and the runtime, nothing else."""
+    path = [str(shipped.unpacked / name) for name in ("code", f"layer/{SITE}", "runtime")]
+    start = f"import sys\nfrom importlib import import_module\nsys.path[:0] = {path!r}\n"
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", start + code], capture_output=True, text=True,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "ONCE_STACK": "s"},
+    )  # fmt: skip
