@@ -18,9 +18,7 @@ from typing import Any, Literal
 from invoke_once.errors import ConfigurationError
 
 PATH = Path(__file__).resolve().parent.parent / "functions.toml"
-SERVICE_NAMES = frozenset(
-    {"api", "stream", "wake", "sweep", "attend", "record"}
-)  # {stack}-NAME is the service's own
+SERVICE_NAMES = frozenset({"api", "stream", "wake", "sweep", "attend", "record"})  # {stack}-NAME is the service's own
 LAMBDA_NAME_LIMIT = 64
 
 
@@ -54,9 +52,7 @@ class Function:
     heartbeat_seconds: int = 0  # 0: none
     retry: Retry = field(default_factory=Retry)
     input_schema: Mapping[str, Any] | None = None
-    environment: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of a deployed function, beside the service's
+    environment: Mapping[str, str] = field(default_factory=dict)  # of a deployed function, beside the service's
     permissions: tuple[Mapping[str, Any], ...] = ()  # IAM statements: {"actions": [...], "resources": [...]}
 
     @property
@@ -81,9 +77,7 @@ def load(path: Path, stack: str) -> dict[str, Function]:
         raise ConfigurationError(f"{path.name} is not TOML: {problem}") from None
     for key in document:
         if key != "functions":
-            raise ConfigurationError(
-                f"{path.name}: [{key}] is unknown; functions are tables [functions.NAME]"
-            )
+            raise ConfigurationError(f"{path.name}: [{key}] is unknown; functions are tables [functions.NAME]")
     tables = document.get("functions", {})
     if not isinstance(tables, dict) or not tables:
         raise ConfigurationError(f"{path.name}: there is no table [functions.NAME]")
@@ -125,16 +119,12 @@ class _Table:
     def origin(self, stack: str) -> dict[str, str]:
         """Where the code is: exactly one of handler, code and target."""
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", self.name):
-            raise self.wrong(
-                "", "a name is lower-case letters, digits and hyphens, at most 40, a letter first"
-            )
+            raise self.wrong("", "a name is lower-case letters, digits and hyphens, at most 40, a letter first")
         handler = self.text("handler", "", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
         code, target = self.text("code"), self.text("target")
         given = [key for key, value in (("handler", handler), ("code", code), ("target", target)) if value]
         if len(given) != 1:
-            raise self.wrong(
-                "", f"give exactly one of handler, code and target, not {' and '.join(given) or 'none'}"
-            )
+            raise self.wrong("", f"give exactly one of handler, code and target, not {' and '.join(given) or 'none'}")
         own = f"{stack}-{self.name}"
         if not target and (self.name in SERVICE_NAMES or len(own) > LAMBDA_NAME_LIMIT):
             raise self.wrong(
@@ -156,9 +146,7 @@ class _Table:
         if function.qualifier and function.deployed:
             raise self.wrong("qualifier", "only for a target that exists elsewhere")
         if not function.deployed and (function.environment or function.permissions):
-            raise self.wrong(
-                "environment", "environment and permissions are only for functions deployed here"
-            )
+            raise self.wrong("environment", "environment and permissions are only for functions deployed here")
 
     def retry(self) -> Retry:
         given = self.table("retry") or {}
@@ -177,20 +165,14 @@ class _Table:
     def environment(self) -> Mapping[str, str]:
         given = self.table("environment") or {}
         for key, value in given.items():
-            if (
-                not re.fullmatch(r"[A-Za-z]\w*", key)
-                or key.startswith(("ONCE_", "AWS_"))
-                or not isinstance(value, str)
-            ):
+            if not re.fullmatch(r"[A-Za-z]\w*", key) or key.startswith(("ONCE_", "AWS_")) or not isinstance(value, str):
                 raise self.wrong(f"environment.{key}", "a text under a name that is not ONCE_* or AWS_*")
         return given
 
     def permissions(self) -> tuple[Mapping[str, Any], ...]:
         given = self.left.pop("permissions", [])
         if not isinstance(given, list) or not all(_is_statement(entry) for entry in given):
-            raise self.wrong(
-                "permissions", 'a list of { actions = ["…"], resources = ["…"] } without a bare "*"'
-            )
+            raise self.wrong("permissions", 'a list of { actions = ["…"], resources = ["…"] } without a bare "*"')
         return tuple(given)
 
     def text(self, key: str, default: str = "", pattern: str = r"[^\x00-\x1f]*") -> str:

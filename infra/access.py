@@ -39,9 +39,7 @@ def own(name: str) -> dict[str, str]:
 
 
 def own_logs(name: str) -> Statement:
-    return allow(
-        ["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:/aws/lambda/{STACK}-{name}:*")
-    )
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:/aws/lambda/{STACK}-{name}:*"))
 
 
 def xray() -> Statement:
@@ -99,9 +97,7 @@ def _sweep(functions: list[Function]) -> list[Statement]:
 
 def _attend(functions: list[Function]) -> list[Statement]:
     return [
-        allow(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], arn_of("Runs")
-        ),
+        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], arn_of("Runs")),
         _invoke(functions),
         allow(["s3:GetObject"], OBJECTS),
         allow(["ssm:GetParameter"], MASTER_KEY),

@@ -47,9 +47,7 @@ def resources(stage: Stage) -> Resources:
     return {f"{name}Alarm": resource("AWS::CloudWatch::Alarm", alarm) for name, alarm in alarms.items()}
 
 
-def _alarm(
-    description: str, namespace: str, metric: str, dimensions: dict[str, Any], **more: Any
-) -> dict[str, Any]:
+def _alarm(description: str, namespace: str, metric: str, dimensions: dict[str, Any], **more: Any) -> dict[str, Any]:
     topic = {"Fn::If": [HAS_TOPIC, [{"Ref": "AlarmTopic"}], []]}
     return {
         "AlarmDescription": sub(f"{STACK}: {description}; see docs/runbook.md"),

@@ -5,15 +5,13 @@ Both are made once and found again: a second deploy changes neither.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
+import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.secrets import Keyring, create
-
-SCOPES = ["runs:read", "runs:write", "admin"]
+from chalicelib.tokens import SCOPES, DynamoTokens, TokenCache, issue
 
 
 class StackParameter:
@@ -48,30 +46,26 @@ def webhook_secret(keys: Keyring, tenant: str) -> str:
     return str(keys.secrets_for(tenant, _now_ms())[0])
 
 
-def token(dynamodb: Any, table: str, tenant: str, scopes: list[str]) -> str:
+class Sender:
+    """Requests by the deployer's credentials (a `chalicelib.tokens.Sender`)."""
+
+    def __init__(self, dynamodb: Any) -> None:
+        self._dynamodb = dynamodb
+
+    def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
+        answer: dict[str, Any] = getattr(self._dynamodb, method)(**request)
+        return answer
+
+
+def token(dynamodb: Any, table: str, tenant: str, scopes: Sequence[str] = SCOPES) -> str:
     """A new token, stored as a hash; what is returned is shown once and kept nowhere."""
-    token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32).replace("_", "-")
-    item = {
-        "id": {"S": token_id},
-        "tenant": {"S": tenant},
-        "scopes": {"L": [{"S": scope} for scope in scopes]},
-        "hash": {"S": _hash(secret)},
-        "created_at_ms": {"N": str(_now_ms())},
-    }
-    dynamodb.put_item(TableName=table, Item=item)
-    return f"once_{token_id}_{secret}"
+    return issue(DynamoTokens(table, Sender(dynamodb)), tenant, scopes, _now_ms())[1]
 
 
 def token_is_valid(dynamodb: Any, table: str, given: str) -> bool:
     """Whether this token of an earlier deploy still opens the service."""
-    kind, _, rest = given.partition("_")
-    token_id, _, secret = rest.partition("_")
-    if kind != "once" or not secret:
-        return False
-    item = dynamodb.get_item(TableName=table, Key={"id": {"S": token_id}}, ConsistentRead=True).get(
-        "Item", {}
-    )
-    return hmac.compare_digest(item.get("hash", {}).get("S", ""), _hash(secret))
+    return TokenCache(DynamoTokens(table, Sender(dynamodb)), _now_ms).check(given) is not None
 
 
 def has_tokens(dynamodb: Any, table: str) -> bool:
@@ -81,7 +75,3 @@ def has_tokens(dynamodb: Any, table: str) -> bool:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -78,7 +78,7 @@ def deploy_to_aws(stage: Stage) -> None:
     bootstrap.keyring(deployed.client("ssm"), f"/{stage.stack}/master-key")
     dynamodb, table = deployed.client("dynamodb"), f"{stage.stack}-tokens"
     if not bootstrap.has_tokens(dynamodb, table):
-        print(f"the first token, shown this once: {bootstrap.token(dynamodb, table, 'admin', bootstrap.SCOPES)}")
+        print(f"the first token, shown this once: {bootstrap.token(dynamodb, table, 'admin')}")
 
 
 def _bring_up_to_date(deployed: Stack, stage: Stage) -> None:
@@ -99,10 +99,7 @@ def _enable_expiry(deployed: Stack) -> None:
     dynamodb = deployed.client("dynamodb")
     for name in ("runs", "tokens"):
         table = f"{deployed.name}-{name}"
-        if (
-            dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
-            != "ENABLED"
-        ):
+        if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
             how = {"Enabled": True, "AttributeName": "expires_at"}
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=how)
 
@@ -113,7 +110,7 @@ def _token(deployed: Stack, env_file: Path) -> str:
     known = read_env(env_file).get("ONCE_TOKEN", "")
     if bootstrap.token_is_valid(dynamodb, table, known):
         return known
-    return bootstrap.token(dynamodb, table, LOCAL_TENANT, bootstrap.SCOPES)
+    return bootstrap.token(dynamodb, table, LOCAL_TENANT)
 
 
 def read_env(file: Path) -> dict[str, str]:

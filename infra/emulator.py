@@ -69,11 +69,7 @@ class Emulator:
         """
         with self._one_at_a_time():
             wanted = port or self._remembered().get("port")
-            if (
-                self.is_running()
-                and self._recipe() == self._remembered().get("recipe")
-                and port in (None, wanted)
-            ):
+            if self.is_running() and self._recipe() == self._remembered().get("recipe") and port in (None, wanted):
                 return self.url
             self._stop()
             return self._start(self._choose_port(port))
@@ -109,9 +105,7 @@ class Emulator:
         while not answers(self.url):
             if process.poll() is not None or time.monotonic() > deadline:
                 self._stop()
-                raise EmulatorProblem(
-                    f"The local AWS did not start: {self._last_words()} (whole log: {self.log})"
-                )
+                raise EmulatorProblem(f"The local AWS did not start: {self._last_words()} (whole log: {self.log})")
             time.sleep(0.05)
         return self.url
 
@@ -137,9 +131,7 @@ class Emulator:
     def _choose_port(self, port: int | None) -> int:
         if port is not None:
             if not _free(port):
-                raise EmulatorProblem(
-                    f"Port {port} (ONCE_PORT) is taken by another program: choose another, or none."
-                )
+                raise EmulatorProblem(f"Port {port} (ONCE_PORT) is taken by another program: choose another, or none.")
             return port
         last = self._remembered().get("port")
         return last if last and _free(last) else any_free_port()

@@ -48,9 +48,7 @@ def on_success_destination(func: dict[str, Any]) -> str:
     return ((config.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination") or ""
 
 
-def invocation_record(
-    config: dict[str, Any], event: Any, answer: Any, attempts: int, at: datetime
-) -> dict[str, Any]:
+def invocation_record(config: dict[str, Any], event: Any, answer: Any, attempts: int, at: datetime) -> dict[str, Any]:
     """What Lambda sends to a destination: the developer guide's "invocation record" of a success."""
     version = config.get("Version") or "$LATEST"
     return {

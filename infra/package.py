@@ -37,9 +37,7 @@ from invoke_once.errors import ConfigurationError
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is in the template, a test says
-RUNTIME_BRINGS = frozenset(
-    {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"}
-)
+RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
 INPUTS = ("app.py", "requirements.txt", "functions.toml", ".chalice/config.json", "infra/stages.toml")
 
 
@@ -112,9 +110,7 @@ def _run_chalice(stage: Stage, staging: Path) -> None:
         stage.name,
         "out",
     ]
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "ONCE_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "ONCE_"))}
     settings = {
         "AWS_DEFAULT_REGION": REGION_FOR_PACKAGING,
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -20,13 +20,7 @@ def command_of(pid: int) -> str:
     """The command line of a process; "" if it is gone, a zombie or not ours to see."""
     if PROC.is_dir():
         try:
-            return (
-                (PROC / str(pid) / "cmdline")
-                .read_bytes()
-                .replace(b"\0", b" ")
-                .decode(errors="replace")
-                .strip()
-            )
+            return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             return ""
     done = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True)

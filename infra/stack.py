@@ -107,9 +107,7 @@ class Stack:
             time.sleep(self._pause())
 
     def _template_url(self, bucket: str, key: str) -> str:
-        url: str = self.client("s3").generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": key}
-        )
+        url: str = self.client("s3").generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
         return url.partition("?")[0]
 
     def _wait(self) -> None:
@@ -130,9 +128,7 @@ class Stack:
         if not failed:
             return "CloudFormation does not say why"
         first = failed[-1]
-        return (
-            f"{first['LogicalResourceId']} {first['ResourceStatus']}: {first.get('ResourceStatusReason', '')}"
-        )
+        return f"{first['LogicalResourceId']} {first['ResourceStatus']}: {first.get('ResourceStatusReason', '')}"
 
     def _pause(self) -> float:
         return 0.1 if self._endpoint else 3.0

@@ -52,9 +52,7 @@ def _tokens(stage: Stage) -> dict[str, Any]:
         "KeySchema": _schema(("tenant", "id")),
         "Projection": {"ProjectionType": "ALL"},
     }
-    return _table(stage, "tokens", {"id": "S", "tenant": "S"}, ("id",)) | {
-        "GlobalSecondaryIndexes": [by_tenant]
-    }
+    return _table(stage, "tokens", {"id": "S", "tenant": "S"}, ("id",)) | {"GlobalSecondaryIndexes": [by_tenant]}
 
 
 def _table(stage: Stage, name: str, keys: dict[str, str], primary: tuple[str, ...]) -> dict[str, Any]:
@@ -71,9 +69,7 @@ def _table(stage: Stage, name: str, keys: dict[str, str], primary: tuple[str, ..
 
 
 def _schema(pair: tuple[str, ...]) -> list[dict[str, str]]:
-    return [
-        {"AttributeName": key, "KeyType": kind} for key, kind in zip(pair, ("HASH", "RANGE"), strict=False)
-    ]
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(pair, ("HASH", "RANGE"), strict=False)]
 
 
 def _bucket(functions: Iterable[Function]) -> dict[str, Any]:
@@ -81,9 +77,7 @@ def _bucket(functions: Iterable[Function]) -> dict[str, Any]:
     return {
         "BucketName": sub(f"{STACK}-data-${{AWS::AccountId}}-${{AWS::Region}}"),
         "BucketEncryption": {
-            "ServerSideEncryptionConfiguration": [
-                {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-            ]
+            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
         "PublicAccessBlockConfiguration": {
             "BlockPublicAcls": True,

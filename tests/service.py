@@ -4,7 +4,7 @@ service.req("GET", "/healthz")                         one HTTP call
 service.start("echo", {"a": 1}, key="k")               POST /runs
 service.wait(run_id)                                   poll until it has ended, or fail
 service.aws("dynamodb")                                a boto3 client of the emulator
-service.token("acme", ["runs:read"])                   a token of another tenant
+service.token("acme", "runs:read")                     a token of another tenant
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import boto3
 import httpx
 
+from chalicelib.tokens import SCOPES
 from infra import bootstrap
 from infra.deploy import Deployed
 
@@ -107,9 +108,9 @@ class Service:
         """The name of the Lambda behind a function."""
         return f"{self.stack}-{function}"
 
-    def token(self, tenant: str, scopes: list[str]) -> str:
+    def token(self, tenant: str, *scopes: str) -> str:
         """A new token, made as a deploy makes the first one."""
-        return bootstrap.token(self.aws("dynamodb"), f"{self.stack}-tokens", tenant, scopes)
+        return bootstrap.token(self.aws("dynamodb"), f"{self.stack}-tokens", tenant, scopes or SCOPES)
 
     def close(self) -> None:
         self._http.close()
