@@ -1,0 +1,159 @@
+// The dashboard's frame: which view the address names, the token prompt, the state of the connection, keys, theme.
+
+import { connection } from "./api.js";
+import { BASE } from "./base.js";
+import { tell } from "./confirm.js";
+import { button, h, replace, setText } from "./dom.js";
+import { clock } from "./format.js";
+import { forgetToken, prefer, preference, token } from "./session.js";
+import { signIn } from "./sign-in.js";
+import { themeButton } from "./theme-button.js";
+import * as runsView from "./view-runs.js";
+
+const VIEWS = { runs: async () => runsView, run: () => import("./view-run.js"), start: () => import("./view-start.js") };
+
+const main = document.getElementById("main");
+const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const live = h("button", { type: "button", class: "live", on: { click: toggleLive } }, h("span", { class: "live-dot", "aria-hidden": "true" }), h("span", {}));
+const leave = button("Sign out", () => signOut(""), "quiet small");
+let view = null;
+let route = {};
+let turn = 0;
+
+function buildFrame() {
+  const link = (href, text) => h("a", { href }, text);
+  replace(document.getElementById("top"),
+    h("a", { class: "brand", href: "#/runs", "aria-label": "invoke-once, runs" }, brandMark(), h("span", {}, "invoke-once")),
+    h("nav", { class: "nav", "aria-label": "Main" }, link("#/runs", "Runs"), link("#/start", "Start"), link("docs", "API")),
+    h("div", { class: "top-tools" }, live, themeButton(), leave));
+  main.before(banner);
+}
+
+function brandMark() {
+  return h("img", { src: "assets/icon.svg", alt: "", width: "20", height: "20" });
+}
+
+// ---- the address
+
+/** `#/runs/run_x?a=b` → {view, id, params}. */
+function parse(hash) {
+  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [name, id = ""] = path.split("/").map((part) => { try { return decodeURIComponent(part); } catch { return part; } });
+  const params = Object.fromEntries(new URLSearchParams(query));
+  if (name === "runs" && id) return { view: "run", id, params };
+  return { view: name === "start" ? "start" : "runs", id, params };
+}
+
+function go(path, params = {}) {
+  const query = new URLSearchParams(params).toString();
+  const hash = `#/${path}${query ? `?${query}` : ""}`;
+  if (location.hash !== hash) location.hash = hash;
+}
+
+async function show(first = false) {
+  const mine = (turn += 1);
+  const before = route;
+  route = parse(location.hash);
+  const focused = document.activeElement?.id;
+  if (!token()) return prompt("");
+  const module = await VIEWS[route.view]().catch(() => null);
+  if (mine !== turn) return;
+  view?.unmount();
+  if (!module) return replace(main, h("div", { class: "state" }, h("h2", {}, "This page could not be loaded"), h("p", {}, "The service does not answer."), button("Try again", () => show())));
+  view = module.mount(main, { ...route, go, setTitle });
+  dress(view.title);
+  if (first) return;
+  scrollTo(0, 0);
+  const same = before.view === route.view && before.id === route.id && focused && main.querySelector(`#${CSS.escape(focused)}`);
+  (same || view.heading).focus({ preventScroll: true });
+}
+
+function setTitle(text) {
+  document.title = `${text} · invoke-once`;
+}
+
+function dress(title) {
+  setTitle(title);
+  const signed = Boolean(token());
+  for (const link of document.querySelectorAll(".nav a")) {
+    const here = link.hash === (route.view === "start" ? "#/start" : "#/runs");
+    if (here && signed) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  leave.hidden = !signed;
+  paintConnection();
+}
+
+// ---- the token
+
+function prompt(reason) {
+  turn += 1;
+  view?.unmount();
+  view = signIn(main, reason, () => show());
+  dress(view.title);
+}
+
+function signOut(reason) {
+  forgetToken();
+  prompt(reason);
+}
+
+// ---- the connection
+
+function toggleLive() {
+  if (!view?.poller) return;
+  view.poller.hold(!view.poller.paused);
+  paintConnection();
+}
+
+function paintConnection() {
+  const down = connection.state !== "ok";
+  const paused = view?.poller?.paused;
+  live.hidden = !view?.poller;
+  live.dataset.state = down ? "down" : paused ? "paused" : "live";
+  setText(live.lastChild, down ? "No answer" : paused ? "Paused" : "Live");
+  live.setAttribute("aria-pressed", String(!paused));
+  live.title = paused ? "Updates are paused: press to go on" : "Updates itself: press to pause";
+  banner.hidden = !down || !token();
+  if (!banner.hidden) replace(banner, bannerText(), button("Ask now", () => view?.poller?.now(), "small"));
+}
+
+function bannerText() {
+  const what = connection.state === "offline" ? "You are offline" : `Service down: it ${connection.detail}`;
+  const seen = connection.seen ? ` What you see is from ${clock(connection.seen).slice(0, 8)}.` : "";
+  return h("p", {}, h("b", {}, what), ` since ${clock(connection.since).slice(0, 8)}.${seen} Asking again by itself.`);
+}
+
+// ---- keys
+
+const KEYS = { r: () => go("runs"), n: () => go("start"), "/": () => view?.focus?.(), "?": help };
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || preference("keys") === "off") return;
+  if (event.target.closest("input, textarea, select, dialog")) return;
+  const act = KEYS[event.key];
+  if (!act || !token()) return;
+  event.preventDefault();
+  act();
+}
+
+function help() {
+  const key = (name, text) => h("div", {}, h("dt", {}, h("kbd", {}, name)), h("dd", {}, text));
+  const off = h("input", { type: "checkbox", id: "keys-off", checked: preference("keys") === "off", on: { change: () => prefer("keys", off.checked ? "off" : null) } });
+  tell("Keys", h("dl", { class: "keys" }, key("r", "Runs"), key("n", "Start a run"), key("/", "Filter by key"), key("j k", "Next and previous run, in the table"), key("?", "This list")),
+    h("div", { class: "check" }, off, h("label", { for: "keys-off" }, "Switch these off")));
+}
+
+// ---- start
+
+buildFrame();
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address's hash names the view: it must stay
+  main.focus();
+});
+document.getElementById("foot").append(button("Keys", help, "quiet small"), h("a", { href: "docs" }, "API reference"), h("span", { class: "mono" }, BASE.host));
+addEventListener("hashchange", () => show());
+addEventListener("keydown", onKey);
+connection.addEventListener("change", paintConnection);
+connection.addEventListener("unauthorized", () => signOut("The service no longer accepts this token: it has expired or was revoked."));
+show(true);
