@@ -1,0 +1,131 @@
+"""The registry: what functions.toml may say, and how a mistake in it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.functions import Function, Retry, load
+from infra.paths import FUNCTIONS_TOML
+from invoke_once.errors import ConfigurationError
+
+
+def loaded(tmp_path: Path, text: str) -> dict[str, Function]:
+    file = tmp_path / "functions.toml"
+    file.write_text(text)
+    return load(file, "stack")
+
+
+def test_a_handler_alone_is_enough(tmp_path: Path) -> None:
+    (function,) = loaded(tmp_path, '[functions.mine]\nhandler = "chalicelib.jobs.mine.handler"').values()
+    assert function == Function(name="mine", target="stack-mine", handler="chalicelib.jobs.mine.handler")
+    assert function.deployed
+    assert function.retry == Retry(max_attempts=1)
+
+
+def test_a_function_that_exists_elsewhere_keeps_its_name_and_is_not_deployed(tmp_path: Path) -> None:
+    text = '[functions.mine]\ntarget = "arn:aws:lambda:eu-west-1:1:function:theirs"\nqualifier = "live"'
+    function = loaded(tmp_path, text)["mine"]
+    assert function.target == "arn:aws:lambda:eu-west-1:1:function:theirs"
+    assert function.qualifier == "live"
+    assert not function.deployed
+
+
+def test_every_key_is_taken(tmp_path: Path) -> None:
+    function = loaded(
+        tmp_path,
+        """
+        [functions.all]
+        handler = "a.b"
+        description = "text"
+        timeout_seconds = 900
+        memory_mb = 1024
+        tenant = "acme"
+        mode = "destination"
+        on_lost = "fail"
+        retention_days = 7
+        heartbeat_seconds = 30
+        retry = { max_attempts = 3, backoff_seconds = 5, max_backoff_seconds = 60, jitter = false }
+        environment = { LEVEL = "info" }
+        permissions = [{ actions = ["s3:GetObject"], resources = ["arn:x"] }]
+        [functions.all.input_schema]
+        type = "object"
+        """,
+    )["all"]
+    assert function.retry == Retry(3, 5, 60, jitter=False)
+    assert function.input_schema == {"type": "object"}
+    assert (function.mode, function.on_lost, function.heartbeat_seconds) == ("destination", "fail", 30)
+    assert function.environment == {"LEVEL": "info"}
+    assert function.permissions == ({"actions": ["s3:GetObject"], "resources": ["arn:x"]},)
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("", "give exactly one of handler, code and target, not none"),
+        ('handler = "a.b"\ntarget = "x"', "give exactly one of handler, code and target, not handler and target"),
+        ('handler = "no-dot"', "handler: 'no-dot' is not a text of the form"),
+        ('handler = "a.b"\ntimeout_seconds = 901', "timeout_seconds: 901 is not an integer from 1 to 900"),
+        ('handler = "a.b"\ntimeout_seconds = true', "timeout_seconds: True is not an integer"),
+        ('handler = "a.b"\nmemory_mb = 64', "memory_mb: 64 is not an integer from 128"),
+        ('handler = "a.b"\nretention_days = 0', "retention_days: 0 is not"),
+        ('handler = "a.b"\non_lost = "maybe"', "on_lost: 'maybe' is not one of retry, fail"),
+        ('handler = "a.b"\nmode = "wrapped"', "mode: 'wrapped' is not one of tracked, destination"),
+        ('handler = "a.b"\ntimout_seconds = 3', "timout_seconds: is not a key of a function"),
+        ('handler = "a.b"\nretry = { attempts = 3 }', r"retry attempts: is not a key"),
+        ('handler = "a.b"\nretry = { max_attempts = 0 }', "retry max_attempts: 0 is not"),
+        ('handler = "a.b"\nretry = { backoff_seconds = 9, max_backoff_seconds = 3 }', "max_backoff_seconds: 3 is not"),
+        ('handler = "a.b"\nqualifier = "live"', "qualifier: only for a target that exists elsewhere"),
+        ('handler = "a.b"\ntenant = "A B"', "tenant: 'A B' is not a text"),
+        ('handler = "a.b"\nenvironment = { ONCE_STACK = "x" }', "environment.ONCE_STACK: "),
+        ('handler = "a.b"\npermissions = [{ actions = ["*"], resources = ["arn:x"] }]', "permissions: "),
+        ('target = "x"\nenvironment = { A = "x" }', "only for functions deployed here"),
+        ('code = "dir"', "runtime: code and runtime go together"),
+        ('code = "dir"\nruntime = "nodejs24.x"', 'use mode = "destination"'),
+    ],
+)
+def test_a_mistake_is_told_by_table_and_key(tmp_path: Path, body: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"functions.toml: \[functions.mine\]") as told:
+        loaded(tmp_path, f"[functions.mine]\n{body}")
+    assert complaint in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["Mine", "1st", "a_b", "x" * 41])
+def test_a_name_that_cannot_be_a_lambdas_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="a name is lower-case letters"):
+        loaded(tmp_path, f'[functions.{name}]\nhandler = "a.b"')
+
+
+def test_the_services_own_names_are_taken(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="stack-sweep is the service's own"):
+        loaded(tmp_path, '[functions.sweep]\nhandler = "a.b"')
+
+
+@pytest.mark.parametrize("text", ["", "[functions]", "functions = 3"])
+def test_a_file_without_functions_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="there is no table"):
+        loaded(tmp_path, text)
+
+
+def test_what_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is not TOML: .*line 1"):
+        loaded(tmp_path, "[functions.mine\n")
+
+
+def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[function\] is unknown"):
+        loaded(tmp_path, '[function.mine]\nhandler = "a.b"')
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        load(tmp_path / "functions.toml", "stack")
+
+
+def test_the_projects_own_registry_is_right() -> None:
+    functions = load(FUNCTIONS_TOML, "invoke-once-local")
+    assert {"report", "sleep", "fail", "crash", "echo", "count", "node-hello"} <= set(functions)
+    assert functions["crash"].timeout_seconds == 6
+    assert functions["count"].on_lost == "fail"
+    assert functions["node-hello"].mode == "destination"
