@@ -11,11 +11,11 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from chalicelib import secrets, webhook
 from chalicelib.breaker import Breaker, breaker
+from chalicelib.documents import Document, rfc3339, run_document
 from chalicelib.invoker import fire_attend
 from chalicelib.redelivery import SPAN_MS, next_try
 from chalicelib.urls import CallbackUrl, UrlRefused, check_url
@@ -31,21 +31,14 @@ MAX_BODY_BYTES: Final = 20_000
 _CUT_CHARACTERS: Final = 1_000
 _POSTPONED_SPREAD_MS: Final = 10_000
 
-Document = dict[str, Any]
 Send = Callable[[CallbackUrl, Mapping[str, str], bytes], Outcome]
-
-
-def _document(svc: Service, head: Head) -> Document:
-    from chalicelib.documents import run_document
-
-    return run_document(svc, head)
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a delivery needs beside the service: the run as HTTP shows it, the secrets, the wire."""
 
-    document: Callable[[Service, Head], Document] = _document
+    document: Callable[[Service, Head], Document] = run_document
     secrets_for: Callable[[str, int], Sequence[str]] = secrets.secrets_for
     send: Send | None = None  #: None: over the network
 
@@ -164,23 +157,27 @@ def _signed(msg_id: str, now_ms: int, body: bytes, valid: Sequence[str]) -> dict
 
 
 def message(head: Head, document: Document) -> bytes:
-    """The body, at most 20 KB: a larger output is left to `links.output`, then the error's text is cut."""
+    """The body, at most 20 KB: a larger output is left to `links.output`, then the error's text is cut.
+
+    So is an output that holds a number no JSON reader would take back (1e999, from an unwrapped function).
+    """
+    body = b""
     for shortened in (document, _without_output(document), _with_short_error(document)):
-        body = _encoded(head, shortened)
-        if len(body) <= MAX_BODY_BYTES:
-            break
+        with contextlib.suppress(ValueError):
+            body = _encoded(head, shortened)
+            if len(body) <= MAX_BODY_BYTES:
+                break
     return body
 
 
 def _encoded(head: Head, document: Document) -> bytes:
     """ASCII alone, so that no reader can misread it: JSON escapes the rest."""
-    ended = datetime.fromtimestamp((head.finished_at or 0) / 1000, UTC).isoformat(timespec="milliseconds")
-    event = {"type": f"run.{head.status}", "timestamp": ended.replace("+00:00", "Z"), "data": document}
-    return json.dumps(event, separators=(",", ":")).encode("ascii")
+    event = {"type": f"run.{head.status}", "timestamp": rfc3339(head.finished_at), "data": document}
+    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _without_output(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name != "output"}
+    return document | {"output": None}
 
 
 def _with_short_error(document: Document) -> Document:

@@ -5,9 +5,9 @@ by the head (see `invoke_once.callback_moves`). Of a redriven run the log begins
 """
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.documents import rfc3339
 from chalicelib.wiring import Service
 from invoke_once import callback_moves
 from invoke_once.records import Head
@@ -42,13 +42,9 @@ def _row(head: Head, item: Item, ended: str | None) -> Row:
     return {
         "webhook_id": callback_moves.webhook_id(head),
         "attempt": attempt,
-        "at": _rfc3339(int(item["at"])),
+        "at": rfc3339(int(item["at"])),
         "status_code": end.get("status_code"),
         "error": end.get("error"),
         "latency_ms": end.get("latency_ms"),
-        "next_at": None if next_ms is None else _rfc3339(next_ms),
+        "next_at": rfc3339(next_ms),
     }
-
-
-def _rfc3339(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

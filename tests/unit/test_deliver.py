@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from chalicelib.breaker import FAILURES, FIRST_PAUSE_MS, LAST_PAUSE_MS
 from chalicelib.deliver import MAX_BODY_BYTES, Means, deliver, have_delivered, message
 from chalicelib.deliveries import deliveries, send_again
+from chalicelib.documents import run_document
 from chalicelib.invoker import Answer, Fired
 from chalicelib.redelivery import PAUSES_S, SPAN_MS
 from chalicelib.settings import read
@@ -68,7 +69,7 @@ class Stage:
         env = read({"ONCE_STACK": "s", "ONCE_RUNS_TABLE": "t"})
         self.svc = Service(env, self.bench.store, self.bench.payloads, {}, self.invoked, self.clock, lambda: 0.0)
         self.wire = Wire([OK])
-        self.means = Means(self._document, lambda _tenant, _now_ms: SECRETS, self.wire)
+        self.means = self.sending_by(self.wire)
 
     def ended_run(self, event: Any = 1, key: str | None = None) -> str:
         return self.bench.run(echo, event, key=key).id
@@ -92,9 +93,8 @@ class Stage:
     def rows(self, run_id: str) -> list[dict[str, Any]]:
         return deliveries(self.svc, self.head(run_id))
 
-    def _document(self, svc: Service, head: Head) -> dict[str, Any]:
-        output = json.loads(svc.payloads.output(head)) if head.status == "succeeded" else None
-        return {"id": head.run_id, "status": head.status, "output": output, "error": None}
+    def sending_by(self, send: Any) -> Means:
+        return Means(secrets_for=lambda _tenant, _now_ms: SECRETS, send=send)
 
 
 @pytest.fixture
@@ -152,20 +152,32 @@ def test_a_run_that_ended_badly_says_how_in_its_type(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "kept"),
+    ("document", "has_output", "has_trace"),
     [
-        ({"id": "r", "output": "x" * 19_000}, {"output", "id"}),
-        ({"id": "r", "output": "x" * 20_000}, {"id"}),
-        ({"id": "r", "output": "\0" * 5_000}, {"id"}),
-        ({"id": "r", "output": None, "error": {"message": "x" * 4000, "trace": "t" * 4000}}, {"output", "id", "error"}),
-        ({"id": "r", "output": None, "error": {"message": "☃" * 4000, "trace": "☃" * 4000}}, {"id", "error"}),
+        ({"output": "x" * 19_000, "error": None}, True, False),
+        ({"output": "x" * 20_000, "error": None}, False, False),
+        ({"output": "\0" * 5_000, "error": None}, False, False),
+        ({"output": float("inf"), "error": None}, False, False),
+        ({"output": None, "error": {"message": "x" * 4000, "trace": "t" * 4000}}, False, 4000),
+        ({"output": None, "error": {"message": "☃" * 4000, "trace": "☃" * 4000}}, False, 1000),
     ],
 )
 def test_a_message_stays_under_20_kb_and_leaves_a_larger_output_to_its_link(
-    stage: Stage, document: dict[str, Any], kept: set[str]
+    stage: Stage, document: dict[str, Any], has_output: bool, has_trace: int
 ) -> None:
-    body = message(stage.head(stage.ended_run()), document)
-    assert len(body) <= MAX_BODY_BYTES and set(json.loads(body)["data"]) == kept
+    body = message(stage.head(stage.ended_run()), {"id": "r", **document})
+    data = json.loads(body)["data"]
+    assert len(body) <= MAX_BODY_BYTES and data["id"] == "r"
+    assert (data["output"] is not None) == has_output
+    assert len((data["error"] or {}).get("trace", "")) == has_trace
+
+
+def test_the_data_is_the_run_as_http_shows_it(stage: Stage) -> None:
+    run_id = stage.ended_run([1, "ünï"], key="order-7")
+    expected = run_document(stage.svc, stage.head(run_id))
+    stage.deliver(run_id)
+    data = event_of(stage.wire)["data"]
+    assert data == expected and data["output"] == [1, "ünï"] and data["idempotency_key"] == "order-7"
 
 
 # The schedule.
@@ -233,7 +245,7 @@ def test_of_many_that_come_at_once_one_sends(stage: Stage) -> None:
             deliver(stage.svc, seen, stage.means)
         return OK
 
-    deliver(stage.svc, seen, Means(stage.means.document, stage.means.secrets_for, meanwhile))
+    deliver(stage.svc, seen, stage.sending_by(meanwhile))
     deliver(stage.svc, seen, stage.means)
     assert stage.wire.sent == [] and stage.head(run_id).cb_attempt == 1
 
@@ -249,7 +261,7 @@ def test_a_sender_that_died_is_followed_by_another_with_the_same_id_once_its_cla
         raise Killed
 
     with pytest.raises(Killed):
-        deliver(stage.svc, stage.head(run_id), Means(stage.means.document, stage.means.secrets_for, dies))
+        deliver(stage.svc, stage.head(run_id), stage.sending_by(dies))
     stage.clock.step(DELIVERY_LEASE_MS - 1)
     assert stage.deliver(run_id).cb_status == "pending" and len(stage.wire.sent) == 1
     stage.clock.step(1)
@@ -281,7 +293,7 @@ def test_without_the_master_key_nothing_is_claimed_and_nothing_is_sent(stage: St
 
     run_id = stage.ended_run()
     with pytest.raises(StoreUnavailable):
-        deliver(stage.svc, stage.head(run_id), Means(stage.means.document, unavailable, stage.wire))
+        deliver(stage.svc, stage.head(run_id), Means(secrets_for=unavailable, send=stage.wire))
     assert stage.wire.sent == [] and stage.rows(run_id) == []
     assert stage.attend(run_id) == Due.DELIVER and len(stage.wire.sent) == 1
 
@@ -336,7 +348,7 @@ def test_an_attempt_under_way_is_in_the_log_without_an_end(stage: Stage) -> None
 
     stage.wire.plan = [DOWN]
     stage.deliver(run_id)
-    deliver(stage.svc, stage.head(run_id), Means(stage.means.document, stage.means.secrets_for, look))
+    deliver(stage.svc, stage.head(run_id), stage.sending_by(look))
     assert [(row["attempt"], row["status_code"]) for row in seen[0]] == [(1, 500), (2, None)]
     assert (seen[0][1]["latency_ms"], seen[0][1]["next_at"]) == (None, None)
 
@@ -444,7 +456,7 @@ def test_after_the_pause_one_tries_and_the_others_wait_for_what_it_finds(stage: 
         seen_by_two.append(stage.deliver(two))
         return OK
 
-    deliver(stage.svc, stage.head(one), Means(stage.means.document, stage.means.secrets_for, recovers))
+    deliver(stage.svc, stage.head(one), stage.sending_by(recovers))
     assert stage.wire.sent == [] and seen_by_two[0].cb_attempt == 0
     assert stage.head(one).cb_status == "delivered"
     stage.wire.plan = [OK]
