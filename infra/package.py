@@ -120,11 +120,11 @@ def _run_chalice(stage: Stage, staging: Path) -> None:
         [str(VENV / "bin" / "chalice"), *arguments],
         cwd=staging, env=kept | settings, stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
-    said = (done.stdout + done.stderr).strip()
-    if "Could not install dependencies" in said:
-        raise PackagingFailed(f"a library has no wheel for Lambda's {PYTHON}: {said}")
-    if done.returncode != 0:
-        raise PackagingFailed(f"chalice package failed: {said}")
+    log = BUILD / f"package-{stage.name}.log"
+    log.write_text(done.stdout + done.stderr)
+    if done.returncode != 0 or "Could not install dependencies" in done.stdout:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise PackagingFailed(f"chalice package failed: {''.join(last)} (whole log: {log.relative_to(ROOT)})")
 
 
 def _write_zips(stage: Stage, staging: Path, out: Path, functions: list[Function]) -> dict[str, Path]:
