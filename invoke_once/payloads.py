@@ -170,6 +170,10 @@ class Payloads:
         text = unpack(head.output) if head.output is not None else self.object(output_key(head))
         return _checked(text, head.output_sha)
 
+    def input_url(self, head: Head, seconds: int = 300) -> str:
+        """The same for an input that lies in S3."""
+        return self._objects.url((head.input_ref or "").removeprefix("s3:"), seconds)
+
     def output_url(self, head: Head, seconds: int = 300) -> str:
         """A link to a large output that needs no token; it gives the JSON text for `seconds`."""
         return self._objects.url(output_key(head), seconds)

@@ -1,0 +1,62 @@
+"""What the HTTP interface stands on beside the service: tokens, limits, keys, time to wait.
+
+Made once per process from the service; tests hand in their own with `use_backend`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from chalicelib.limits import Limits
+from chalicelib.tokens import DynamoTokens, TokenCache
+from chalicelib.wiring import Service, service
+
+
+def _cursor_keys(now_ms: int) -> list[bytes]:
+    from chalicelib.secrets import keyring
+
+    return keyring().derive_valid("cursor", now_ms)
+
+
+def _logs_client() -> Any:
+    from chalicelib.api.cloudwatch import client
+
+    return client()
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    service: Service
+    tokens: TokenCache
+    limits: Limits = field(default_factory=Limits)
+    cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
+    logs: Callable[[], Any] = _logs_client  #: a CloudWatch Logs client
+    sleep: Callable[[float], None] = time.sleep
+
+
+@cache
+def _of_process() -> Backend:
+    svc = service()
+    return Backend(svc, TokenCache(DynamoTokens(svc.settings.tokens_table, svc.store.engine), svc.now_ms))
+
+
+_handed_in: list[Backend] = []
+
+
+@contextmanager
+def use_backend(given: Backend) -> Iterator[Backend]:
+    """Calls inside stand on `given`."""
+    _handed_in.append(given)
+    try:
+        yield given
+    finally:
+        _handed_in.remove(given)
+
+
+def backend() -> Backend:
+    return _handed_in[-1] if _handed_in else _of_process()

@@ -1,0 +1,44 @@
+"""`GET /functions` and `/functions/{name}`: what can be run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.api import problems
+from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.routes import Routes
+from chalicelib.functions import Function
+
+routes = Routes(__name__)
+
+
+@routes.on("GET", "/functions", scope="runs:read")
+def list_functions(call: Call) -> Reply:
+    """Every function that can be run, with its limits and the schema of its input."""
+    return reply_json({"functions": [document(function) for function in call.service.functions.values()]})
+
+
+@routes.on("GET", "/functions/{name}", scope="runs:read")
+def show_function(call: Call) -> Reply:
+    """One function."""
+    function = call.service.functions.get(call.params.get("name", ""))
+    if function is None:
+        raise problems.NotFound("There is no such function.")
+    return reply_json(document(function))
+
+
+def document(function: Function) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "description": function.description,
+        "target": function.target,
+        "mode": function.mode,
+        "timeout_seconds": function.timeout_seconds,
+        "memory_mb": function.memory_mb,
+        "retry": asdict(function.retry),
+        "on_lost": function.on_lost,
+        "heartbeat_seconds": function.heartbeat_seconds,
+        "retention_days": function.retention_days,
+        "input_schema": None if function.input_schema is None else dict(function.input_schema),
+    }

@@ -1,0 +1,52 @@
+"""`GET /runs/{run_id}/input` and `/output`: the JSON text, byte for byte."""
+
+from __future__ import annotations
+
+from chalicelib.api import problems
+from chalicelib.api.call import Call, Reply
+from chalicelib.api.headers import accepts
+from chalicelib.api.routes import Routes
+from chalicelib.api.runs import find
+from invoke_once.lifecycle import Status
+from invoke_once.records import Head
+
+routes = Routes(__name__)
+
+PASSED_ON_BYTES = 1024 * 1024  #: a larger payload goes straight from S3 to the caller
+LINK_S = 300
+URI_LIST = "text/uri-list"
+
+
+@routes.on("GET", "/runs/{run_id}/input", scope="runs:read")
+def show_input(call: Call) -> Reply:
+    """What the run was started with."""
+    head = find(call)
+    if _is_large(head.input_ref, head.input_size):
+        return _elsewhere(call, call.service.payloads.input_url(head, LINK_S))
+    return Reply(200, call.service.payloads.input(head).decode())
+
+
+@routes.on("GET", "/runs/{run_id}/output", scope="runs:read")
+def show_output(call: Call) -> Reply:
+    """What the run's handler returned."""
+    head = find(call)
+    if head.status != Status.SUCCEEDED:
+        raise problems.WrongState(_no_output(head), run_status=str(head.status))
+    if _is_large(head.output_ref, head.output_size):
+        return _elsewhere(call, call.service.payloads.output_url(head, LINK_S))
+    return Reply(200, call.service.payloads.output(head).decode())
+
+
+def _is_large(ref: str | None, size: int | None) -> bool:
+    return ref is not None and ref.startswith("s3:") and (size or 0) > PASSED_ON_BYTES
+
+
+def _elsewhere(call: Call, url: str) -> Reply:
+    """A link that needs no token, for some minutes. A browser's page may ask to be told it instead of sent there."""
+    if accepts(call.headers, URI_LIST):
+        return Reply(200, f"{url}\r\n", media_type=URI_LIST)
+    return Reply(303, None, {"Location": url})
+
+
+def _no_output(head: Head) -> str:
+    return "The run ended without an output." if head.terminal else "The run has no output yet."

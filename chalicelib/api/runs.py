@@ -1,0 +1,152 @@
+"""`POST /runs`, `GET /runs/{run_id}`, `POST /runs/{run_id}/cancel` and `/retry`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import UNSET
+
+from chalicelib import dispatch, documents
+from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
+from chalicelib.api.call import Call, Reply
+from chalicelib.api.routes import Routes
+from chalicelib.dispatch import StartRequest
+from chalicelib.functions import Function
+from invoke_once.records import Head
+from invoke_once.store import Applied, Result
+
+routes = Routes(__name__)
+
+_RUN_ID = re.compile(r"run_[a-z2-7]{26}")
+
+
+@routes.on("POST", "/runs", scope="runs:write")
+def start_run(call: Call) -> Reply:
+    """Start a run, or find the one that the idempotency key has started before."""
+    key = headers.idempotency_key(call.headers)
+    asked: schemas.StartRequest = schemas.read(call.json_body(), schemas.StartRequest, opaque="input")
+    request = _request(call, asked, key)
+    try:
+        accepted = dispatch.accept(call.service, request)
+    except dispatch.KeyReused:
+        detail = "The key was used before with another function, input or options."
+        raise problems.KeyReused(detail) from None
+    head, wait_s = accepted.head, prefer.wait_seconds(call.headers)
+    call.noted["run_id"] = head.run_id
+    if wait_s:
+        head = waiting.hold(call.backend, head, wait_s, lambda seen: seen.terminal)
+    reply = run_reply(call, head, "runs/", status=200 if head.terminal else 202)
+    reply.headers["Location"] = f"runs/{head.run_id}"
+    if accepted.replayed:
+        reply.headers["Idempotent-Replayed"] = "true"
+    return reply
+
+
+@routes.on("GET", "/runs/{run_id}", scope="runs:read")
+def show_run(call: Call) -> Reply:
+    """One run as it is now; held until it changes, where the caller prefers to wait."""
+    head = find(call)
+    wait_s = prefer.wait_seconds(call.headers)
+    if wait_s:
+        head = waiting.hold(call.backend, head, wait_s, lambda seen: _worth_telling(call, seen))
+    reply = run_reply(call, head, "")
+    if call.matches(reply.headers["ETag"]):
+        reply.status, reply.text = 304, None
+    return reply
+
+
+@routes.on("POST", "/runs/{run_id}/cancel", scope="runs:write")
+def cancel_run(call: Call) -> Reply:
+    """Cancel a run: at once if nobody has claimed it, else its attempt is asked to stop."""
+    return _moved(call, dispatch.cancel(call.service, find(call)), "It has ended: there is nothing to cancel.")
+
+
+@routes.on("POST", "/runs/{run_id}/retry", scope="runs:write")
+def retry_run(call: Call) -> Reply:
+    """Send a run that ended without success again."""
+    return _moved(
+        call, dispatch.redrive(call.service, find(call)), "Only a run that ended without success can be sent again."
+    )
+
+
+def find(call: Call) -> Head:
+    """The run of the path, if it is the caller's. Raises NotFound with the same bytes for every reason."""
+    run_id = call.params.get("run_id", "")
+    head = call.service.store.get(run_id, call.service.now_ms()) if _RUN_ID.fullmatch(run_id) else None
+    if head is None or head.tenant != call.tenant:
+        raise problems.NotFound("There is no such run.")
+    call.noted["run_id"] = head.run_id
+    return head
+
+
+def run_reply(call: Call, head: Head, links_base: str, status: int = 200) -> Reply:
+    """The run's document with what a poller needs to know."""
+    text = documents.run_json(call.service, head, links_base)
+    named = {"ETag": documents.etag(text)}
+    if not head.terminal:
+        named["Retry-After"] = str(documents.retry_after_s(head, call.service.now_ms()))
+    wait_s = prefer.wait_seconds(call.headers)
+    if wait_s is not None:
+        named["Preference-Applied"] = f"wait={wait_s}"
+    return Reply(status, text, named)
+
+
+def _worth_telling(call: Call, head: Head) -> bool:
+    """It has ended, or it differs from the state the caller knows."""
+    if head.terminal or "if-none-match" not in call.headers:
+        return head.terminal
+    return not call.matches(documents.etag(documents.run_json(call.service, head, "")))
+
+
+def _moved(call: Call, result: Result, refusal: str) -> Reply:
+    if isinstance(result, Applied):
+        return run_reply(call, result.head, "../", status=202)
+    if result.head is None:
+        raise problems.NotFound("There is no such run.")
+    raise problems.WrongState(refusal, run_status=str(result.head.status))
+
+
+def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartRequest:
+    function = _function(call, asked.function)
+    retry = asked.retry if asked.retry is not UNSET else schemas.Retry()
+    text = strictjson.member_text(call.body, "input")
+    return StartRequest(
+        function=function,
+        tenant=call.tenant,
+        key=key,
+        input=b"null" if text is None else text,
+        callback_url=None if asked.callback is UNSET else _callback_url(call, asked.callback.url),
+        delay_ms=asked.delay_seconds * 1000,
+        queue_ms=asked.queue_timeout_seconds * 1000,
+        max_attempts=_or_none(retry.max_attempts),
+        backoff_ms=_ms(retry.backoff_seconds),
+        max_backoff_ms=_ms(retry.max_backoff_seconds),
+        if_failed=asked.if_failed,
+        labels=asked.labels or None,
+    )
+
+
+def _function(call: Call, name: str) -> Function:
+    function = call.service.functions.get(name)
+    if function is None:
+        raise problems.NotFound("There is no such function.")
+    return function
+
+
+def _callback_url(call: Call, url: str) -> str:
+    from chalicelib.urls import UrlRefused, check_url
+
+    try:
+        return str(check_url(url, local=call.service.settings.local))
+    except UrlRefused as refused:
+        detail = f"The URL {refused}"
+        raise problems.InvalidRequest(f"{detail}.", errors=[("/callback/url", detail)]) from None
+
+
+def _or_none(value: Any) -> int | None:
+    return None if value is UNSET else int(value)
+
+
+def _ms(seconds: Any) -> int | None:
+    return None if seconds is UNSET else int(seconds) * 1000

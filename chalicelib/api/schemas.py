@@ -1,0 +1,103 @@
+"""What request bodies hold, as msgspec structs: read here, described in the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError
+
+from chalicelib.api.problems import InvalidRequest
+
+T = TypeVar("T")
+
+DAY_S = 86_400
+MAX_LABELS = 10
+LABEL_NAME = r"^[A-Za-z0-9_.\-/]{1,64}$"
+LABEL_VALUE = r"^[^\u0000-\u001f\u007f]{0,128}$"
+TENANT = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+
+class Retry(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often the body may start, and how long to wait in between. What is absent is the function's own."""
+
+    max_attempts: Annotated[int, Meta(ge=1, le=100)] | UnsetType = UNSET
+    backoff_seconds: (
+        Annotated[int, Meta(ge=0, le=DAY_S, description="before the second attempt; then doubled")] | UnsetType
+    ) = UNSET
+    max_backoff_seconds: Annotated[int, Meta(ge=0, le=DAY_S)] | UnsetType = UNSET
+
+
+class Callback(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the outcome is sent to, as a Standard Webhooks message."""
+
+    url: Annotated[str, Meta(max_length=2048, description="https, public", examples=["https://example.com/hook"])]
+
+
+class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A run to start. Only `function` is required."""
+
+    function: Annotated[str, Meta(description="a name from GET /functions", examples=["report"])]
+    input: Annotated[Any, Meta(description="what the function gets; any JSON, null when absent")] = None
+    callback: Callback | UnsetType = UNSET
+    delay_seconds: Annotated[int, Meta(ge=0, le=7 * DAY_S, description="start this much later")] = 0
+    queue_timeout_seconds: Annotated[int, Meta(ge=1, le=DAY_S, description="not started by then: it ends expired")] = (
+        21_600
+    )
+    retry: Retry | UnsetType = UNSET
+    if_failed: Annotated[
+        Literal["replay", "rerun"],
+        Meta(
+            description="what a repeat of a run that failed, timed out or expired does: give it back, or run it again"
+        ),
+    ] = "replay"
+    labels: Annotated[
+        dict[Annotated[str, Meta(pattern=LABEL_NAME)], Annotated[str, Meta(pattern=LABEL_VALUE)]],
+        Meta(max_length=MAX_LABELS, description="to find the run by"),
+    ] = {}
+
+
+class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token to make. Without a tenant: the caller's; without scopes: reading and writing runs."""
+
+    tenant: Annotated[str, Meta(pattern=TENANT)] | UnsetType = UNSET
+    scopes: Annotated[tuple[Literal["runs:read", "runs:write", "admin"], ...], Meta(min_length=1, max_length=3)] = (
+        "runs:read",
+        "runs:write",
+    )
+    expires_in_seconds: Annotated[int, Meta(ge=1, le=3650 * DAY_S)] | UnsetType = UNSET
+
+
+def read(value: Any, kind: type[T], opaque: str | None = None) -> T:
+    """`value` as a struct. Raises InvalidRequest with a pointer. `opaque` names a member that is anything."""
+    try:
+        return msgspec.convert(_integral(value, opaque), kind, strict=True)
+    except ValidationError as error:
+        pointer, detail = _placed(str(error))
+        raise InvalidRequest(f"{detail}.", errors=[(pointer, detail)]) from None
+
+
+def _integral(value: Any, opaque: str | None = None) -> Any:
+    """3.0 is an integer, as JSON Schema has it; true is not."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {k: v if k == opaque else _integral(v) for k, v in value.items()}
+    return [_integral(v) for v in value] if isinstance(value, list) else value
+
+
+_AT = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?(?P<path>\$.*)`)?", re.DOTALL)
+_FIELD = re.compile(r"(?P<what>.*(?:unknown|required) field) `(?P<name>.*)`", re.DOTALL)
+
+
+def _placed(message: str) -> tuple[str, str]:
+    """(JSON pointer, what is wrong) of one of msgspec's messages."""
+    match = _AT.fullmatch(message)
+    what, path = (match["what"], match["path"] or "$") if match else (message, "$")
+    pointer = re.sub(r"\.([^.\[]+)|\[([^\]]*)\]", lambda m: "/" + (m[1] or m[2]), path.removeprefix("$"))
+    field = _FIELD.fullmatch(what)
+    if field:
+        name = field["name"].replace("~", "~0").replace("/", "~1")
+        return f"{pointer}/{name}"[:200], field["what"]
+    return pointer.replace("/...", ""), what.replace("`", "")
