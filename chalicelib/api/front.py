@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from chalice import Chalice
+from chalice.app import Chalice
 
 from chalicelib.api import auth, headers, problems
 from chalicelib.api.backend import Backend, backend
@@ -35,7 +35,7 @@ Event = Mapping[str, Any]
 Answer = dict[str, Any]
 
 
-class Api(Chalice):  # type: ignore[misc]  # Chalice has no types
+class Api(Chalice):
     """The Chalice app of the service."""
 
     def __init__(self, app_name: str) -> None:

@@ -27,7 +27,7 @@ class Operation:
     doc: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Routes(Blueprint):  # type: ignore[misc]  # Chalice has no types
+class Routes(Blueprint):
     """A resource's routes. Its operations are found by `operations`, after registration by all of them."""
 
     def __init__(self, import_name: str) -> None:
