@@ -91,8 +91,8 @@ def test_a_template_that_fails_is_told_with_the_resource_and_rolled_back(service
     with pytest.raises(DeployFailed, match="Broken (CREATE|UPDATE)_FAILED: "):
         stack.deploy(made, "broken by a test")
     assert stack.content() is None  # so the next `make up` deploys again
-    assert stack.deploy(package.package(stage), package.content(stage))
-    assert stack.content() == package.content(stage)
+    stack.deploy(package.package(stage), package.content(stage))
+    assert service.req("GET", "/healthz").status_code == 200
 
 
 def cloudformation(service: Service) -> tuple[Stack, stages.Stage]:
