@@ -198,6 +198,9 @@ class AsyncOnce:
     async def health(self) -> flows.Health:
         return await self._driver.run(flows.health(self._core))
 
+    async def version(self) -> str:
+        return await self._driver.run(flows.version(self._core))
+
     async def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         return await self.run(run_id).deliveries()
 

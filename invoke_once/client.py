@@ -232,6 +232,10 @@ class Once:
         """The health of the service's parts, healthy or not. Raises ServiceUnreachable, at once."""
         return self._driver.run(flows.health(self._core))
 
+    def version(self) -> str:
+        """The service's version; empty where it does not say."""
+        return self._driver.run(flows.version(self._core))
+
     def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         """The attempts to deliver a run's callback, oldest first."""
         return self.run(run_id).deliveries()

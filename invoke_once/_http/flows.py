@@ -172,6 +172,13 @@ def health(core: Core) -> Flow[Health]:
     return Health(answer.status == 200, _mapping(answer), answer.headers.get("date"))
 
 
+def version(core: Core) -> Flow[str]:
+    """The service's version, as its OpenAPI document has it; empty where it has none."""
+    call = Call("GET", f"{core.target.url}/openapi.json", {"Accept": "application/json"})
+    info = _mapping((yield from fetch(core, call))).get("info")
+    return str(info.get("version") or "") if isinstance(info, Mapping) else ""
+
+
 def create_token(core: Core, body: Mapping[str, Any]) -> Flow[Mapping[str, Any]]:
     """A new token; its secret is in this one answer only, so a try that may have worked is not repeated."""
     call = core.target.call("POST", "/tokens", body=body)

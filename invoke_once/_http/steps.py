@@ -72,10 +72,13 @@ class Watch:
         self._core, self._run_id, self._hold_s, self._ticks = core, run_id, min(hold_s, MAX_HOLD_S), ticks
         now_s = core.seams.clock()
         self._deadline_s = None if timeout_s is None else now_s + timeout_s
-        self._well_s, self._failures, self._idle = now_s, 0, 0
+        self._well_s, self._failures, self._idle, self._looked = now_s, 0, 0, False
 
     def step(self) -> Flow[Sequence[RunInfo] | None]:
         while self.seen is None or not self.seen.finished:
+            if self._looked and self._left() == 0:
+                return None
+            self._looked = True
             hold_s = self._hold()
             began_s = self._core.seams.clock()
             answer = yield from send(self._call(hold_s))
@@ -86,8 +89,6 @@ class Watch:
                 return [changed]
             else:
                 yield from self._idle_pause(answer, self._core.seams.clock() - began_s)
-            if self._left() == 0:
-                return None
             if self._ticks and self.seen:
                 return [self.seen]
         return None

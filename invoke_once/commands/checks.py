@@ -67,7 +67,10 @@ def of_service(once: Once, now_s: float, version: str) -> Iterator[Finding]:
     yield ok("service", "answers")
     yield from of_health(health)
     yield from of_clock(health.date, now_s)
-    yield from of_version(str(health.data.get("version") or ""), version)
+    try:
+        yield from of_version(once.version(), version)
+    except InvokeOnceError as error:
+        yield warning("version", f"the service does not say which it is: {error}", "update the service")
 
 
 def of_health(health: Health) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from invoke_once.errors import InvokeOnceError
 if TYPE_CHECKING:
     from invoke_once.client import RunHandle
 
-_HOLD_S = 2  # seconds that the service may hold a poll: progress is seen at this pace
+_HOLD_S = 10  # seconds that the service may hold a poll; it answers as soon as something is new
+_LOG_HOLD_S = 2  # but new log lines are no news to it
 _SETTLE_S, _SETTLE_ROUNDS = 0.5, 6
 
 
@@ -49,7 +50,7 @@ def _watch(run: RunHandle, how: Following, view: View) -> None:
     if log and run.finished:
         log.show()
     view.show(run.document)
-    for seen in run.watch(how.timeout_s, hold=_HOLD_S, ticks=True):
+    for seen in run.watch(how.timeout_s, hold=_LOG_HOLD_S if log else _HOLD_S, ticks=True):
         if log and not seen.trouble:
             log.settle() if seen.finished else log.show()
         view.show(seen.document, seen.trouble)

@@ -33,21 +33,31 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+class ReaderGone(Exception):
+    """Who read our output has closed it, as `head` does."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and never for the help."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"invoke_once.commands.{COMMANDS[cmd_name][0]}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGone from None  # click would exit with 1, which is a failed run's code
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -93,7 +103,7 @@ def run(args: Sequence[str]) -> int:
         return exits.USAGE
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         _swallow_stdout()
         return exits.BROKEN_PIPE
     except InvokeOnceError as error:

@@ -1,0 +1,87 @@
+"""The clients over real sockets: connections that break, hang or never were."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from invoke_once import client_errors as errors
+from invoke_once.aio import AsyncOnce
+from invoke_once.client import Once, RetryPolicy
+from tests.once_fake import DROPPED, TOKEN, FakeOnce, serve
+
+QUICK = RetryPolicy(max_tries=3, base_s=0.01, cap_s=0.02)
+
+
+@pytest.fixture
+def fake() -> FakeOnce:
+    return FakeOnce()
+
+
+@pytest.fixture
+def url(fake: FakeOnce) -> Iterator[str]:
+    with serve(fake) as address:
+        yield address
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def nobody() -> str:
+    """A port where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_connection_that_breaks_costs_no_run_and_makes_no_second(fake: FakeOnce, url: str) -> None:
+    fake.faults = [DROPPED]
+    with Once(url, TOKEN, retry=QUICK) as once:
+        assert once.start("echo", {"a": 1}).result(30) == {"a": 1}
+    assert len(fake.runs) == 1
+
+
+def test_the_awaiting_client_does_the_same(fake: FakeOnce, url: str) -> None:
+    async def scenario() -> object:
+        async with AsyncOnce(url, TOKEN, retry=QUICK) as once:
+            runs = [await once.start("echo", n) for n in range(5)]
+            return await asyncio.gather(*(run.result(30) for run in runs))
+
+    fake.faults = [DROPPED]
+    assert asyncio.run(scenario()) == [0, 1, 2, 3, 4]
+
+
+def test_a_service_that_never_answers_is_given_up(silent: str) -> None:
+    with Once(silent, TOKEN, retry=QUICK, timeout=0.1) as once, pytest.raises(errors.ServiceUnreachable) as caught:
+        once.start("echo")
+    assert "too long" in str(caught.value)
+    assert caught.value.idempotency_key
+
+
+def test_a_port_where_nobody_listens_is_unreachable(nobody: str) -> None:
+    with Once(nobody, TOKEN, retry=QUICK) as once, pytest.raises(errors.ServiceUnreachable, match="refused"):
+        once.functions()
+
+
+def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
+    url: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, nobody)
+    with Once(url, TOKEN, retry=QUICK) as once:
+        assert once.functions()
+
+
+def test_a_client_made_from_the_environment_works(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCE_URL", url + "/")
+    monkeypatch.setenv("ONCE_TOKEN", TOKEN)
+    with Once() as once:
+        assert once.url == url
+        assert once.functions()
