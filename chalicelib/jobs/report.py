@@ -55,9 +55,7 @@ def request(event: object) -> dict[str, Any]:
 
 def source_of(given: dict[str, Any], opened: Callable[[str], Source]) -> Source:
     if ("csv" in given) == ("uri" in given):
-        raise ValueError(
-            "the input needs either `csv`, the CSV's text, or `uri`, where it lies: s3://bucket/key"
-        )
+        raise ValueError("the input needs either `csv`, the CSV's text, or `uri`, where it lies: s3://bucket/key")
     if "uri" in given:
         uri = inputs.text(given, "uri")
         refuse_own_bucket(uri, os.environ.get("ONCE_BUCKET"))

@@ -93,8 +93,7 @@ def _refuse_liberties(joined: str) -> None:
 
 
 def _require(pattern: re.Pattern[str], cells: Collection[str]) -> None:
-    joined = "\n".join(cells) + "\n"
-    if joined.count("\n") != len(cells) or not pattern.fullmatch(joined):
+    if not pattern.fullmatch("\n".join(cells) + "\n"):
         raise ValueError("not written as a date is")
 
 

@@ -55,6 +55,10 @@ def test_long_cells_become_an_estimate_sooner() -> None:
     assert len(distinct) == 1000, "fewer than the bound are counted by their hashes"
 
 
+def test_cells_seen_again_take_no_more_memory() -> None:
+    assert not counted(["x" * 1000] * 200, most=10, characters=1_000, batch=1).is_estimate
+
+
 def test_another_process_has_the_same_hashes() -> None:
     code = "from chalicelib.jobs.csv_profile.distinct import hashes; print(list(hashes(['a', 'é', '1'])))"
     seeds = ("1", "2")

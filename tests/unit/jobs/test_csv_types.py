@@ -51,7 +51,8 @@ def test_a_column_has_the_narrowest_type_that_all_its_cells_are_written_as(
     [
         "1_000", "١٢", "0x1f", "1,5", "1e999", "-1e999", "inf", "Infinity", "-nan", "007", "-00.5", "1 2",
         "1\n2", "2023-02-29", "2024-13-01", "2024-1-1", "20240229T10", "2024-W01-1", "2024-02-29x10:00",
-        "2024-02-29T25:00", "2024-01-01\n2024-01-02", "10:30", "2024-02-29T10", "truely", "１",
+        "2024-02-29T25:00", "2024-01-01\n2024-01-02", "2024-01-01\n2024-01-02T10:00",
+        "10:30", "2024-02-29T10", "truely", "１",
     ],
 )  # fmt: skip
 def test_what_python_would_take_for_a_number_or_a_date_but_people_would_not_stays_text(
