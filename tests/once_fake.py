@@ -309,8 +309,8 @@ def fresh(run_id: str, function: str, key: str, request: Mapping[str, Any]) -> d
 
 
 @contextmanager
-def serve(fake: FakeOnce) -> Iterator[str]:
-    """The fake on 127.0.0.1; gives its URL. A held call is held for no longer than a moment."""
+def serve(fake: FakeOnce, port: int = 0) -> Iterator[str]:
+    """The fake on 127.0.0.1; gives its URL. No call is held in earnest."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -336,7 +336,7 @@ def serve(fake: FakeOnce) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

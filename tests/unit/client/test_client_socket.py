@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -56,6 +57,23 @@ def test_the_awaiting_client_does_the_same(fake: FakeOnce, url: str) -> None:
 
     fake.faults = [DROPPED]
     assert asyncio.run(scenario()) == [0, 1, 2, 3, 4]
+
+
+def test_waiting_survives_a_restart_of_the_service(fake: FakeOnce) -> None:
+    with serve(fake) as url, Once(url, TOKEN, retry=QUICK) as once:
+        run = once.start("echo", {"a": 1})
+    pauses = 0
+    with ExitStack() as later:
+
+        def sleep(_: float) -> None:
+            nonlocal pauses
+            pauses += 1
+            if pauses == 3:
+                later.enter_context(serve(fake, int(url.rpartition(":")[2])))
+
+        with Once(url, TOKEN, retry=QUICK, sleep=sleep) as once:
+            assert once.run(run.id).result(30) == {"a": 1}
+    assert pauses >= 3
 
 
 def test_a_service_that_never_answers_is_given_up(silent: str) -> None:
