@@ -43,6 +43,8 @@ class ObjectBody:
         self.size, self._position = int(answer["ContentLength"]), 0
 
     def read(self, size: int) -> bytes:
+        if self._position == self.size:
+            return b""  # there is no byte left to resume from, should the connection break now
         for tries_left in reversed(range(READ_TRIES)):
             try:
                 chunk: bytes = self._body.read(size)
@@ -55,7 +57,10 @@ class ObjectBody:
         return chunk
 
     def _resume(self) -> None:
-        self._body = self._get(Range=f"bytes={self._position}-", IfMatch=self._etag)["Body"]
+        answer = self._get(Range=f"bytes={self._position}-", IfMatch=self._etag)
+        if int(answer["ContentLength"]) != self.size - self._position:
+            raise OSError(f"S3 did not resume at byte {self._position} of {self.size}")
+        self._body = answer["Body"]
 
     def _get(self, **more: str) -> Any:
         from botocore.exceptions import ClientError

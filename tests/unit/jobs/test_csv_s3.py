@@ -74,6 +74,21 @@ def test_a_connection_that_keeps_breaking_is_an_error() -> None:
     assert len(s3.calls) == 4
 
 
+def test_a_connection_that_breaks_after_the_last_byte_does_no_harm() -> None:
+    s3 = OneObject(CSV.encode(), breaks_after=len(CSV.encode()))
+    assert profile(open_uri("s3://box/a.csv", s3))["rows"] == ROWS
+    assert len(s3.calls) == 1
+
+
+def test_an_answer_from_another_byte_than_the_next_is_refused() -> None:
+    class WithoutRanges(OneObject):
+        def get_object(self, **asked: str) -> dict[str, Any]:
+            return super().get_object(**{name: value for name, value in asked.items() if name != "Range"})
+
+    with pytest.raises(OSError, match="did not resume at byte 30000 of"):
+        profile(open_uri("s3://box/a.csv", WithoutRanges(CSV.encode(), breaks_after=30_000)))
+
+
 def test_half_of_one_object_is_never_joined_to_half_of_another() -> None:
     s3 = OneObject(CSV.encode(), breaks_after=30_000)
     source = open_uri("s3://box/a.csv", s3)
