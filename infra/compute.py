@@ -128,6 +128,7 @@ def _target_environment(function: Function) -> dict[str, Any]:
         "ONCE_MAX_ATTEMPTS": str(function.retry.max_attempts),
         "ONCE_BACKOFF_SECONDS": str(function.retry.backoff_seconds),
         "ONCE_MAX_BACKOFF_SECONDS": str(function.retry.max_backoff_seconds),
+        "ONCE_JITTER": "1" if function.retry.jitter else "0",
         "ONCE_HEARTBEAT_SECONDS": str(function.heartbeat_seconds),
     }
 

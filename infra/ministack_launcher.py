@@ -1,17 +1,22 @@
-"""Starts ministack in this process, with one gap filled: Lambda's OnSuccess destinations.
+"""Starts ministack in this process, with two gaps filled: OnSuccess destinations, and streams after a restart.
 
-What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
-`DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when
-one succeeds it returns at once (`if not last_result.get("error"): return`) and OnSuccess is never read.
-
+1. What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
+`DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when one
+succeeds it returns at once (`if not last_result.get("error"): return`) and OnSuccess is never read.
 What this adds: around that function a note "this is an asynchronous invocation" in a context variable (its
-thread runs in a copy of the context); around `_execute_function`, which it calls for each attempt, a look
-at the note: an attempt without an error sends the invocation record that AWS documents to the destination,
-if that is a Lambda function (other kinds are said to be missing in the log). Nothing else is changed.
-tests/infra/test_launcher.py fails as soon as the emulator delivers OnSuccess by itself: then this goes.
+thread runs in a copy of the context); around `_execute_function`, which it calls for each attempt, a look at the
+note: an attempt without an error sends the invocation record that AWS documents to the destination, if that is a
+Lambda function (other kinds are said to be missing in the log).
 
-Run by the emulator's Python as `ministack_launcher.py DIRECTORY`; the directory is only the name by which
-the process is found again. Not importable where ministack is not installed.
+2. What it does: `_restore_state` (lines 661 to 694) brings back how far each mapping has read its table's stream,
+as a count of records; the records themselves are not kept over a restart and are counted from 0 again. So a
+mapping sleeps through as many records as it had read before.
+What this adds: after that function the DynamoDB positions are dropped, and each mapping starts at the new start.
+
+tests/infra/test_launcher.py fails as soon as the emulator does either by itself: then that half goes.
+
+Run by the emulator's Python as `ministack_launcher.py DIRECTORY`; the directory is only the name by which the
+process is found again. Not importable where ministack is not installed.
 """
 
 from __future__ import annotations
@@ -39,6 +44,7 @@ class Asynchronous:
 
 _current: ContextVar[Asynchronous | None] = ContextVar("asynchronous", default=None)
 _invoke_async: Callable[[Any, Any], None] = lambda_svc.invoke_async_with_retry
+_restore: Callable[[Any], None] = lambda_svc._restore_state
 _execute: Callable[[Any, Any], dict[str, Any]] = lambda_svc._execute_function
 
 
@@ -103,7 +109,13 @@ def _deliver(destination: str, record: dict[str, Any]) -> None:
     _noting_invoke_async(function, record)
 
 
+def _restoring_without_positions(data: Any) -> None:
+    _restore(data)
+    lambda_svc._dynamodb_stream_positions.clear()
+
+
 if __name__ == "__main__":
+    lambda_svc._restore_state = _restoring_without_positions
     lambda_svc.invoke_async_with_retry = _noting_invoke_async
     lambda_svc._execute_function = _routing_execute
     del sys.argv[1:]  # main() reads it too

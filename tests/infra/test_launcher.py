@@ -1,4 +1,4 @@
-"""The one gap that our launcher fills in the emulator: OnSuccess destinations; and that it is still a gap."""
+"""The gaps that our launcher fills in the emulator: that they are filled, and that they are still gaps."""
 
 from __future__ import annotations
 
@@ -115,34 +115,98 @@ def test_a_synchronous_call_tells_no_destination(pair: Pair) -> None:
     assert pair.told()["requestPayload"] == {"name": "marker"}
 
 
-@pytest.fixture
-def untouched(local_directory: Path) -> Iterator[str]:
-    """The emulator as it comes, without our launcher."""
-    home = local_directory / "emulator-untouched"
-    running = Emulator(home)
-    for name in ("aws", "s3", "tmp"):
-        (home / name).mkdir(parents=True, exist_ok=True)
-    port = any_free_port()
-    process = subprocess.Popen(
-        [str(EMULATOR_VENV / "bin" / "python"), "-m", "ministack"],
-        env=running.environment(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home,
-    )  # fmt: skip
-    endpoint = f"http://127.0.0.1:{port}"
+def test_a_table_s_stream_is_heard_after_a_restart_too(local_directory: Path) -> None:
+    emulator = Emulator(local_directory / "emulator-restarted")
     try:
-        until(lambda: answers(endpoint), 30, "the emulator did not start")
-        yield endpoint
+        pair = make_pair(emulator.start(), "stream-test")
+        listen_to_table(pair, "stream-test")
+        for name in ("one", "two", "three"):
+            put(pair, "stream-test", name)
+        assert heard(pair, 3) == ["one", "two", "three"]
+        emulator.stop()
+        emulator.start()
+        put(pair, "stream-test", "four")
+        assert heard(pair, 1) == ["four"]
     finally:
-        process.terminate()
-        process.wait(30)
-        running.forget()
+        emulator.forget()
 
 
-def test_the_emulator_alone_still_delivers_no_success(untouched: str) -> None:
-    """When this fails, the emulator has learnt it: remove the patch from infra/ministack_launcher.py."""
-    pair = make_pair(untouched, "gap-test")
+def listen_to_table(pair: Pair, name: str) -> None:
+    """A table with a stream that the pair's listener is told of."""
+    table = pair.clients("dynamodb").create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]  # fmt: skip
+    pair.clients("lambda").create_event_source_mapping(
+        EventSourceArn=table["LatestStreamArn"], FunctionName=f"{name}-listener", StartingPosition="TRIM_HORIZON"
+    )
+
+
+def put(pair: Pair, table: str, name: str) -> None:
+    pair.clients("dynamodb").put_item(TableName=table, Item={"name": {"S": name}})
+
+
+def heard(pair: Pair, count: int) -> list[str]:
+    names: list[str] = []
+    while len(names) < count:
+        names += [record["dynamodb"]["Keys"]["name"]["S"] for record in pair.told()["Records"]]
+    return names
+
+
+class Untouched:
+    """The emulator as it comes, without our launcher."""
+
+    def __init__(self, home: Path) -> None:
+        self._instance = Emulator(home)
+        self._port = any_free_port()
+        self.endpoint = f"http://127.0.0.1:{self._port}"
+        for name in ("aws", "s3", "tmp"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [str(EMULATOR_VENV / "bin" / "python"), "-m", "ministack"], env=self._instance.environment(self._port),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._instance.home,
+        )  # fmt: skip
+        until(lambda: answers(self.endpoint), 30, "the emulator did not start")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+    def forget(self) -> None:
+        self.stop()
+        self._instance.forget()
+
+
+@pytest.fixture
+def untouched(local_directory: Path) -> Iterator[Untouched]:
+    emulator = Untouched(local_directory / "emulator-untouched")
+    emulator.start()
+    yield emulator
+    emulator.forget()
+
+
+def test_the_emulator_alone_still_delivers_no_success(untouched: Untouched) -> None:
+    """When this fails, the emulator has learnt it: remove that half of infra/ministack_launcher.py."""
+    pair = make_pair(untouched.endpoint, "gap-test")
     invoke(pair, "gap-test", {"name": "lost"})
     invoke(pair, "gap-test", {"fail": True})
     assert pair.told()["requestContext"]["condition"] == "RetriesExhausted"
+
+
+def test_the_emulator_alone_still_sleeps_through_a_stream_after_a_restart(untouched: Untouched) -> None:
+    """As above, for the other half."""
+    pair = make_pair(untouched.endpoint, "deaf-test")
+    listen_to_table(pair, "deaf-test")
+    put(pair, "deaf-test", "one")
+    assert heard(pair, 1) == ["one"]
+    untouched.stop()
+    untouched.start()
+    put(pair, "deaf-test", "two")
+    put(pair, "deaf-test", "three")
+    assert heard(pair, 1) == ["three"]
 
 
 def invoke(pair: Pair, name: str, event: dict[str, Any]) -> None:
