@@ -49,9 +49,8 @@ def _step(svc: Service, head: Head, due: Due) -> bool:
         return False  # somebody else did it
     log.event("attended", run_id=head.run_id, attempt=head.attempt, did=due, metrics={_METRIC[due]: 1})
     if due in (Due.RELEASE, Due.DISPATCH):
-        dispatch.fire(svc, result.head)
-        return False
-    return due == Due.LOSE
+        return dispatch.fire(svc, result.head).terminal
+    return due in (Due.LOSE, Due.EXPIRE)
 
 
 _METRIC = {

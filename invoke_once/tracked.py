@@ -86,17 +86,25 @@ def time_left_ms(context: Any) -> int:
 
 
 def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope: Envelope) -> dict[str, Any]:
-    """An event of the service's: claim, run, settle. Raises only where nothing was claimed and AWS should try again."""
+    """An event of the service's: claim, run, settle. Raises only where nothing was claimed."""
     value = _input(rt, event, envelope)
+    claimed, deadline_ms = claim_run(rt, envelope, context)
+    if not isinstance(claimed, Applied):
+        return _duplicate(envelope, claimed)
+    settled, _ = run_attempt(rt, handler, value, context, claimed.head, deadline_ms)
+    return _summary(envelope.run_id, settled.head)
+
+
+def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, int]:
+    """Claim the run of an event. Returns how that went, and when Lambda will end this attempt (ms).
+
+    The clock is read before the time left: a pause in between makes the lease shorter, never too long.
+    """
+    now_ms = rt.now_ms()
     left_ms = time_left_ms(context)
     lease_ms = min(left_ms, rt.policy.heartbeat_ms) if rt.policy.heartbeat_ms else left_ms
-    now_ms = rt.now_ms()
     claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at)
-    result = rt.store.apply(claim)
-    if not isinstance(result, Applied):
-        return _duplicate(envelope, result)
-    settled, _ = run_attempt(rt, handler, value, context, result.head, now_ms + left_ms)
-    return _summary(envelope.run_id, settled.head)
+    return rt.store.apply(claim), now_ms + left_ms
 
 
 def _input(rt: Runtime, event: Any, envelope: Envelope) -> Any:
