@@ -11,7 +11,7 @@ import { prefer, preference } from "./session.js";
 
 const PAGE = 50;
 const LIVE_MS = 2000;
-const IDLE_MS = 6000;
+const IDLE_MS = 4000;
 const FOLLOWED = 5; // unfinished runs below the newest page that are asked for one by one
 const SINCE = { "1h": ["Last hour", 3600], "24h": ["Last 24 hours", 86_400], "7d": ["Last 7 days", 604_800] };
 
@@ -58,7 +58,7 @@ export function mount(root, { params, go }) {
     loaded = true;
     quiet = answer.changed ? 0 : quiet + 1;
     paint();
-    return list.live.length ? LIVE_MS : IDLE_MS + Math.min(quiet, 20) * 500;
+    return list.live.length ? LIVE_MS : IDLE_MS + Math.min(quiet, 12) * 500;
   }
 
   async function followOlder(page, signal) {

@@ -79,7 +79,7 @@ class FakeRun:
     def _deliver(self, due: int) -> None:
         del self.document["delivered"]
         callback = self.document["callback"]
-        refused = "refuse" in callback["url"]
+        refused = "127.0.0.1" in callback["url"]
         callback |= {"attempts": callback["attempts"] + 1, "status": "pending" if refused else "delivered"}
         self.deliveries.append(
             {

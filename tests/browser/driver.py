@@ -1,0 +1,109 @@
+"""The dashboard as a person sees it, driven in a real browser; and what a page may never do, collected meanwhile.
+
+A `Site` is where it is served: the pretended service of `fake_api.py`, or a deployed stack. A `Dashboard` is one
+tab on it, signed out. `complaints` holds what went wrong without being seen: policy violations, script errors.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+IMAGES = Path(__file__).parents[2] / ".local" / "screenshots"
+_VIOLATIONS = """addEventListener("securitypolicyviolation",
+  (event) => console.warn("policy violated:", event.violatedDirective, event.blockedURI, event.sample))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the dashboard is served, and a token that may do everything there."""
+
+    name: str
+    url: str
+    token: str
+
+    def call(self, method: str, path: str, **more: Any) -> Any:
+        """What the API answers, as JSON."""
+        headers = {"Authorization": f"Bearer {self.token}"} | more.pop("headers", {})
+        answer = httpx.request(method, self.url + path, headers=headers, timeout=30, **more)
+        assert answer.status_code < 400, f"{method} {path} answered {answer.status_code}: {answer.text[:200]}"
+        return answer.json()
+
+    def start(self, function: str, given: Any = None, key: str | None = None, **more: Any) -> str:
+        """Start a run past the dashboard; its id."""
+        headers = {"Idempotency-Key": f'"{key or uuid.uuid4().hex}"'}
+        run = self.call("POST", "/runs", json={"function": function, "input": given} | more, headers=headers)
+        return str(run["id"])
+
+
+@dataclass(slots=True)
+class Dashboard:
+    """One tab."""
+
+    site: Site
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    def in_browser(cls, browser: Browser, site: Site, **options: Any) -> Dashboard:
+        context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        context.set_default_timeout(20_000)
+        tab = cls(site, context.new_page())
+        tab.page.add_init_script(_VIOLATIONS)
+        tab.page.on("pageerror", lambda error: tab.complaints.append(f"script error: {error}"))
+        tab.page.on("console", lambda message: tab._listen(message.type, message.text))
+        return tab
+
+    def _listen(self, kind: str, text: str) -> None:
+        failed_call = text.startswith("Failed to load resource")  # a 401 or a cut line: the tests provoke them
+        if kind in ("error", "warning") and not failed_call:
+            self.complaints.append(f"{kind}: {text}")
+
+    def open(self, hash_: str = "#/runs") -> None:
+        """Load the page at a deep link, as somebody who has a token or has not."""
+        self.page.goto(f"{self.site.url}/{hash_}")
+
+    def sign_in(self, hash_: str = "#/runs") -> None:
+        """Load the page at a deep link and give it the token."""
+        self.open(hash_)
+        self.page.get_by_label("API token").fill(self.site.token)
+        self.page.get_by_role("button", name="Open the dashboard").click()
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    def show(self, hash_: str) -> None:
+        """Follow a link inside the page."""
+        self.page.evaluate("(hash) => { location.hash = hash; }", hash_)
+
+    def heading(self, text: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(text)
+
+    @property
+    def badge(self) -> Locator:
+        """The state on a run's page."""
+        return self.page.locator(".badge")
+
+    def panel(self, title: str) -> Locator:
+        """A folding part of a run's page."""
+        return self.page.locator("details.panel").filter(has=self.page.get_by_role("heading", name=title, exact=True))
+
+    @property
+    def rows(self) -> Locator:
+        return self.page.get_by_role("table", name="Runs, newest first").locator("tbody tr")
+
+    def row(self, text: str) -> Locator:
+        return self.rows.filter(has_text=text)
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def picture(self, name: str) -> None:
+        """Keep what is seen, for people: .local/screenshots/NAME.png."""
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=IMAGES / f"{name}-{self.site.name}.png")

@@ -1,0 +1,128 @@
+"""How the dashboard asks: politely, less when nobody looks, further back only when told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Request, expect
+
+from tests.browser.conftest import Open
+from tests.browser.driver import Dashboard, Site
+
+
+def listings(tab: Dashboard) -> list[Request]:
+    """The requests for the list of runs, as they are made."""
+    seen: list[Request] = []
+    tab.page.on("request", lambda request: seen.append(request) if "/runs?" in request.url else None)
+    return seen
+
+
+def eventually(tab: Dashboard, what: Callable[[], bool], seconds: int = 20) -> None:
+    """`what` holds before the page's own (stepped) clock has moved on by `seconds`."""
+    for _ in range(seconds * 4):
+        if what():
+            return
+        tab.page.clock.run_for(250)
+        tab.page.wait_for_timeout(10)
+    raise AssertionError("it did not happen in time")
+
+
+def hide(tab: Dashboard, hidden: bool) -> None:
+    """What happens when a person goes to another tab, and comes back."""
+    tab.page.evaluate(
+        """(hidden) => { Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange")); }""",
+        hidden,
+    )
+
+
+def test_an_unchanged_list_is_asked_for_by_its_etag_and_ever_less_often(open_tab: Open, pretended_site: Site) -> None:
+    tab = open_tab(pretended_site)
+    tab.page.clock.install()
+    tab.sign_in()
+    expect(tab.rows.first).to_be_visible()
+    seen = listings(tab)
+    eventually(tab, lambda: len(seen) >= 2, 30)
+    assert all("if-none-match" in request.headers for request in seen)
+    answer = seen[0].response()
+    assert answer is not None and answer.status == 304
+    expect(tab.rows).to_have_count(50)
+
+
+def test_nobody_is_asked_while_the_tab_is_hidden_and_at_once_when_it_is_back(
+    open_tab: Open, pretended_site: Site
+) -> None:
+    tab = open_tab(pretended_site)
+    tab.page.clock.install()
+    tab.sign_in()
+    expect(tab.rows.first).to_be_visible()
+    hide(tab, True)
+    seen = listings(tab)
+    tab.page.clock.run_for(120_000)
+    assert seen == []
+    hide(tab, False)
+    eventually(tab, lambda: len(seen) == 1, 1)
+
+
+def test_updates_can_be_paused_by_hand(open_tab: Open, pretended_site: Site) -> None:
+    tab = open_tab(pretended_site)
+    tab.page.clock.install()
+    tab.sign_in()
+    expect(tab.rows.first).to_be_visible()
+    tab.page.get_by_role("button", name="Live").click()
+    seen = listings(tab)
+    tab.page.clock.run_for(60_000)
+    assert seen == []
+    tab.page.get_by_role("button", name="Paused").click()
+    eventually(tab, lambda: bool(seen), 1)
+
+
+def test_a_service_that_is_down_is_asked_less_and_less(open_tab: Open, pretended_site: Site) -> None:
+    tab = open_tab(pretended_site)
+    tab.page.clock.install()
+    tab.sign_in()
+    expect(tab.rows.first).to_be_visible()
+    tab.page.route("**/runs?*", lambda route: route.abort())
+    seen = listings(tab)
+    for _ in range(480):  # two minutes, a quarter of a second at a time
+        tab.page.clock.run_for(250)
+    assert 3 <= len(seen) <= 14
+    tab.page.unroute("**/runs?*")
+    tab.page.get_by_role("button", name="Ask now").click()
+    expect(tab.page.get_by_role("button", name="Ask now")).to_be_hidden()
+
+
+def test_a_finished_run_is_not_asked_for_again(open_tab: Open, pretended_site: Site) -> None:
+    tab = open_tab(pretended_site)
+    tab.page.clock.install()
+    run_id = pretended_site.start("echo", 1)
+    tab.sign_in(f"#/runs/{run_id}")
+    eventually(tab, lambda: tab.badge.text_content() == "Succeeded")
+    seen: list[str] = []
+    tab.page.on("request", lambda request: seen.append(request.url) if request.url.endswith(run_id) else None)
+    tab.page.clock.run_for(60_000)
+    assert seen == []
+
+
+def test_older_runs_are_loaded_by_the_cursor_and_stay_while_the_newest_are_refreshed(
+    open_tab: Open, pretended_site: Site
+) -> None:
+    tab = open_tab(pretended_site)
+    tab.sign_in()
+    expect(tab.rows).to_have_count(50)
+    tab.page.get_by_role("button", name="Load more").click()
+    expect(tab.rows).to_have_count(70)
+    expect(tab.page.get_by_role("button", name="Load more")).to_be_hidden()
+    run_id = pretended_site.start("echo", 1)
+    expect(tab.row(run_id[-4:])).to_be_visible()
+    expect(tab.rows).to_have_count(71)
+
+
+def test_offline_is_told_apart_from_a_service_that_is_down(open_tab: Open, pretended_site: Site) -> None:
+    tab = open_tab(pretended_site)
+    tab.sign_in()
+    expect(tab.rows.first).to_be_visible()
+    tab.page.context.set_offline(True)
+    expect(tab.page.get_by_role("alert").filter(has_text="You are offline")).to_be_visible()
+    tab.page.context.set_offline(False)
+    expect(tab.page.get_by_role("alert").filter(has_text="You are offline")).to_be_hidden()

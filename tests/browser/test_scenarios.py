@@ -1,0 +1,247 @@
+"""What people do on the dashboard: look, start, watch, cancel, retry, filter, on both services."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from playwright.sync_api import expect
+
+from tests.browser.driver import Dashboard
+
+MARKUP = "<img src=x onerror=\"document.title='pwned'\">"
+
+
+def test_a_wrong_token_is_refused_in_words_and_the_right_one_opens_the_runs(tab: Dashboard) -> None:
+    tab.open("#/runs?status=failed")
+    tab.page.get_by_label("API token").fill("once_wrong_token")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_role("alert").filter(has_text="does not know this token")).to_be_visible()
+    tab.page.get_by_label("API token").fill(tab.site.token)
+    tab.page.keyboard.press("Enter")
+    tab.heading("Runs")
+    expect(tab.page.get_by_label("Status")).to_have_value("failed")
+
+
+def test_the_token_is_kept_in_session_storage_only_and_never_in_an_address(tab: Dashboard) -> None:
+    seen: list[str] = []
+    tab.page.on("request", lambda request: seen.append(request.url))
+    tab.sign_in()
+    tab.heading("Runs")
+    assert tab.site.token not in tab.page.url + "".join(seen)
+    assert tab.site.token in tab.page.evaluate("Object.values(sessionStorage)")
+    assert tab.site.token not in tab.page.evaluate("Object.values(localStorage).join() + document.cookie")
+    tab.page.get_by_role("button", name="Sign out").click()
+    expect(tab.page.get_by_label("API token")).to_be_visible()
+    assert tab.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_newcomer_starts_watches_and_cancels_a_run_by_mouse(tab: Dashboard) -> None:
+    tab.sign_in()
+    tab.page.get_by_role("link", name="Start a run").first.click()
+    tab.page.get_by_role("link", name=re.compile("^sleep")).click()
+    tab.page.get_by_label("seconds").fill("45")
+    tab.page.get_by_role("button", name="Start sleep").click()
+    tab.heading("sleep")
+    expect(tab.badge).to_have_text("Running")
+    expect(tab.page.get_by_role("progressbar")).to_be_visible()
+    expect(tab.page).to_have_title(re.compile(r"^\d+ % sleep"))
+    tab.picture("run-running")
+    tab.page.get_by_role("button", name="Cancel run").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    expect(tab.badge).to_have_text("Cancelled")
+    expect(tab.page.get_by_role("button", name="Retry")).to_be_visible()
+
+
+def test_a_finished_run_shows_its_output_input_timeline_and_logs(tab: Dashboard) -> None:
+    run_id = tab.site.start("report", {"csv": "city,people\nBern,134000\nBasel,178000\n"}, labels={"team": "maps"})
+    tab.sign_in(f"#/runs/{run_id}")
+    expect(tab.badge).to_have_text("Succeeded")
+    expect(tab.panel("Output").get_by_role("region")).to_contain_text('"rows": ')
+    expect(tab.panel("Input").get_by_role("region")).to_contain_text("Basel")
+    for step in ("Accepted", "Attempt 1", "Succeeded", "Kept until"):
+        expect(tab.page.locator(".timeline li").filter(has_text=step)).to_be_visible()
+    expect(tab.panel("Logs").get_by_role("listitem").first).to_be_visible()
+    tab.page.get_by_role("link", name="team:maps").click()
+    expect(tab.row("team:maps").first).to_be_visible()
+
+
+def test_a_failed_run_shows_its_error_and_trace_and_a_retry_is_the_second_attempt(tab: Dashboard) -> None:
+    run_id = tab.site.start("fail", {"message": "the disk is full", "times": 1})
+    tab.sign_in(f"#/runs/{run_id}")
+    expect(tab.badge).to_have_text("Failed")
+    card = tab.page.locator(".error-card")
+    expect(card).to_contain_text("the disk is full")
+    expect(card.get_by_role("region", name="Trace")).to_contain_text("Traceback")
+    tab.picture("run-failed")
+    tab.page.get_by_role("button", name="Retry").click()
+    expect(tab.badge).to_have_text("Succeeded")
+    expect(tab.page.locator(".timeline")).to_contain_text("Attempt 2")
+    expect(card).to_be_hidden()
+
+
+def test_the_list_shows_new_runs_and_their_progress_without_a_reload(tab: Dashboard) -> None:
+    tab.sign_in()
+    tab.heading("Runs")
+    key = f"live-{uuid.uuid4().hex[:8]}"
+    tab.site.start("sleep", {"seconds": 8}, key=key)
+    expect(tab.row(key)).to_contain_text(re.compile(r"Running"))
+    expect(tab.row(key)).to_contain_text("Succeeded")
+    tab.row(key).get_by_role("cell").nth(3).click()
+    tab.heading("sleep")
+
+
+def test_filters_narrow_the_list_and_are_in_the_address(tab: Dashboard) -> None:
+    batch = uuid.uuid4().hex[:8]
+    good = tab.site.start("echo", 1, key=f"good-{batch}", labels={"batch": batch})
+    bad = tab.site.start("fail", {"times": 9}, key=f"bad-{batch}", labels={"batch": batch})
+    tab.sign_in(f"#/runs?label=batch:{batch}")
+    expect(tab.rows).to_have_count(2)
+    expect(tab.row(bad[-4:])).to_contain_text("Failed")
+    tab.page.get_by_label("Status").select_option("failed")
+    expect(tab.rows).to_have_count(1)
+    assert "status=failed" in tab.page.url
+    tab.page.get_by_label("Status").select_option("")
+    tab.page.get_by_label("Function", exact=True).select_option("echo")
+    expect(tab.row(good[-4:])).to_be_visible()
+    expect(tab.rows).to_have_count(1)
+    tab.page.go_back()
+    expect(tab.rows).to_have_count(2)
+    tab.page.get_by_role("link", name="Clear", exact=True).click()
+    tab.page.get_by_label("Key", exact=True).fill(f"good-{batch}")
+    tab.page.keyboard.press("Enter")
+    expect(tab.rows).to_have_count(1)
+
+
+def test_a_label_that_is_not_a_pair_is_refused_beside_its_field(tab: Dashboard) -> None:
+    tab.sign_in()
+    tab.page.get_by_label("Label").fill("billing")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_label("Label")).to_have_attribute("aria-invalid", "true")
+    expect(tab.page.get_by_text("A label is written name:value")).to_be_visible()
+
+
+def test_what_the_service_refuses_is_shown_beside_the_field_that_is_wrong(tab: Dashboard) -> None:
+    tab.sign_in("#/start/sleep")
+    tab.page.get_by_role("button", name="Start sleep").click()
+    expect(tab.page.get_by_label("seconds")).to_be_focused()
+    tab.page.get_by_label("seconds").fill("-1")
+    tab.page.get_by_role("button", name="Start sleep").click()
+    field = tab.page.get_by_label("seconds")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(tab.page.locator(".field").filter(has=field).locator(".field-error")).not_to_be_empty()
+    tab.page.get_by_text("Options").click()
+    tab.page.get_by_label("Callback URL").fill("ftp://example.com")
+    field.fill("0")
+    tab.page.get_by_role("button", name="Start sleep").click()
+    expect(tab.page.get_by_label("Callback URL")).to_have_attribute("aria-invalid", "true")
+
+
+def test_json_is_sent_and_shown_with_the_digits_that_were_typed(tab: Dashboard) -> None:
+    tab.sign_in("#/start/echo")
+    tab.page.get_by_label("Input, as JSON").fill('{"big": 9007199254740993, "exact": 1.10}')
+    tab.page.keyboard.press("Control+Enter")
+    expect(tab.badge).to_have_text("Succeeded")
+    expect(tab.panel("Output").get_by_role("region")).to_contain_text("9007199254740993")
+    expect(tab.panel("Input").get_by_role("region")).to_contain_text("1.10")
+
+
+def test_broken_json_is_pointed_out_and_not_sent(tab: Dashboard) -> None:
+    tab.sign_in("#/start/echo")
+    tab.page.get_by_label("Input, as JSON").fill('{"a": }')
+    tab.page.get_by_role("button", name="Start echo").click()
+    expect(tab.page.get_by_text("This is not JSON yet")).to_be_visible()
+    tab.heading("Start a run")
+
+
+def test_a_copy_of_a_run_starts_with_its_input(tab: Dashboard) -> None:
+    run_id = tab.site.start("sleep", {"seconds": 0.5})
+    tab.sign_in(f"#/runs/{run_id}")
+    tab.page.get_by_role("link", name="Start a copy").click()
+    expect(tab.page.get_by_label("seconds")).to_have_value("0.5")
+    tab.page.get_by_role("button", name="Start sleep").click()
+    expect(tab.badge).to_have_text("Succeeded")
+    assert run_id not in tab.page.url
+
+
+def test_a_key_that_was_used_before_leads_to_its_run_and_says_so(tab: Dashboard) -> None:
+    key = f"twice-{uuid.uuid4().hex[:8]}"
+    run_id = tab.site.start("sleep", {"seconds": 0}, key=key)
+    tab.sign_in("#/start/sleep")
+    tab.page.get_by_label("seconds").fill("0")
+    tab.page.get_by_text("Options").click()
+    tab.page.get_by_label("Idempotency key").fill(key)
+    tab.page.get_by_role("button", name="Start sleep").click()
+    expect(tab.page.get_by_text("This key already had a run")).to_be_visible()
+    assert run_id in tab.page.url
+
+
+def test_a_callback_that_was_refused_is_told_and_can_be_sent_again(tab: Dashboard) -> None:
+    callback = {"url": "http://127.0.0.1:9/hook"}
+    run_id = tab.site.start("echo", 1, callback=callback)
+    tab.sign_in(f"#/runs/{run_id}")
+    tries = tab.panel("Callback").locator("tbody tr")
+    expect(tries).to_have_count(1)
+    expect(tab.page.locator(".timeline")).to_contain_text("Callback, try 1")
+    tab.panel("Callback").get_by_role("button", name="Send again").click()
+    expect(tries.nth(1)).to_be_visible()
+
+
+def test_a_large_output_is_offered_as_a_download(tab: Dashboard) -> None:
+    run_id = tab.site.start("echo", {"__size": 3_000_000})
+    tab.sign_in(f"#/runs/{run_id}")
+    expect(tab.badge).to_have_text("Succeeded")
+    link = tab.panel("Output").get_by_role("link", name="Download the output")
+    expect(link).to_have_attribute("href", re.compile(r"^http.*Signature="))
+    assert tab.site.token not in str(link.get_attribute("href"))
+
+
+def test_markup_in_data_stays_text(tab: Dashboard) -> None:
+    run_id = tab.site.start("fail", {"message": MARKUP, "times": 9}, labels={"html": "<b>bold</b>"})
+    tab.sign_in(f"#/runs/{run_id}")
+    expect(tab.page.locator(".error-message")).to_have_text(MARKUP)
+    tab.show("#/runs?label=html:<b>bold</b>")
+    expect(tab.rows.first).to_contain_text("onerror=")
+    assert "pwned" not in tab.page.title()
+    assert tab.page.locator("main img, main b:has-text('bold')").count() == 0
+
+
+def test_an_unknown_run_and_an_unknown_address_lead_back(tab: Dashboard) -> None:
+    tab.sign_in("#/runs/run_" + "a" * 26)
+    expect(tab.page.get_by_role("heading", name="No such run")).to_be_visible()
+    tab.show("#/nothing/here")
+    tab.heading("Runs")
+
+
+def test_a_service_that_goes_down_is_announced_and_everything_comes_back_by_itself(tab: Dashboard) -> None:
+    key = f"down-{uuid.uuid4().hex[:8]}"
+    tab.site.start("echo", 1, key=key)
+    tab.sign_in()
+    expect(tab.row(key)).to_be_visible()
+    tab.page.route("**/runs?*", lambda route: route.abort("connectionrefused"))
+    expect(tab.page.get_by_role("alert").filter(has_text="Service down")).to_be_visible()
+    expect(tab.row(key)).to_be_visible()
+    tab.picture("service-down")
+    tab.page.unroute("**/runs?*")
+    expect(tab.page.get_by_role("alert").filter(has_text="Service down")).to_be_hidden()
+
+
+def test_a_service_that_is_down_from_the_start_says_so_and_is_asked_again(tab: Dashboard) -> None:
+    tab.open()
+    tab.page.route("**/runs?*", lambda route: route.fulfill(status=503, body="{}"))
+    tab.page.get_by_label("API token").fill(tab.site.token)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_text("The service does not answer, so the token could not be checked")).to_be_visible()
+    tab.page.unroute("**/runs?*")
+    tab.page.keyboard.press("Enter")
+    tab.heading("Runs")
+
+
+def test_a_token_that_is_revoked_meanwhile_brings_the_prompt_back(tab: Dashboard) -> None:
+    tab.sign_in()
+    problem = '{"type": "urn:invoke-once:unauthorized", "title": "Unauthorized", "status": 401}'
+    tab.page.route("**/runs?*", lambda route: route.fulfill(status=401, body=problem))
+    expect(tab.page.get_by_text("no longer accepts this token")).to_be_visible()
+    expect(tab.page.get_by_label("API token")).to_be_focused()
+    assert tab.page.evaluate("sessionStorage.length") == 0
