@@ -168,6 +168,9 @@ def _finished(sam_template: Path) -> dict[str, Any]:
     from samtranslator.translator.transform import transform  # half a second to import
 
     translated: dict[str, Any] = transform(template, {}, _NoManagedPolicies())
+    api = translated["Resources"]["RestAPI"]["Properties"]
+    # a property says the same as the definition's extension, and the emulator knows it too
+    api["BinaryMediaTypes"] = api["Body"].pop("x-amazon-apigateway-binary-media-types")
     return translated
 
 

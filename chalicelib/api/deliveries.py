@@ -1,0 +1,36 @@
+"""`GET /runs/{run_id}/deliveries` and `POST`: how the callback went, and sending it again."""
+
+from __future__ import annotations
+
+from chalicelib.api import problems
+from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.routes import Routes
+from chalicelib.api.runs import find, run_reply
+from invoke_once.store import Applied
+
+routes = Routes(__name__)
+
+
+@routes.on("GET", "/runs/{run_id}/deliveries", scope="runs:read")
+def list_deliveries(call: Call) -> Reply:
+    """Every attempt to deliver the run's callback, oldest first."""
+    from chalicelib.deliveries import deliveries
+
+    return reply_json({"deliveries": deliveries(call.service, find(call))})
+
+
+@routes.on("POST", "/runs/{run_id}/deliveries", scope="runs:write")
+def deliver_again(call: Call) -> Reply:
+    """Send the callback of an ended run once more, now, under the same webhook-id."""
+    from chalicelib.deliveries import send_again
+
+    head = find(call)
+    if head.callback_url is None:
+        raise problems.WrongState("The run has no callback.", run_status=str(head.status))
+    result = send_again(call.service, head)
+    if isinstance(result, Applied):
+        return run_reply(call, result.head, "../", status=202)
+    if result.head is None:
+        raise problems.NotFound("There is no such run.")
+    detail = "The callback is being sent." if result.head.terminal else "The run has not ended."
+    raise problems.WrongState(detail, run_status=str(result.head.status))

@@ -1,0 +1,169 @@
+"""`GET /runs`: newest first, a page at a time.
+
+One tenant's runs lie in a few shards of an index that has keys alone. The shards are read in step and merged; the
+heads behind the keys come by one BatchGet per chunk, are filtered, and fill the page. A page does a bounded amount
+of work, so one with a rare filter may come back short, with a cursor that goes on. Nothing is ever scanned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib import documents
+from chalicelib.api import cursor, filters
+from chalicelib.api.call import Call, Reply
+from chalicelib.api.filters import Filters
+from chalicelib.api.routes import Routes
+from invoke_once import records
+from invoke_once.moves import FAILED_INDEX
+from invoke_once.records import Head
+from invoke_once.store import Key, Store
+
+routes = Routes(__name__)
+
+MAX_EXAMINED = 1_000  #: keys a page
+MAX_MS = 8_000
+MAX_PAGE_BYTES = 3 * 1024 * 1024
+CHUNK = 100
+
+
+@routes.on("GET", "/runs", scope="runs:read", query=filters.QUERY)
+def list_runs(call: Call) -> Reply:
+    """The caller's runs, newest first."""
+    wanted, limit = filters.filters(call), filters.limit(call)
+    asked = ["runs", call.tenant, *wanted.asked]
+    sealed = call.one("cursor")
+    position = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
+    page = _by_key(call, wanted, limit, position) if wanted.key else _by_time(call, wanted, limit, position)
+    return _reply(call, asked, page)
+
+
+@dataclass(slots=True)
+class Page:
+    """JSON texts of runs, and where the next page begins (None: this is the last one)."""
+
+    runs: list[str] = field(default_factory=list)
+    position: Any = None
+
+
+def _reply(call: Call, asked: list[Any], page: Page) -> Reply:
+    more = page.position is not None
+    sealed = cursor.seal(call.backend.cursor_keys, asked, page.position, call.began_ms) if more else None
+    etag = documents.etag(f"{','.join(page.runs)};{page.position}")
+    if call.matches(etag):
+        return Reply(304, None, {"ETag": etag})
+    return Reply(200, f'{{"runs":[{",".join(page.runs)}],"next_cursor":{json.dumps(sealed)}}}', {"ETag": etag})
+
+
+def _by_key(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
+    """A key's runs: their ids are derived, so this looks up one run, or one a function."""
+    names = [wanted.function] if wanted.function else list(call.service.functions)
+    ids = [records.run_id(call.tenant, name, wanted.key or "") for name in names]
+    found = [h for h in _heads(call.service.store, ids, call.began_ms) if _matches(wanted, call.tenant, h)]
+    found.sort(key=lambda head: (head.created_at, head.run_id), reverse=True)
+    skip = int(position or 0)
+    runs = [documents.run_json(call.service, head, "runs/") for head in found[skip : skip + limit]]
+    return Page(runs, skip + limit if len(found) > skip + limit else None)
+
+
+def _heads(store: Store, ids: list[str], now_ms: int) -> list[Head]:
+    if len(ids) == 1:
+        head = store.get(ids[0], now_ms, consistent=False)
+        return [] if head is None else [head]
+    return list(store.get_many(ids, now_ms).values())
+
+
+def _matches(wanted: Filters, tenant: str, head: Head) -> bool:
+    labels = json.loads(head.labels) if head.labels and wanted.labels else {}
+    return head.tenant == tenant and wanted.match(head, labels)
+
+
+def _by_time(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
+    merged = Merged(call.service.store, call.tenant, wanted, limit, position)
+    page, size, examined = Page(), 0, 0
+    while len(page.runs) < limit and size < MAX_PAGE_BYTES:
+        chunk = merged.take(CHUNK if wanted.statuses or wanted.labels or wanted.function else limit - len(page.runs))
+        heads = call.service.store.get_many([key.run_id for key in chunk], call.began_ms)
+        for key in chunk:
+            merged.passed(key)
+            examined += 1
+            head = heads.get(key.run_id)
+            if head is None or not _matches(wanted, call.tenant, head):
+                continue
+            page.runs.append(documents.run_json(call.service, head, "runs/"))
+            size += len(page.runs[-1])
+            if len(page.runs) == limit or size >= MAX_PAGE_BYTES:
+                break
+        else:
+            if merged.exhausted:
+                return page
+        if examined >= MAX_EXAMINED or call.service.now_ms() - call.began_ms > MAX_MS:
+            break
+    page.position = merged.position if merged.has_more() else None
+    return page
+
+
+class Merged:
+    """The shards of one tenant's index as one list, newest first.
+
+    A position is the time of the last key that was passed, and per shard the key passed at that very time. What
+    is newer has been passed, in every shard; runs that were made since stay out of the later pages.
+    """
+
+    def __init__(self, store: Store, tenant: str, wanted: Filters, limit: int, position: Any) -> None:
+        failed = bool(wanted.statuses) and set(wanted.statuses) <= {str(status) for status in FAILED_INDEX}
+        self._index = "failed" if failed else "by_tenant"
+        self._store, self._wanted = store, wanted
+        self._size = min(CHUNK, limit // records.TENANT_SHARDS + 6)
+        at, passed = position or (wanted.high_ms, {})
+        self._at, self._passed = int(at), {str(shard): str(run_id) for shard, run_id in passed.items()}
+        self._shards = [self._shard(str(n), name) for n, name in enumerate(records.tenant_shards(tenant))]
+        self._heads: list[Key | None] = [next(shard, None) for shard in self._shards]
+        self._waiting: list[Key] = []
+
+    @property
+    def position(self) -> Any:
+        return [self._at, self._passed]
+
+    @property
+    def exhausted(self) -> bool:
+        """Every key has been taken."""
+        return all(head is None for head in self._heads)
+
+    def has_more(self) -> bool:
+        """There are keys that were not passed."""
+        return bool(self._waiting) or not self.exhausted
+
+    def take(self, count: int) -> list[Key]:
+        """The next keys; each is passed only when `passed` is told so."""
+        taken: list[Key] = []
+        while len(taken) < count and not self.exhausted:
+            first = max((head.at, head.run_id, n) for n, head in enumerate(self._heads) if head is not None)
+            head = self._heads[first[2]]
+            assert head is not None
+            taken.append(head)
+            self._heads[first[2]] = next(self._shards[first[2]], None)
+        self._waiting = list(taken)
+        return taken
+
+    def passed(self, key: Key) -> None:
+        if key.at != self._at:
+            self._at, self._passed = key.at, {}
+        self._passed[key.shard.rpartition("#")[2]] = key.run_id
+        self._waiting.remove(key)
+
+    def _shard(self, number: str, name: str) -> Iterator[Key]:
+        low, high = self._wanted.low_ms, min(self._wanted.high_ms, self._at)
+        passed = self._passed.get(number)
+        after = None if passed is None else Key(passed, name, self._at)
+        while low <= high:
+            keys = self._store.engine.index(
+                self._index, name, low=low, high=high, limit=self._size, newest_first=True, after=after
+            )
+            yield from keys
+            if len(keys) < self._size:
+                return
+            after = keys[-1]

@@ -1,0 +1,67 @@
+"""`POST /tokens`, `GET /tokens`, `DELETE /tokens/{token_id}`: for scope `admin`, over every tenant."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import UNSET
+
+from chalicelib import documents, tokens
+from chalicelib.api import cursor, filters, problems, schemas
+from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.routes import Routes
+from chalicelib.tokens import Token
+
+routes = Routes(__name__)
+
+_ID = re.compile(r"[a-z0-9]{8,32}")
+
+
+@routes.on("POST", "/tokens", scope="admin")
+def create_token(call: Call) -> Reply:
+    """Make a token. Its text is in this answer and nowhere else."""
+    asked: schemas.TokenRequest = schemas.read(call.json_body(), schemas.TokenRequest)
+    tenant = call.tenant if asked.tenant is UNSET else asked.tenant
+    expires_s = None if asked.expires_in_seconds is UNSET else asked.expires_in_seconds
+    token, text = tokens.issue(call.backend.tokens.table, str(tenant), asked.scopes, call.began_ms, expires_s)
+    call.noted["token_made"] = token.id
+    return reply_json(document(token) | {"token": text}, 201, {"Location": f"tokens/{token.id}"})
+
+
+@routes.on("GET", "/tokens", scope="admin", query=("tenant", "limit", "cursor"))
+def list_tokens(call: Call) -> Reply:
+    """One tenant's tokens (the caller's, unless told), without their secrets."""
+    tenant = call.one("tenant")
+    if tenant is not None and not re.fullmatch(schemas.TENANT, tenant):
+        raise problems.InvalidParameter("tenant is the name of a tenant.")
+    tenant, limit = tenant or call.tenant, filters.limit(call, default=100)
+    asked, sealed = ["tokens", call.tenant, tenant], call.one("cursor")
+    after = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
+    found = call.backend.tokens.table.of_tenant(tenant, limit, after)
+    more = len(found) == limit
+    following = cursor.seal(call.backend.cursor_keys, asked, found[-1].id, call.began_ms) if more else None
+    return reply_json({"tokens": [document(token) for token in found], "next_cursor": following})
+
+
+@routes.on("DELETE", "/tokens/{token_id}", scope="admin")
+def revoke_token(call: Call) -> Reply:
+    """Revoke a token: within a minute no part of the service takes it any more."""
+    token_id = call.params.get("token_id", "")
+    table = call.backend.tokens.table
+    if not _ID.fullmatch(token_id) or table.get(token_id) is None:
+        raise problems.NotFound("There is no such token.")
+    table.delete(token_id)
+    call.backend.tokens.forget(token_id)
+    call.noted["token_revoked"] = token_id
+    return Reply(204)
+
+
+def document(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "tenant": token.tenant,
+        "scopes": list(token.scopes),
+        "created_at": documents.rfc3339(token.created_at_ms),
+        "expires_at": documents.rfc3339(None if token.expires_at is None else token.expires_at * 1000),
+    }
