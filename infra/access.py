@@ -48,26 +48,15 @@ def xray() -> Statement:
 
 
 def _api(functions: list[Function]) -> list[Statement]:
+    heads = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
     return [
-        allow(
-            [
-                "dynamodb:BatchGetItem",
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:Query",
-                "dynamodb:UpdateItem",
-            ],
-            arn_of("Runs"),
-        ),
-        allow(["dynamodb:Query"], *map(_index, ("by_tenant", "failed", "due"))),
-        allow(
-            ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-            arn_of("Tokens"),
-        ),
+        allow(heads, arn_of("Runs")),
+        allow(["dynamodb:Query"], _index("by_tenant"), _index("failed")),
+        allow(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], arn_of("Tokens")),
         allow(["dynamodb:Query"], sub("${Tokens.Arn}/index/by_tenant")),
         _invoke(functions, "attend"),
         allow(["s3:GetObject", "s3:PutObject"], OBJECTS),
-        allow(["logs:FilterLogEvents", "logs:GetLogEvents"], *[_log_group(f) for f in functions]),
+        allow(["logs:FilterLogEvents", "logs:GetLogEvents"], *[arn for f in functions for arn in _log_group(f)]),
         allow(["ssm:GetParameter"], MASTER_KEY),
     ]
 
@@ -97,7 +86,7 @@ def _sweep(functions: list[Function]) -> list[Statement]:
 
 def _attend(functions: list[Function]) -> list[Statement]:
     return [
-        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], arn_of("Runs")),
+        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn_of("Runs")),
         _invoke(functions),
         allow(["s3:GetObject"], OBJECTS),
         allow(["ssm:GetParameter"], MASTER_KEY),
@@ -129,9 +118,11 @@ def _function_arn(function: Function) -> Any:
     return arn("lambda", f"function:{function.target}{qualifier}")
 
 
-def _log_group(function: Function) -> Any:
+def _log_group(function: Function) -> list[Any]:
+    """Of the group (FilterLogEvents) and of its streams (GetLogEvents)."""
     name = f"{STACK}-{function.name}" if function.deployed else function.target.rpartition(":")[2]
-    return arn("logs", f"log-group:/aws/lambda/{name}:*")
+    group = f"log-group:/aws/lambda/{name}"
+    return [arn("logs", group), arn("logs", f"{group}:*")]
 
 
 SERVICE: dict[str, Callable[[list[Function]], list[Statement]]] = {
