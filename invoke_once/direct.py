@@ -2,7 +2,7 @@
 
 The key is the `key` option's, else the event's own id, else Lambda's request id: a delivery that AWS repeats, and a
 call that an SDK fires again, derive the same run id and meet in one conditional write. Nothing of the HTTP service
-is needed: the table is enough.
+is needed: the table is enough. `slots.py` is for equal calls that no key tells; `batches.py` for SQS.
 """
 
 from __future__ import annotations
@@ -11,111 +11,154 @@ import dataclasses
 import json
 from typing import Any
 
-from invoke_once import direct_keys, moves, payloads, recovery, slots
-from invoke_once.errors import ConfigurationError, StillRunning, recorded_failure
-from invoke_once.lifecycle import Due, Status, is_due
+from invoke_once import batches, direct_keys, moves, payloads, recovery, slots
+from invoke_once.attempt import margin_ms
+from invoke_once.errors import ConfigurationError, RunCancelled, StillRunning, recorded_failure
+from invoke_once.lifecycle import Due, Move, Status, is_due
 from invoke_once.log import event as log_event
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime
-from invoke_once.store import Refused
+from invoke_once.store import Applied, Refused, Result
 from invoke_once.tracked import Handler, Options, run_attempt, time_left_ms
 
-#: A waiting caller gives up this long before Lambda would kill it, and is told the run's id instead.
-ANSWER_BEFORE_MS = 2_000
+#: Pauses between looks at a run that is waited for, in seconds; the last one repeats.
 LOOK_EVERY_S = (0.1, 0.2, 0.4, 0.8, 1.0)
 
 
 def run_direct(rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> Any:
     """Run the body once for this event, or answer with what its first run came to."""
-    if direct_keys.is_sqs_batch(event):
-        return _batch(rt, options, handler, event, context)
-    return _one(rt, options, handler, event, context)
+
+    def one(message: Any) -> Any:
+        return _Call(rt, options, handler, message, context).answer()
+
+    if batches.is_batch(event):
+        return batches.each(event, one, lambda: time_left_ms(context))
+    return one(event)
 
 
-def _batch(rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> dict[str, Any]:
-    """Each message a run; those that failed are reported, the others are not delivered again."""
-    failures = []
-    for message in event["Records"]:
-        try:
-            _one(rt, options, handler, {**event, "Records": [message]}, context)
-        except Exception as error:
-            log_event("message_failed", message_id=message.get("messageId"), reason=type(error).__name__)
-            failures.append({"itemIdentifier": message.get("messageId")})
-    return {"batchItemFailures": failures}
+def payload_of(tenant: str, function: str, event: Any) -> slots.Payload:
+    """The direct calls that are equal to this one."""
+    text = json.dumps(event, sort_keys=True, separators=(",", ":"), default=str)
+    return slots.Payload(tenant, function, payloads.sha(text.encode("utf-8", "surrogatepass")))
 
 
-def _one(rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> Any:
-    caller = _Caller(rt, options, handler, event, context)
-    if options.attach and options.key is None and direct_keys.own_id(event) is None:
-        return slots.enter(caller.slot(), caller.begin, caller.follow)
-    return caller.begin(direct_keys.key_of(options.key, event, context))
-
-
-class _Caller:
-    """One direct call: it begins a run, or follows the one that is there."""
+class _Call:
+    """One direct call: it runs the body of a run, or follows the run that is there."""
 
     def __init__(self, rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> None:
-        self._rt, self._options, self._handler = rt, options, handler
-        self._event, self._context = event, context
+        self._rt, self._attach, self._handler = rt, options.attach, handler
+        self._options, self._event, self._context = options, event, context
+        self._request_id = direct_keys.request_id(context)
         self._function = rt.policy.function or str(getattr(context, "function_name", ""))
-        self._deadline_ms = rt.now_ms() + time_left_ms(context)
+        began_ms = rt.now_ms()  # before the time left is read: a pause in between makes the lease shorter, not too long
+        self._left_ms = time_left_ms(context)
+        self._deadline_ms = began_ms + self._left_ms
         if not self._function:
             raise ConfigurationError("ONCE_FUNCTION is not set, and the context names no function")
 
-    def slot(self) -> slots.Slot:
-        name = [self._rt.policy.tenant, self._function, payloads.sha(_canonical(self._event))]
-        window_ms = int(self._options.attach_seconds * 1000)
-        return slots.Slot(self._rt, name, direct_keys.request_id(self._context), window_ms)
+    def answer(self) -> Any:
+        if self._options.key is not None:
+            return self._enter(direct_keys.chosen(self._options.key, self._event))
+        own_id = direct_keys.own_id(self._event)
+        if own_id is None and self._attach:
+            equal = payload_of(self._rt.policy.tenant, self._function, self._event)
+            window_ms = int(self._options.attach_seconds * 1000)
+            return slots.enter(self._rt, equal, window_ms, self._register, self._run, self._follow)
+        return self._enter(own_id or self._request_id)
 
-    def begin(self, key: str) -> Any:
-        """Register under `key` and run the body; refused, follow the run that has the key."""
+    def _enter(self, key: str) -> Any:
+        result = self._register(key)
+        if isinstance(result, Applied):
+            return self._run(result.head)
+        assert result.head is not None  # the id was taken, so there is a run
+        return self._follow(result.head)
+
+    def _register(self, key: str) -> Result:
+        """Become the run of `key`. Refused: it has one, which the refusal carries."""
+        new, text = self._new_run(key), payloads.encode(self._event)
+        draft = self._birth(new).set
+        size, expires_at = payloads.item_size(draft), draft["expires_at"]
+        if size + len(payloads.pack(text)) > payloads.HEAD_ROOM_BYTES:
+            found = self._rt.store.get(new.run_id, self._rt.now_ms())  # before a large payload is put for a duplicate
+            if found is not None:
+                return Refused(found, ("id is free",))
+        kept = self._rt.payloads.keep_input(
+            new.tenant, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES
+        )
+        return self._rt.store.apply(self._birth(dataclasses.replace(new, payload=kept)))
+
+    def _birth(self, new: moves.NewRun) -> Move:
+        now_ms = self._rt.now_ms()
+        return moves.register(new, now_ms, self._lease_ms(now_ms), self._request_id)
+
+    def _new_run(self, key: str) -> moves.NewRun:
         policy = self._rt.policy
-        new = moves.NewRun(
+        return moves.NewRun(
             policy.tenant, self._function, key, retention_s=policy.retention_s, on_lost=policy.on_lost,
             max_attempts=policy.max_attempts, backoff_ms=policy.backoff_ms, max_backoff_ms=policy.max_backoff_ms,
+            jitter=policy.jitter,
         )  # fmt: skip
-        now_ms = self._rt.now_ms()
-        left_ms = self._deadline_ms - now_ms
-        lease_ms = min(left_ms, policy.heartbeat_ms) if policy.heartbeat_ms else left_ms
-        draft = moves.register(new, now_ms, lease_ms)
-        size, expires_at = payloads.item_size(draft.set), draft.set["expires_at"]
-        text = payloads.encode(self._event)
-        kept = self._rt.payloads.keep_input(new.tenant, new.run_id, text, size, expires_at)
-        result = self._rt.store.apply(moves.register(dataclasses.replace(new, payload=kept), now_ms, lease_ms))
-        if isinstance(result, Refused):
-            return self.follow(result.head)
-        return self._run(result.head)
+
+    def _lease_ms(self, now_ms: int) -> int:
+        left_ms = max(self._deadline_ms - now_ms, 0)
+        return min(left_ms, self._rt.policy.heartbeat_ms) if self._rt.policy.heartbeat_ms else left_ms
 
     def _run(self, head: Head) -> Any:
+        """Run the body as `head`'s attempt. What is recorded is returned or raised, to this caller as to all others."""
         settled, (value, error) = run_attempt(
             self._rt, self._handler, self._event, self._context, head, self._deadline_ms
         )
-        if error is not None:
+        now = settled.head or head
+        if not now.terminal and self._attach:
+            now = self._wait(now)  # a retry is left, or another attempt has taken over
+        if error is not None and (not now.terminal or _tells(now, error)):
             raise error
-        if settled.head is not None and settled.head.status != Status.SUCCEEDED:
-            return self._outcome(settled.head)  # an output that is no JSON, or the watchdog was first
-        return value
+        if isinstance(settled, Applied) and now.status == Status.SUCCEEDED and error is None:
+            return value
+        return self._outcome(now)
 
-    def follow(self, found: Head | None) -> Any:
-        """What the run with this key came to; while it is live: wait for it (`attach`), or drop this call."""
-        if found is not None and not found.terminal and not self._options.attach:
-            log_event("duplicate_dropped", run_id=found.run_id, run_status=found.status,
+    def _follow(self, found: Head) -> Any:
+        """What the run came to. A live one is waited for (`attach`), or dropped; one nobody works at is run."""
+        if not found.terminal:
+            taken = self._take_over(found)
+            if isinstance(taken, Applied):
+                self._event = json.loads(self._rt.payloads.input(taken.head))
+                return self._run(taken.head)
+            found = taken
+        if found.terminal or self._attach:
+            head = self._wait(found)
+            log_event("duplicate_answered", run_id=head.run_id, run_status=head.status,
                       metrics={"DuplicatesRefused": 1})  # fmt: skip
-            return {"invoke_once": {"run_id": found.run_id, "status": found.status, "duplicate": True}}
-        if found is None:
-            raise StillRunning("a run that has just expired")
-        return self._outcome(self._wait(found))
+            return self._outcome(head)
+        log_event("duplicate_dropped", run_id=found.run_id, run_status=found.status,
+                  metrics={"DuplicatesRefused": 1})  # fmt: skip
+        return {"invoke_once": {"run_id": found.run_id, "status": str(found.status), "duplicate": True}}
+
+    def _take_over(self, found: Head) -> Applied | Head:
+        """Claim a run that nobody works at: queued for a retry, or its attempt has vanished. Else: the run as it is."""
+        now_ms = self._rt.now_ms()
+        vanished = is_due(found, now_ms) == Due.LOSE
+        waits = found.status == Status.QUEUED and (found.not_before or 0) <= now_ms
+        if not vanished and not waits:
+            return found
+        lease_ms = self._lease_ms(now_ms)
+        claim = moves.claim(found.run_id, found.generation, now_ms, lease_ms, request_id=self._request_id)
+        result = self._rt.store.apply(claim)
+        return result if isinstance(result, Applied) else self._lose(result.head or found)
+
+    def _lose(self, head: Head) -> Head:
+        """End an attempt that has vanished: without the service nobody else would."""
+        if is_due(head, self._rt.now_ms()) != Due.LOSE:
+            return head
+        why = f"attempt {head.attempt} vanished: its lease ended without an outcome"
+        return recovery.lose(self._rt.store, head, self._rt.now_ms(), why=why).head or head
 
     def _wait(self, head: Head) -> Head:
-        """Read-only, but for an attempt that has vanished: without the service nobody else would end it."""
+        """The run when it has ended; `StillRunning` shortly before Lambda would kill this call. Disturbs nothing."""
         tries = 0
-        while not head.terminal:
-            now_ms = self._rt.now_ms()
-            if now_ms > self._deadline_ms - ANSWER_BEFORE_MS:
+        while not (head := self._lose(head)).terminal:
+            if self._rt.now_ms() >= self._deadline_ms - margin_ms(self._left_ms):
                 raise StillRunning(head.run_id)
-            if is_due(head, now_ms) == Due.LOSE:
-                why = f"attempt {head.attempt} vanished: its lease ended without an outcome"
-                recovery.lose(self._rt.store, head, now_ms, why=why)
             self._rt.sleep(LOOK_EVERY_S[min(tries, len(LOOK_EVERY_S) - 1)])
             tries += 1
             head = self._rt.store.get(head.run_id, self._rt.now_ms()) or head
@@ -123,11 +166,18 @@ class _Caller:
 
     def _outcome(self, head: Head) -> Any:
         if head.status == Status.SUCCEEDED:
-            log_event("duplicate_answered", run_id=head.run_id, metrics={"DuplicatesRefused": 1})
             return json.loads(self._rt.payloads.output(head))
-        error = payloads.error_of(head) or {"type": "RunCancelled", "message": f"the run was {head.status}"}
-        raise recorded_failure(str(error["type"]), str(error["message"]))
+        told = payloads.error_of(head)
+        if told is not None:
+            raise recorded_failure(str(told["type"]), str(told["message"]))
+        if head.terminal:
+            raise recorded_failure(RunCancelled.__name__, str(RunCancelled()))
+        raise StillRunning(head.run_id)  # by another attempt, which has taken it over
 
 
-def _canonical(event: Any) -> bytes:
-    return json.dumps(event, sort_keys=True, separators=(",", ":"), default=str).encode()
+def _tells(head: Head, error: BaseException) -> bool:
+    """Whether `error` is the one that is recorded."""
+    told = payloads.error_of(head)
+    if told is None:
+        return head.status == Status.CANCELLED and isinstance(error, RunCancelled)
+    return bool(told["type"] == type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from invoke_once.errors import ConfigurationError
@@ -12,58 +12,62 @@ from invoke_once.errors import ConfigurationError
 MAX_KEY_CHARS = 255
 
 
-def key_of(option: str | Callable[[Any], str] | None, event: Any, context: Any) -> str:
-    """The `key` option's value, else the event's own id, else Lambda's request id (the same when Lambda retries)."""
-    if option is not None:
-        return _given(option, event)
-    return own_id(event) or request_id(context)
-
-
 def request_id(context: Any) -> str:
     return str(getattr(context, "aws_request_id", None) or secrets.token_hex(16))
 
 
-def is_sqs_batch(event: Any) -> bool:
-    return _source(event) == "aws:sqs" and len(event["Records"]) > 0
-
-
 def own_id(event: Any) -> str | None:
-    """The id that the event's source gave it; a repeated delivery has the same.
+    """The id that the event's source gave it; a repeated delivery has the same. None: it has none.
 
     EventBridge `id`; SQS `messageId`; SNS `MessageId`; S3 bucket, key and sequencer (which the S3 User Guide names
-    for telling events apart); DynamoDB and Kinesis streams `eventID` of the batch's first and last record.
+    for telling events apart); DynamoDB and Kinesis streams `eventID`. Of several records: the first and the last.
     """
     if not isinstance(event, dict):
         return None
     if {"id", "source", "detail-type"} <= event.keys():
-        return str(event["id"])
-    record = _first_record(event)
-    match _source(event):
-        case "aws:sqs":
-            return str(record["messageId"])
-        case "aws:sns":
-            return str(record["Sns"]["MessageId"])
-        case "aws:s3":
-            s3 = record["s3"]
-            told = [s3["bucket"]["name"], s3["object"]["key"], s3["object"].get("sequencer", record.get("eventTime"))]
-            return _fit("s3:" + "/".join(map(str, told)))
-        case "aws:dynamodb" | "aws:kinesis":
-            return f"{record['eventID']}..{event['Records'][-1]['eventID']}"
-    return None
+        return _fit(str(event["id"])) if event["id"] else None
+    tell = _OF_RECORD.get(source(event))
+    if tell is None:
+        return None
+    first, last = tell(event["Records"][0]), tell(event["Records"][-1])
+    if not first or not last:
+        return None
+    return _fit(first if len(event["Records"]) == 1 else f"{first}..{last}")
 
 
-def _first_record(event: Any) -> dict[str, Any]:
+def source(event: Any) -> str:
+    """Which AWS service made these records: `aws:sqs`, …; "" for anything else."""
     records = event.get("Records") if isinstance(event, dict) else None
-    found = records[0] if isinstance(records, list) and records else None
-    return found if isinstance(found, dict) else {}
+    first = records[0] if isinstance(records, list) and records else None
+    return str(first.get("eventSource") or first.get("EventSource") or "") if isinstance(first, dict) else ""
 
 
-def _source(event: Any) -> str:
-    record = _first_record(event)
-    return str(record.get("eventSource") or record.get("EventSource") or "")
+def _part(name: str, inside: str | None = None) -> Callable[[Any], str]:
+    def tell(record: Any) -> str:
+        found = record.get(inside) if inside and isinstance(record, dict) else record
+        return str(found.get(name) or "") if isinstance(found, dict) else ""
+
+    return tell
 
 
-def _given(option: str | Callable[[Any], str], event: Any) -> str:
+def _s3(record: Any) -> str:
+    match record:
+        case {"s3": {"bucket": {"name": bucket}, "object": {"key": key} as found}}:
+            return f"s3:{bucket}/{key}/{found.get('sequencer') or record.get('eventTime', '')}"
+    return ""
+
+
+_OF_RECORD: Mapping[str, Callable[[Any], str]] = {
+    "aws:sqs": _part("messageId"),
+    "aws:sns": _part("MessageId", "Sns"),
+    "aws:s3": _s3,
+    "aws:dynamodb": _part("eventID"),
+    "aws:kinesis": _part("eventID"),
+}
+
+
+def chosen(option: str | Callable[[Any], Any], event: Any) -> str:
+    """What the `key` option finds in the event. Finding nothing is an error: a guess would run it twice one day."""
     if isinstance(option, str):
         import jmespath
 
@@ -81,4 +85,4 @@ def _fit(key: str) -> str:
         return key
     from invoke_once.payloads import sha
 
-    return key[:200] + "#" + sha(key.encode())
+    return key[:200] + "#" + sha(key.encode("utf-8", "surrogatepass"))

@@ -71,7 +71,10 @@ class StillRunning(InvokeOnceError):
 
 
 class RecordedFailure(InvokeOnceError):
-    """The run failed in an earlier call; this is its recorded error."""
+    """The run failed in an earlier call; this is its recorded error, its message as it was (empty, even)."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
 
 
 def recorded_failure(type_name: str, message: str) -> RecordedFailure:

@@ -112,19 +112,28 @@ def start(new: NewRun, now_ms: int) -> Move:
         "status": Status.SCHEDULED if waits else Status.QUEUED,
         "not_before": now_ms + new.delay_ms if waits else None,
         "dispatches": 0 if waits else 1,
-        "due_at": now_ms + (new.delay_ms if waits else FIRST_LOOK_MS),
+        "due_at": now_ms + new.delay_ms if waits else _look_by(now_ms + FIRST_LOOK_MS, now_ms + new.queue_ms),
     }
     guard = (_nobody_here(now_ms),)
     return Move("A", new.run_id, guard, records.to_item(born), replace=True, mine={"generation": generation})
 
 
-def register(new: NewRun, now_ms: int, lease_ms: int) -> Move:
-    """B. A direct invocation registers itself: start and first claim in one write, by the attempt itself."""
+def _look_by(at_ms: int, queue_until: int) -> int:
+    """When to look at a fired run again: not later than its queue timeout."""
+    return min(at_ms, queue_until + 1)
+
+
+def register(new: NewRun, now_ms: int, lease_ms: int, request_id: str) -> Move:
+    """B. A direct invocation registers itself: start and first claim in one write, by the attempt itself.
+
+    `request_id` is Lambda's, of this invocation: it ties a death that Lambda reports to the attempt.
+    """
     generation, lease_id = new_token(), new_token()
     lease_until = now_ms + lease_ms + LEASE_GRACE_MS
     born = _birth(new, now_ms, generation) | {
         "status": Status.RUNNING,
         "direct": True,
+        "request_id": request_id,
         "attempt": 1,
         "lease_id": lease_id,
         "lease_until": lease_until,
@@ -148,7 +157,7 @@ def release(head: Head, now_ms: int) -> Move:
         guard,
         set={
             "status": Status.QUEUED,
-            "due_at": now_ms + FIRST_LOOK_MS,
+            "due_at": _look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
             "queue_until": now_ms + head.queue_ms,
             "dispatches": 1,
         },
@@ -163,8 +172,8 @@ def dispatch(head: Head, now_ms: int) -> Move:
         Arm("still queued", Equals("status", Status.QUEUED)),
         Arm("nobody dispatched it since", Equals("due_at", head.due_at)),
     )
-    wait = dispatch_wait_ms(head.dispatches + 1)
-    return Move("D", head.run_id, guard, set={"due_at": now_ms + wait}, add={"dispatches": 1})
+    due_at = _look_by(now_ms + dispatch_wait_ms(head.dispatches + 1), head.queue_until)
+    return Move("D", head.run_id, guard, set={"due_at": due_at}, add={"dispatches": 1})
 
 
 def _free_to_claim(now_ms: int) -> Condition:
@@ -179,10 +188,18 @@ def _free_to_claim(now_ms: int) -> Condition:
     return any_of(queued, abandoned)
 
 
-def claim(run_id: str, generation: str, now_ms: int, lease_ms: int, fired_at: int | None = None) -> Move:
+def claim(
+    run_id: str,
+    generation: str,
+    now_ms: int,
+    lease_ms: int,
+    fired_at: int | None = None,
+    request_id: str | None = None,
+) -> Move:
     """E. An attempt takes the run, and with a new lease fences every attempt before it. By the wrapped handler.
 
     The lease is what Lambda itself leaves the attempt plus a grace: nothing has to beat to be safe.
+    `fired_at` or `request_id` says which invocation has it: one fired by the service, or a direct one.
     Refused: another attempt has it, it ended, or its backoff is not over.
     """
     lease_id = new_token()
@@ -195,13 +212,19 @@ def claim(run_id: str, generation: str, now_ms: int, lease_ms: int, fired_at: in
             "status": Status.RUNNING,
             "lease_id": lease_id,
             "lease_until": now_ms + max(lease_ms, 0) + LEASE_GRACE_MS,
-            **({"fired_at": fired_at} if fired_at is not None else {}),
+            **_holder(fired_at, request_id),
         },
         set_once={"started_at": now_ms},
         add={"attempt": 1},
         remove=("not_before", "progress", "message", "error"),
         mine={"lease_id": lease_id},
     )
+
+
+def _holder(fired_at: int | None, request_id: str | None) -> dict[str, Any]:
+    if request_id is not None:
+        return {"fired_at": 0, "request_id": request_id}
+    return {"fired_at": fired_at} if fired_at is not None else {}
 
 
 def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
@@ -367,7 +390,7 @@ def redrive(head: Head, now_ms: int) -> Move:
         "dispatches": 1,
         "queue_until": now_ms + head.queue_ms,
         "expires_at": (now_ms + head.queue_ms) // 1000 + DAY_S + head.retention_s,
-        "due_at": now_ms + FIRST_LOOK_MS,
+        "due_at": _look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
         "due_shard": records.due_shard(head.run_id),
     }
     removes = ("not_before", "finished_at", "started_at", "cancel_requested", "progress", "message", "failed_shard",

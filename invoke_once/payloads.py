@@ -23,6 +23,7 @@ from invoke_once.records import Head
 from invoke_once.store import Store
 
 MAX_INPUT_BYTES = 5 * 1024 * 1024  #: within Lambda's 6 MB request, of which API Gateway's envelope takes a part
+MAX_DIRECT_BYTES = 8 * 1024 * 1024  #: more than Lambda takes (6 MB): a direct call is never refused for its size
 MAX_OUTPUT_BYTES = 10 * 1024 * 1024  #: what API Gateway can carry (its payload quota)
 MAX_ITEM_BYTES = 8 * 1024  #: packed
 HEAD_ROOM_BYTES = 880  #: a new head up to this stays within 1 KB when the claim has added its fields
@@ -119,10 +120,12 @@ class Payloads:
         self._store = store
         self._objects = objects
 
-    def keep_input(self, tenant: str, run_id: str, text: bytes, head_size: int, expires_at: int) -> dict[str, Any]:
+    def keep_input(
+        self, tenant: str, run_id: str, text: bytes, head_size: int, expires_at: int, limit: int = MAX_INPUT_BYTES
+    ) -> dict[str, Any]:
         """Put the input where it fits, before its head, and return the head's fields for it."""
-        if len(text) > MAX_INPUT_BYTES:
-            raise PayloadTooLarge(f"the input has {len(text)} bytes; the limit is {MAX_INPUT_BYTES}")
+        if len(text) > limit:
+            raise PayloadTooLarge(f"the input has {len(text)} bytes; the limit is {limit}")
         packed, size = pack(text), {"input_size": len(text)}
         if head_size + len(packed) <= HEAD_ROOM_BYTES:
             return {"input": packed, **size}

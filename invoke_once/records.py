@@ -5,7 +5,7 @@ One table, one item collection a run (partition key `run_id`), told apart by the
     head                          the run itself: `Head` below
     input#HASH                    an input too large for the head (up to 8 KB packed), written before the head
     delivery#GENERATION#NNNN      one try of the callback, written before it is sent
-    slot                          which run an equal direct call attaches to (`run_id` is then `slot_…`)
+    slot                          how many runs equal direct calls have begun (`run_id` is then `slot_…`)
     receiver                      failures in a row of one callback receiver (`run_id` is then `receiver_…`)
 
 Index (KEYS_ONLY)   partition key                      sort key     holds
@@ -71,6 +71,7 @@ class Head:
     lease_id: str | None = None  #: E, F, B; random: the fence of every later write of the attempt
     lease_until: int = 0  #: E, F, B, G
     fired_at: int | None = None  #: E; of the event that claimed: ties a death that Lambda reports to its attempt
+    request_id: str | None = None  #: B, E; Lambda's, of a direct invocation that claimed (`fired_at` is then 0)
     not_before: int | None = None  #: A, I, J: may not be fired earlier; removed when it is fired
     started_at: int | None = None  #: E, F, B
     finished_at: int | None = None  #: every move to an end

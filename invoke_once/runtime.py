@@ -32,6 +32,7 @@ class Policy:
     max_attempts: int = 1
     backoff_ms: int = 10_000
     max_backoff_ms: int = 600_000
+    jitter: bool = True
     heartbeat_ms: int = 0
 
 
@@ -54,6 +55,7 @@ def _policy() -> Policy:
         max_attempts=int(env("ONCE_MAX_ATTEMPTS", "1")),
         backoff_ms=int(float(env("ONCE_BACKOFF_SECONDS", "10")) * 1000),
         max_backoff_ms=int(float(env("ONCE_MAX_BACKOFF_SECONDS", "600")) * 1000),
+        jitter=env("ONCE_JITTER", "1") != "0",
         heartbeat_ms=int(float(env("ONCE_HEARTBEAT_SECONDS", "0")) * 1000),
     )
 

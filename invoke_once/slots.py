@@ -1,8 +1,9 @@
-"""Which run an equal direct call attaches to, where no key tells: one `slot` item per function and payload.
+"""Which run an equal direct call attaches to, where no key tells: the numbered runs of one function and payload.
 
-A slot names the run that holds it. It is free when that run ended more than the window ago; an equal call then takes
-it for a new run, and the earlier run stays. Two writes begin such a run (slot, then head). A caller that dies between
-them leaves a slot whose run never appears: it is free after `UNBORN_MS`.
+Their keys are `payload:HASH:1`, `:2`, … A number is begun only when the one before ended longer ago than the window,
+and who begins it is decided, as for any key, by the conditional write of its head. The `slot` item is a hint, so that
+nobody counts from 1: the last number begun. It is written after the head, by who began the run; where that caller
+died in between it is one behind, and the next one finds the run and goes on from there.
 """
 
 from __future__ import annotations
@@ -11,67 +12,77 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from invoke_once import moves, records
-from invoke_once.conditions import Equals, Missing
+from invoke_once import log, moves, records
+from invoke_once.conditions import Below, Missing, any_of
+from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Arm, Move
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime
-from invoke_once.store import Item, Written
+from invoke_once.store import Applied, Result, Store
 
-UNBORN_MS = 5_000
-LOOK_EVERY_S = 0.1
+#: Longer than a run is kept after its creation: retention, a queue timeout, and a day's grace.
+KEPT_LONGER_S = 2 * moves.DAY_S
+HASH_CHARS = 22  #: of the payload's SHA-256, base64url: 132 bits
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    runtime: Runtime
-    name: list[str]  #: tenant, function, payload's hash
-    request_id: str
-    window_ms: int
+class Payload:
+    """The direct calls of one function that have the same payload."""
+
+    tenant: str
+    function: str
+    sha: str
 
     @property
-    def id(self) -> str:
-        return "slot_" + records.digest(self.name)
+    def slot_id(self) -> str:
+        return "slot_" + records.digest([self.tenant, self.function, self.sha])
 
-    @property
-    def key(self) -> str:
-        """The idempotency key of the run this call would begin."""
-        return f"payload:{self.name[2][:16]}:{self.request_id}"
+    def key(self, number: int) -> str:
+        """The idempotency key of its run number `number`, from 1."""
+        return f"payload:{self.sha[:HASH_CHARS]}:{number}"
 
-    def take(self, seen: Item | None) -> Item | None:
-        """Take the slot as it was seen (None: never used). None: taken; else what is there instead."""
-        now_ms, token = self.runtime.now_ms(), moves.new_token()
-        run_id = records.run_id(self.name[0], self.name[1], self.key)
-        item = {
-            "run_id": self.id, "part": "slot", "current": run_id, "token": token, "at": now_ms,
-            "expires_at": now_ms // 1000 + moves.DAY_S,
-        }  # fmt: skip
-        free = Equals("token", seen["token"]) if seen else Missing("run_id")
-        move = Move("slot", self.id, (Arm("slot as it was seen", free),), item, part="slot", replace=True,
-                    mine={"token": token})  # fmt: skip
-        outcome = self.runtime.store.put_part(move)
-        return None if isinstance(outcome, Written) else outcome.item
+    def run_id(self, number: int) -> str:
+        return records.run_id(self.tenant, self.function, self.key(number))
 
-    def holder(self, seen: Item) -> Head | None:
-        """The run that holds the slot; None: nobody does any more."""
-        while True:
-            now_ms = self.runtime.now_ms()
-            head = self.runtime.store.get(str(seen["current"]), now_ms)
-            if head is not None:
-                over = head.terminal and (head.finished_at or 0) + self.window_ms < now_ms
-                return None if over else head
-            if int(seen["at"]) + UNBORN_MS < now_ms:
-                return None
-            self.runtime.sleep(LOOK_EVERY_S)
+    def last_number(self, store: Store) -> int:
+        """The hint: the last run begun, or one before it. 0: none."""
+        found = store.engine.get(self.slot_id, "slot")
+        return int(found["sequence"]) if found else 0
 
 
-def enter(slot: Slot, begin: Callable[[str], Any], follow: Callable[[Head], Any]) -> Any:
-    """Begin a run in the slot, or follow the one that holds it."""
-    seen: Item | None = None
-    while True:
-        seen = slot.take(seen)
-        if seen is None:
-            return begin(slot.key)
-        head = slot.holder(seen)
-        if head is not None:
-            return follow(head)
+def enter(
+    rt: Runtime,
+    payload: Payload,
+    window_ms: int,
+    register: Callable[[str], Result],
+    run: Callable[[Head], Any],
+    follow: Callable[[Head], Any],
+) -> Any:
+    """Begin the payload's next run, or follow the one that holds: live, or ended at most `window_ms` ago."""
+    number = payload.last_number(rt.store)
+    held = rt.store.get(payload.run_id(number), rt.now_ms()) if number else None
+    while held is None or _is_over(held, rt.now_ms(), window_ms):
+        number += 1
+        result = register(payload.key(number))
+        held = result.head
+        if isinstance(result, Applied):
+            _hint(rt, payload, number)
+            return run(result.head)
+    return follow(held)
+
+
+def _is_over(head: Head, now_ms: int, window_ms: int) -> bool:
+    return head.terminal and (head.finished_at or 0) + window_ms < now_ms
+
+
+def _hint(rt: Runtime, payload: Payload, number: int) -> None:
+    """Move the hint forward, never back. Without it the next caller counts one further; so it may fail."""
+    item = {
+        "run_id": payload.slot_id, "part": "slot", "sequence": number,
+        "expires_at": rt.now_ms() // 1000 + rt.policy.retention_s + KEPT_LONGER_S,
+    }  # fmt: skip
+    behind = any_of(Missing("sequence"), Below("sequence", number))
+    try:
+        rt.store.put_part(Move("slot", payload.slot_id, (Arm("behind", behind),), item, part="slot", replace=True))
+    except StoreUnavailable as error:
+        log.event("slot_not_told", reason=str(error))

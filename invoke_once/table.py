@@ -36,7 +36,7 @@ PART_FIELDS: Mapping[str, type] = {
     "delivery_attempt": int,
     "at": int,
     "previous": str,
-    "current": str,
+    "sequence": int,
     "failures": int,
     "closed_until": int,
 }

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,6 +157,23 @@ class Bench:
         self._new: dict[str, Any] = {"tenant": tenant, "function": function, **policy}
         self._count = 0
 
+    def call(
+        self, handler: Callable[[Any, Any], Any], event: Any = None, *, timeout_ms: int = 900_000, request_id: str = ""
+    ) -> Any:
+        """Call `handler` directly, as a rule, a queue or an SDK would; it registers its own run. Returns its answer.
+
+        Each call is another request of Lambda's, unless `request_id` says that it is the same one again.
+        """
+        self._count += 1
+        context = Context(self.clock, timeout_ms, request_id or f"request-{self._count}")
+        with self._in_use():
+            return handler(event, context)
+
+    def runs(self) -> list[Finished]:
+        """All runs, oldest first."""
+        heads = [Head.from_item(item) for (_, part), item in self.table.items.items() if part == HEAD]
+        return [self.finished(head.run_id) for head in sorted(heads, key=lambda head: head.created_at)]
+
     def start(self, event: Any = None, *, key: str | None = None) -> Head:
         """Accept a run, as POST /runs would."""
         self._count += 1
@@ -168,11 +186,20 @@ class Bench:
     def deliver(self, handler: Callable[[Any, Any], Any], head: Head, *, timeout_ms: int = 900_000) -> Any:
         """Give `handler` the event that the service would fire for this run: as often as you like."""
         from invoke_once.envelope import fired_event
-        from invoke_once.runtime import Runtime, use_runtime
 
         event = json.loads(fired_event(head, self.payloads.input(head), self.clock()))
-        with use_runtime(Runtime(self.store, self.payloads, self.clock)):
+        with self._in_use():
             return handler(event, Context(self.clock, timeout_ms))
+
+    def _in_use(self) -> AbstractContextManager[None]:
+        from invoke_once.runtime import Policy, Runtime, use_runtime
+
+        policy = Policy(**{name: value for name, value in self._new.items() if name in Policy.__dataclass_fields__})
+        return use_runtime(Runtime(self.store, self.payloads, self.clock, policy, self._sleep))
+
+    def _sleep(self, seconds: float) -> None:
+        """A wait inside the library steps the clock instead."""
+        self.clock.step(int(seconds * 1000))
 
     def finished(self, run_id: str) -> Finished:
         head = self.store.get(run_id, self.clock())
