@@ -119,6 +119,7 @@ def _target_environment(function: Function) -> dict[str, Any]:
         return dict(function.environment)
     return {
         **function.environment,
+        "ONCE_STACK": sub(STACK),
         "ONCE_RUNS_TABLE": sub(f"{STACK}-runs"),
         "ONCE_BUCKET": ref("Bucket"),
         "ONCE_FUNCTION": function.name,
