@@ -40,6 +40,10 @@ class Environment:
     inputs: tuple[Path, ...]
 
     @property
+    def python(self) -> Path:
+        return self.path / "bin" / "python"
+
+    @property
     def stamp(self) -> Path:
         return self.path / f".installed-{self.name}"
 
@@ -75,6 +79,8 @@ def ensure(kind: str) -> None:
         if not wanted:
             return
         started = time.monotonic()
+        for environment in wanted:
+            _create(environment)
         with ThreadPoolExecutor(len(wanted)) as pool:
             list(pool.map(_install, wanted))
         print(f"  installed in {time.monotonic() - started:.0f} s", flush=True)
