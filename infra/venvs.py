@@ -91,26 +91,25 @@ def _has(environment: Environment) -> bool:
     return environment.is_current() or (environment.name == "run" and project("dev").is_current())
 
 
+def _create(environment: Environment) -> None:
+    if environment.python.exists():
+        return
+    # functions see the emulator's site-packages, so pip is not there: the project's installs into both
+    options = ["--without-pip"] if environment.name == "emulator" else []
+    _step(environment, "ab", [sys.executable, "-m", "venv", *options, str(environment.path)])
+
+
 def _install(environment: Environment) -> None:
-    where = environment.path.relative_to(ROOT)
-    print(f"  installing {where} ({environment.name})", flush=True)
-    log = LOCAL / f"install-{environment.name}.log"
-    with log.open("w") as out:
-        if not (environment.path / "bin" / "python").exists():
-            _step(environment, log, [sys.executable, "-m", "venv", str(environment.path)], out)
-        pip = [
-            str(environment.path / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-        ]
-        _step(environment, log, [*pip, *environment.pip_arguments], out)
+    print(f"  installing {environment.path.relative_to(ROOT)} ({environment.name})", flush=True)
+    pip = [str(ROOT / ".venv" / "bin" / "python"), "-m", "pip", "--python", str(environment.python)]
+    _step(environment, "wb", [*pip, "install", "--disable-pip-version-check", *environment.pip_arguments])
     environment.stamp.write_text(environment.wanted())
 
 
-def _step(environment: Environment, log: Path, command: list[str], out: object) -> None:
-    done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # type: ignore[call-overload]
+def _step(environment: Environment, mode: str, command: list[str]) -> None:
+    log = LOCAL / f"install-{environment.name}.log"
+    with log.open(mode) as out:
+        done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         return
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
