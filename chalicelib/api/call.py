@@ -29,6 +29,7 @@ class Call:
     body: bytes
     backend: Backend
     began_ms: int
+    operations: tuple[Any, ...] = ()  #: all that the interface has (routes.Operation)
     path: str = ""  #: as the gateway saw it; may lack a prefix in front of the gateway
     who: Token | None = None
     noted: dict[str, Any] = field(default_factory=dict)  #: goes into the request's log line

@@ -15,6 +15,7 @@ import re
 import time
 import traceback
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from chalice.app import Chalice
@@ -43,6 +44,10 @@ class Api(Chalice):
         # every body comes in base64: as text, the gateway would repair what is not UTF-8 before anyone could see it
         self.api.binary_types = ["*/*"]
         self.operations: dict[str, dict[str, Operation]] = {}
+
+    @cached_property
+    def all_operations(self) -> tuple[Operation, ...]:
+        return tuple(operation for methods in self.operations.values() for operation in methods.values())
 
     def include(self, *resources: Routes) -> None:
         """Register resources, and on each of their paths a refusal of every other method."""
@@ -91,7 +96,7 @@ class Api(Chalice):
         if operation is None:
             raise MethodNotAllowed(sorted(methods))
         call = _call(event, context, operation, backend())
-        call.noted = noted
+        call.noted, call.operations = noted, self.all_operations
         _admit(call, operation)
         return operation.view(call)
 

@@ -29,7 +29,7 @@ FIND_PAGES, READ_PAGES = 10, 20  #: pages of CloudWatch's a request may ask for
 EARLY_MS = 5_000  #: the clocks of the service and of a sandbox
 LATE_MS = 15_000  #: what an ended run wrote may show up this much later
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
-_NEXT_INVOCATION = re.compile(r"(?:START|REPORT) RequestId: ")
+_NEXT_INVOCATION = re.compile(r"(?:START|END|REPORT) RequestId: ")
 _OVER = ("attempt_ended", "outcome_refused")
 
 
@@ -147,7 +147,7 @@ class Logs:
                 if _is_of_another(text, head, claim):
                     return "over"
                 time = documents.rfc3339(int(event["timestamp"]))
-                page.events.append({"time": time, "message": text, "attempt": claim.attempt})
+                page.events.append({"time": time, "message": _readable(text), "attempt": claim.attempt})
                 if any(_is_its(text, event, head, claim) for event in _OVER):
                     return "over"
             following = answer.get("nextForwardToken")
@@ -181,6 +181,15 @@ def _line(message: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _readable(text: str) -> str:
+    """One of our own lines without its metrics; any other as it is."""
+    line = _line(text)
+    if "_aws" not in line:
+        return text
+    metrics = {metric["Name"] for block in line["_aws"]["CloudWatchMetrics"] for metric in block["Metrics"]}
+    return json.dumps({k: v for k, v in line.items() if k not in {"_aws", "stack", *metrics}}, ensure_ascii=False)
 
 
 def _is_its(text: str, event: str, head: Head, claim: Claim) -> bool:

@@ -42,7 +42,7 @@ def openapi_document(call: Call) -> Reply:
     """This interface as an OpenAPI 3.1 document."""
     from chalicelib.api.openapi import document_text
 
-    text, etag = document_text()
+    text, etag = document_text(call.operations)
     named = {"ETag": etag, "Cache-Control": "no-cache"}
     return Reply(304, None, named) if call.matches(etag) else Reply(200, text, named)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from chalice.app import Blueprint
 
@@ -14,9 +13,9 @@ View = Callable[[Call], Reply]
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One method of one path. `doc` is its part of the OpenAPI document (openapi.py)."""
+    """One method of one path. What else the document says is in operations.py."""
 
     method: str
     path: str
@@ -24,7 +23,6 @@ class Operation:
     scope: str | None
     query: frozenset[str]
     summary: str
-    doc: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Routes(Blueprint):
@@ -35,13 +33,13 @@ class Routes(Blueprint):
         self.operations: list[Operation] = []
 
     def on(
-        self, method: str, path: str, *, scope: str | None = None, query: Sequence[str] = (), **doc: Any
+        self, method: str, path: str, *, scope: str | None = None, query: Sequence[str] = ()
     ) -> Callable[[View], View]:
         """Register a view. `query`: the parameters it knows; any other is an error."""
 
         def register(view: View) -> View:
             summary = (view.__doc__ or "").strip().split("\n")[0]
-            self.operations.append(Operation(method, path, view, scope, frozenset(query), summary, doc))
+            self.operations.append(Operation(method, path, view, scope, frozenset(query), summary))
             self.route(path, methods=[method], name=view.__name__)(view)
             return view
 
