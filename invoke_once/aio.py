@@ -128,8 +128,8 @@ class AsyncTokens:
         body = token_body(tenant, scopes, expires_in_seconds)
         return await self._driver.run(flows.create_token(self._core, body))
 
-    async def list(self) -> Sequence[Mapping[str, Any]]:
-        return await self._driver.run(flows.list_tokens(self._core))
+    def list(self, tenant: str | None = None) -> AsyncIterator[Mapping[str, Any]]:
+        return self._driver.each(steps.Pages(self._core, "/tokens", "tokens", {"tenant": tenant}))
 
     async def revoke(self, token_id: str) -> None:
         await self._driver.run(flows.revoke_token(self._core, token_id))
@@ -186,7 +186,7 @@ class AsyncOnce:
         return await self.run(run_id).refresh()
 
     async def list(self, **options: Unpack[ListOptions]) -> AsyncIterator[AsyncRunHandle]:
-        async for info in self._driver.each(steps.Pages(self._core, list_query(options), options.get("limit"))):
+        async for info in self._driver.each(steps.Runs(self._core, list_query(options), options.get("limit"))):
             yield self._handle(info)
 
     async def functions(self) -> Sequence[Mapping[str, Any]]:

@@ -145,9 +145,9 @@ class Tokens:
         body = token_body(tenant, scopes, expires_in_seconds)
         return self._driver.run(flows.create_token(self._core, body))
 
-    def list(self) -> Sequence[Mapping[str, Any]]:
-        """All of them, without secrets."""
-        return self._driver.run(flows.list_tokens(self._core))
+    def list(self, tenant: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """A tenant's tokens (yours unless told), without secrets."""
+        return self._driver.each(steps.Pages(self._core, "/tokens", "tokens", {"tenant": tenant}))
 
     def revoke(self, token_id: str) -> None:
         """Revoke one; it stops working within a minute."""
@@ -217,7 +217,7 @@ class Once:
 
     def list(self, **options: Unpack[ListOptions]) -> Iterator[RunHandle]:
         """The runs that match, newest first, page by page as needed. Options: see `ListOptions`."""
-        for info in self._driver.each(steps.Pages(self._core, list_query(options), options.get("limit"))):
+        for info in self._driver.each(steps.Runs(self._core, list_query(options), options.get("limit"))):
             yield self._handle(info)
 
     def functions(self) -> Sequence[Mapping[str, Any]]:

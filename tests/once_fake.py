@@ -89,6 +89,7 @@ class FakeOnce:
         self.healthy: Answer = Answer(200, {"status": "ok", "parts": {"table": {"status": "ok"}}})
         self.version = "0.1.0"
         self.page_size = 100
+        self.on_pause: Callable[[float], None] = lambda _: None
         self.lock = threading.RLock()
 
     # the test's side
@@ -98,9 +99,10 @@ class FakeOnce:
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
+        self.on_pause(seconds)
 
     async def asleep(self, seconds: float) -> None:
-        self.now_s += seconds
+        self.sleep(seconds)
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.respond)
@@ -163,7 +165,7 @@ class FakeOnce:
         yield "GET", "/functions", lambda _s: Answer(200, {"functions": FUNCTIONS})
         yield "GET", "/functions/echo", lambda _s: Answer(200, FUNCTIONS[0])
         yield "POST", "/tokens", self._create_token
-        yield "GET", "/tokens", lambda _s: Answer(200, {"tokens": list(self.tokens.values())})
+        yield "GET", "/tokens", self._list_tokens
         yield "DELETE", "/tokens/([a-z0-9]+)", self._revoke
 
     # runs
@@ -253,7 +255,8 @@ class FakeOnce:
         at = int(seen.query.get("cursor", ["0"])[0])
         events = self.logs.get(run_id, [])
         page = events[at : at + 2]
-        return Answer(200, {"events": page, "next_cursor": str(at + 2) if len(page) == 2 else None})
+        may_grow = at + len(page) < len(events) or self.runs[run_id]["status"] not in ENDED
+        return Answer(200, {"events": page, "next_cursor": str(at + len(page)) if may_grow else None})
 
     # tokens
 
@@ -261,6 +264,11 @@ class FakeOnce:
         number = f"t{len(self.tokens) + 1}"
         self.tokens[number] = {"id": number, "created_at": TIMES["created_at"], **json.loads(seen.body)}
         return Answer(201, self.tokens[number] | {"token": f"once_{number}_secret"})
+
+    def _list_tokens(self, seen: Seen) -> Answer:
+        at, found = int(seen.query.get("cursor", ["0"])[0]), list(self.tokens.values())
+        end = at + self.page_size
+        return Answer(200, {"tokens": found[at:end], "next_cursor": str(end) if end < len(found) else None})
 
     def _revoke(self, _seen: Seen, token_id: str) -> Answer:
         if self.tokens.pop(token_id, None) is None:

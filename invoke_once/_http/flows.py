@@ -185,11 +185,6 @@ def create_token(core: Core, body: Mapping[str, Any]) -> Flow[Mapping[str, Any]]
     return _mapping((yield from fetch(core, call, repeatable=False)))
 
 
-def list_tokens(core: Core) -> Flow[Sequence[Mapping[str, Any]]]:
-    """The tokens, without their secrets."""
-    return (yield from _items(core, "/tokens", "tokens"))
-
-
 def revoke_token(core: Core, token_id: str) -> Flow[None]:
     """Revoke. Where an earlier try got no answer, a token that is gone is its answer."""
     try:

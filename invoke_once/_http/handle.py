@@ -66,8 +66,15 @@ class RunView:
         """The idempotency key that the run was started with."""
         return self.document.idempotency_key
 
+    @property
+    def log_complete(self) -> bool:
+        """True when `new_logs` has given all there will ever be."""
+        return self._tail.complete
+
     def _saw(self, info: RunInfo) -> None:
         self._info = info
+        self._tail.complete = self._tail.complete and info.finished  # a retried run writes more
 
     def _noticed(self, watch: Watch, info: RunInfo) -> None:
-        self._info, self.trouble = info, watch.trouble
+        self.trouble = watch.trouble
+        self._saw(info)

@@ -41,16 +41,16 @@ def json_of(reply: Reply) -> Any:
 
 def run_of(reply: Reply) -> RunInfo:
     """The run's document. Raises UnexpectedReply where the body is not one."""
-    run = run_from(json_of(reply), reply)
+    run = run_from(json_of(reply))
     replayed = reply.headers.get("idempotent-replayed", "").strip().lower() == "true"
     return RunInfo(run.data, reply.headers.get("etag"), replayed)
 
 
-def run_from(data: object, reply: Reply) -> RunInfo:
-    """A run's document out of a larger answer."""
+def run_from(data: object) -> RunInfo:
+    """A run's document out of a larger answer. Raises UnexpectedReply where it is none."""
     if isinstance(data, Mapping) and isinstance(data.get("id"), str) and isinstance(data.get("status"), str):
         return RunInfo(data)
-    raise errors.UnexpectedReply(f"{_origin(reply)} did not answer with a run", reply.status)
+    raise errors.UnexpectedReply("what answers there does not answer with runs: is it the service's URL?")
 
 
 def is_ours(reply: Reply) -> bool:

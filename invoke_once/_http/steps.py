@@ -30,24 +30,35 @@ class Steps(Protocol[Item]):
 
 
 class Pages:
-    """The runs that match a query, newest first, a page a step; `limit` bounds them all together."""
+    """A list that comes in pages, a page a step; `limit` bounds the items of all of them together."""
 
-    def __init__(self, core: Core, query: Mapping[str, Any], limit: int | None = None) -> None:
-        self._core, self._query, self._left = core, query, limit
+    def __init__(self, core: Core, path: str, name: str, query: Mapping[str, Any], limit: int | None = None) -> None:
+        self._core, self._path, self._name, self._query, self._left = core, path, name, query, limit
         self._cursor: str | None = None
         self._done = limit is not None and limit <= 0
 
-    def step(self) -> Flow[Sequence[RunInfo] | None]:
+    def step(self) -> Flow[Sequence[Mapping[str, Any]] | None]:
         if self._done:
             return None
         size = PAGE if self._left is None else min(PAGE, self._left)
         query = {**self._query, "limit": size, "cursor": self._cursor}
-        reply = yield from flows.fetch(self._core, self._core.target.call("GET", "/runs", query=query))
-        runs = [replies.run_from(item, reply) for item in flows.items_of(reply, "runs")][: self._left]
+        reply = yield from flows.fetch(self._core, self._core.target.call("GET", self._path, query=query))
+        items = flows.items_of(reply, self._name)[: self._left]
         self._cursor = replies.json_of(reply).get("next_cursor")
-        self._left = None if self._left is None else self._left - len(runs)
+        self._left = None if self._left is None else self._left - len(items)
         self._done = not self._cursor or self._left == 0
-        return runs
+        return items
+
+
+class Runs:
+    """The runs that match a query, newest first."""
+
+    def __init__(self, core: Core, query: Mapping[str, Any], limit: int | None = None) -> None:
+        self._pages = Pages(core, "/runs", "runs", query, limit)
+
+    def step(self) -> Flow[Sequence[RunInfo] | None]:
+        items = yield from self._pages.step()
+        return None if items is None else [replies.run_from(item) for item in items]
 
 
 class Watch:
@@ -159,29 +170,29 @@ class Watch:
 
 
 class LogTail:
-    """A run's log lines, oldest first, a page a step; `follow` goes on until the run has ended.
+    """A run's log lines, oldest first, what there is a step; `follow` goes on until the log is complete.
 
-    A page can grow: the last one is asked for again, and what was given of it before is left out.
+    The service gives a cursor for as long as the log may grow, also for some seconds after the run has ended.
+    The last page is asked for again, and what was given of it before is left out.
     """
 
     def __init__(self, core: Core, run_id: str, attempt: int | None = None, follow: bool = False) -> None:
+        self.complete = False
         self._core, self._run_id, self._attempt, self._follow = core, run_id, attempt, follow
         self._cursor: str | None = None
         self._given = 0  # of the page at the cursor
-        self._last_round = not follow
 
     def step(self) -> Flow[Sequence[Mapping[str, Any]] | None]:
         while not (events := (yield from self.new())):
-            if self._last_round:
+            if self.complete or not self._follow:
                 return None
             yield from pause(_LOG_PAUSE_S)
-            self._last_round = (yield from flows.get(self._core, self._run_id)).finished
         return events
 
     def new(self) -> Flow[Sequence[Mapping[str, Any]]]:
         """What came since the last call, over as many pages as it takes."""
         events: list[Mapping[str, Any]] = []
-        more = True
+        more = not self.complete
         while more:
             page, more = yield from self._page()
             events += page
@@ -193,7 +204,7 @@ class LogTail:
         call = self._core.target.call("GET", run_path(self._run_id, "/logs"), query=query)
         reply = yield from flows.fetch(self._core, call)
         events, following = flows.items_of(reply, "events"), replies.json_of(reply).get("next_cursor")
-        new = events[self._given :]
+        new, self.complete = events[self._given :], not following
         if not following or following == self._cursor:
             self._given = len(events)
             return new, False

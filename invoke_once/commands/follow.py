@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HOLD_S = 10  # seconds that the service may hold a poll; it answers as soon as something is new
 _LOG_HOLD_S = 2  # but new log lines are no news to it
-_SETTLE_S, _SETTLE_ROUNDS = 0.5, 6
+_SETTLE_S, _SETTLE_ROUNDS = 0.5, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class _Log:
     def __init__(self, run: RunHandle, view: View) -> None:
         self._run, self._view, self._readable = run, view, True
 
-    def show(self) -> bool:
-        """Show what is new; false when nothing was."""
+    def show(self) -> None:
+        """Show what is new."""
         try:
             events = self._run.new_logs() if self._readable else []
         except InvokeOnceError as error:
@@ -71,12 +71,12 @@ class _Log:
             events = [{"time": "once:", "message": f"the log cannot be read: {error}"}]
         for event in events:
             self._view.log(event)
-        return bool(events)
 
     def settle(self) -> None:
-        """The last lines reach the log after the outcome: look until nothing more comes."""
+        """The last lines reach the log after the outcome: look until it is complete, or for some seconds."""
         for _ in range(_SETTLE_ROUNDS):
-            if not self.show() or not self._readable:
+            self.show()
+            if self._run.log_complete or not self._readable:
                 return
             time.sleep(_SETTLE_S)
 

@@ -42,14 +42,15 @@ def create(
 
 
 @command.command("list")
+@click.option("--tenant", help="Whose; yours unless told.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def list_(session: Session, /, as_json: bool) -> int:
+def list_(session: Session, /, tenant: str | None, as_json: bool) -> int:
     """List the tokens, without their secrets."""
     from invoke_once.commands.output import json_out, table
 
     with session.once() as once:
-        entries = once.tokens.list()
+        entries = list(once.tokens.list(tenant))
     if as_json:
         json_out(entries)
         return 0

@@ -151,23 +151,21 @@ def test_logs_are_read_page_by_page(fake: FakeOnce, play: Play) -> None:
     assert fake.seen[-1].query["attempt"] == ["1"]
 
 
-def test_following_logs_gives_each_line_once_and_ends_after_the_run(fake: FakeOnce, play: Play) -> None:
+def test_following_logs_gives_each_line_once_and_ends_when_the_log_is_complete(fake: FakeOnce, play: Play) -> None:
     async def scenario(once: Any) -> None:
-        run = await ask(once.start("steps"))
+        run = await ask(once.start("hang"))
         lines = fake.logs[run.id] = [{"message": "first"}]
-        fake.sleep = lambda s: lines.append({"message": f"after {s:g} s"})  # type: ignore[method-assign]
-        once._driver._sleep = fake.sleep if not hasattr(once, "__aenter__") else _awaiting(fake.sleep)
+        ended = fake.runs[run.id]
+
+        def grow(_: float) -> None:
+            lines.append({"message": str(len(lines))})
+            ended["status"] = "succeeded" if len(lines) == 4 else "running"
+
+        fake.on_pause = grow
         got = [event["message"] for event in await all_of(run.logs(follow=True))]
-        assert got == ["first", "after 1 s", "after 1 s", "after 1 s"]
+        assert got == ["first", "1", "2", "3"]
 
     play(scenario)
-
-
-def _awaiting(sleep: Callable[[float], None]) -> Any:
-    async def asleep(seconds: float) -> None:
-        sleep(seconds)
-
-    return asleep
 
 
 def test_new_logs_gives_what_came_since_the_last_look(fake: FakeOnce, play: Play) -> None:
@@ -179,6 +177,9 @@ def test_new_logs_gives_what_came_since_the_last_look(fake: FakeOnce, play: Play
         fake.logs[run.id] += [{"message": "3"}, {"message": "4"}]
         assert [e["message"] for e in await ask(run.new_logs())] == ["3", "4"]
         assert await ask(run.new_logs()) == []
+        assert not run.log_complete
+        fake.runs[run.id]["status"] = "failed"
+        assert (await ask(run.new_logs()), run.log_complete) == ([], True)
 
     play(scenario)
 
@@ -231,13 +232,21 @@ def test_tokens_are_made_listed_and_revoked(fake: FakeOnce, play: Play) -> None:
             "scopes": ["runs:read"],
             "expires_in_seconds": 3600,
         }
-        assert [t["id"] for t in await ask(once.tokens.list())] == [made["id"]]
+        assert [t["id"] for t in await all_of(once.tokens.list("acme"))] == [made["id"]]
+        assert fake.last().query["tenant"] == ["acme"]
         await ask(once.tokens.revoke(made["id"]))
-        assert await ask(once.tokens.list()) == []
+        assert await all_of(once.tokens.list()) == []
         with pytest.raises(errors.NotFound):
             await ask(once.tokens.revoke(made["id"]))
 
     play(scenario)
+
+
+def test_all_pages_of_tokens_are_listed(fake: FakeOnce, once: Once) -> None:
+    fake.page_size = 2
+    for _ in range(5):
+        once.tokens.create("acme")
+    assert len(list(once.tokens.list())) == 5
 
 
 def test_a_token_that_may_exist_by_now_is_not_made_again(fake: FakeOnce, once: Once) -> None:

@@ -54,6 +54,7 @@ def test_the_surface_is_this() -> None:
         "id",
         "input",
         "key",
+        "log_complete",
         "logs",
         "new_logs",
         "output",
