@@ -20,6 +20,7 @@ def pause(
     start = clock()
     while (elapsed := clock() - start) < seconds:
         run.check()
-        run.progress(elapsed / seconds, f"{elapsed:.0f} of {seconds:g} s")
+        run.progress(elapsed / seconds, f"{int(elapsed)} of {seconds:g} s")
         sleep(min(STEP_SECONDS, seconds - elapsed))
     run.check()
+    run.progress(1.0, f"{seconds:g} of {seconds:g} s")

@@ -32,8 +32,8 @@ def report(event: object, run: Run, opened: Callable[[str], Source] = open_uri) 
 
     def tell(rows: int) -> None:
         run.check()
-        read = f"{source.position / 1e6:.1f} of {source.size / 1e6:.1f} MB"
-        run.progress(source.position / max(source.size, 1), f"{rows:,} rows, {read}")
+        read = f"{source.position / 1e6:.1f} of {source.size / 1e6:.1f} MB read"
+        run.progress(source.position / max(source.size, 1), f"{rows:,} {'row' if rows == 1 else 'rows'}, {read}")
 
     encoding = inputs.text(given, "encoding") if "encoding" in given else None
     result = profile(source, encoding, delimiter(given), tell)

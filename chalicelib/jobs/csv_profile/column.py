@@ -7,13 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from chalicelib.jobs.csv_profile.distinct import Distinct
+from chalicelib.jobs.csv_profile.distinct import Distinct, Memory
 from chalicelib.jobs.csv_profile.exact_sum import ExactSum
 from chalicelib.jobs.csv_profile.kinds import READERS, Kind, instant, read
 
-# of all columns together; exact counts of 10,000 each where there are up to ten, fewer where there are more
-DISTINCT_CELLS, DISTINCT_CHARACTERS = 100_000, 4_000_000
-MOST_DISTINCT, LEAST_DISTINCT = 10_000, 64
 LONGEST_SHOWN = 100
 
 ABSENT = frozenset({"", "NULL", "null", "Null", "\\N"})
@@ -40,12 +37,10 @@ def _comparable(value: Any) -> Any:
 
 
 class Column:
-    def __init__(self, name: str, columns: int) -> None:
-        """A column among so many, which share the memory for distinct cells."""
+    def __init__(self, name: str, memory: Memory) -> None:
         self._name, self._kind = name, Kind.EMPTY
-        self._nulls, self._markers = 0, Counter[str]()
-        most = max(LEAST_DISTINCT, min(MOST_DISTINCT, DISTINCT_CELLS // columns))
-        self._distinct = Distinct(most, DISTINCT_CHARACTERS // columns)
+        self._present, self._nulls, self._markers = 0, 0, Counter[str]()
+        self._distinct = Distinct(memory)
         self._sum, self._values, self._texts = ExactSum(), Range(), Range()
 
     def add(self, given: Sequence[str]) -> None:
@@ -56,6 +51,7 @@ class Column:
             cells = self._without(absent, cells)
         if not different:
             return
+        self._present += len(cells)
         if new := self._distinct.add(different):
             self._texts.add(new)
         if self._kind is Kind.EMPTY or self._kind in NUMERIC:
@@ -99,13 +95,16 @@ class Column:
 
     def _keep_markers(self) -> None:
         if words := set(self._markers):
+            self._present += self._markers.total()
             self._distinct.add(words)
             self._texts.add(words)
             self._markers.clear()
 
     def _count_distinct(self) -> int:
         """Values rather than spellings while all are known: 1 and 1.0 are one, and so are yes and TRUE."""
-        if self._distinct.is_estimate or self._kind not in READERS:
+        if self._distinct.is_estimate:
+            return min(len(self._distinct), self._present)
+        if self._kind not in READERS:
             return len(self._distinct)
         return len(set(READERS[self._kind](list(self._distinct.cells))))
 

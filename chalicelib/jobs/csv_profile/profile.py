@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.jobs.csv_profile.column import Column
+from chalicelib.jobs.csv_profile.distinct import Memory
 from chalicelib.jobs.csv_profile.reading import open_lines
 from chalicelib.jobs.csv_profile.rows import Rows
 from chalicelib.jobs.csv_profile.source import Source
@@ -23,7 +24,8 @@ def profile(
     """
     lines, delimiter = open_lines(source, encoding, delimiter)
     rows = Rows(source, lines, delimiter)
-    columns = [Column(name, len(rows.header)) for name in rows.header]
+    memory = Memory(max(len(rows.header), 1))
+    columns = [Column(name, memory) for name in rows.header]
     for batch in rows.batches():
         for column, cells in zip(columns, zip(*batch, strict=True), strict=True):
             column.add(cells)

@@ -11,18 +11,24 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc tells the memory")
+# the peak of this process alone: getrusage would count the one that started it, which may be a large pytest
 MEASURE = """
-import json, os, resource, sys, time
+import json, os, sys, time
+from pathlib import Path
 from chalicelib.jobs.csv_profile import profile
 from chalicelib.jobs.csv_profile.source import Source
-before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def peak_mb():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) >> 10
+
+before = peak_mb()
 with open(sys.argv[1], "rb") as file:
     began = time.process_time()
     found = profile(Source(file.read, os.path.getsize(sys.argv[1])))
     seconds = time.process_time() - began
-after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-mb = {"before": before_kb >> 10, "after": after_kb >> 10}
-print(json.dumps({"rows": found["rows"], "seconds": seconds, **mb}))
+print(json.dumps({"rows": found["rows"], "seconds": seconds, "before": before, "after": peak_mb()}))
 """
 
 
@@ -47,12 +53,12 @@ def five_mb(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_twenty_megabytes_take_less_than_a_hundred_of_memory(twenty_mb: dict[str, Any]) -> None:
     assert twenty_mb["rows"] > 200_000
-    assert twenty_mb["after"] < 100
+    assert twenty_mb["before"] < twenty_mb["after"] < 100
 
 
 def test_four_times_the_file_does_not_take_more_memory(twenty_mb: dict[str, Any], five_mb: dict[str, Any]) -> None:
     grown = twenty_mb["after"] - twenty_mb["before"], five_mb["after"] - five_mb["before"]
-    assert grown[0] - grown[1] < 8, f"20 MB took {grown[0]} MB, 5 MB took {grown[1]}"
+    assert grown[0] - grown[1] < 12, f"20 MB took {grown[0]} MB, 5 MB took {grown[1]}"
 
 
 def test_five_megabytes_take_less_than_a_second_of_a_processor(

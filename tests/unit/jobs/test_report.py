@@ -93,7 +93,7 @@ def test_progress_grows_with_the_bytes_read_and_ends_at_one(run: Any) -> None:
     assert fractions == sorted(fractions)
     assert fractions[0] < 0.3
     assert fractions[-1] == 1.0
-    assert run.told[-1][1] == "200,000 rows, 2.9 of 2.9 MB"
+    assert run.told[-1][1] == "200,000 rows, 2.9 of 2.9 MB read"
 
 
 def test_a_cancel_ends_it_after_the_batch_at_hand(make_run: Any) -> None:

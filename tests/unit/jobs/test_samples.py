@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,8 @@ from chalicelib.jobs import sleep as sleep_job
 from chalicelib.jobs.pausing import pause
 from invoke_once import RunCancelled
 from invoke_once.testing import Bench
+
+ROOT = Path(__file__).parents[3]
 
 
 class Stepped:
@@ -43,6 +44,7 @@ def test_a_pause_takes_its_time_in_small_steps_and_tells_how_far_it_is(run: Any)
     fractions = [fraction for fraction, _ in run.told]
     assert fractions == sorted(fractions)
     assert (fractions[0], run.told[2]) == (0, (pytest.approx(1 / 2.2), "1 of 2.2 s"))
+    assert run.told[-1] == (1.0, "2.2 of 2.2 s")
 
 
 def test_a_cancel_ends_a_pause_within_a_step(make_run: Any) -> None:
@@ -169,17 +171,30 @@ def test_crash_sleeps_beyond_the_longest_time_a_lambda_has() -> None:
     assert sum(clock.slept) > 900
 
 
-def died(how: str, limit_mb: int = 64, machine_mb: int | None = None) -> tuple[int, int]:
-    """How a process in which `crash` runs ends, and the most memory it had, in MB."""
-    code = f"""
-import types, chalicelib.jobs.crash as crash
-crash.handler.__wrapped__({{"how": {how!r}}}, types.SimpleNamespace(memory_limit_in_mb="{limit_mb}"))
+DYING = """
+import resource, sys, types
+import chalicelib.jobs.crash as crash
+how, limit_mb, machine_mb = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if machine_mb:
+    resource.setrlimit(resource.RLIMIT_AS, (machine_mb << 20, machine_mb << 20))
+crash.handler.__wrapped__({"how": how}, types.SimpleNamespace(memory_limit_in_mb=limit_mb))
 """
-    limit = (lambda: resource.setrlimit(resource.RLIMIT_AS, (machine_mb << 20,) * 2)) if machine_mb else None
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, preexec_fn=limit)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = 0
-    return os.waitstatus_to_exitcode(status), used.ru_maxrss >> 10
+# in between, so that the peak is not that of the pytest that started it
+WATCHING = """
+import os, subprocess, sys
+process = subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_maxrss >> 10)
+process.returncode = status
+"""
+
+
+def died(how: str, limit_mb: int = 64, machine_mb: int = 0) -> tuple[int, int]:
+    """How a process in which `crash` runs ends, and the most memory it had, in MB."""
+    command = [sys.executable, "-c", WATCHING, DYING, how, str(limit_mb), str(machine_mb)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+    status, most_mb = done.stdout.split()
+    return int(status), int(most_mb)
 
 
 def test_crash_exit_ends_the_process_at_once() -> None:
