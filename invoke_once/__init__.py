@@ -10,7 +10,7 @@ from invoke_once.errors import AttemptSuperseded, InvokeOnceError, RunCancelled
 if TYPE_CHECKING:
     from invoke_once.aio import AsyncOnce
     from invoke_once.client import Once
-    from invoke_once.tracked import tracked
+    from invoke_once.wrapper import tracked
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "InvokeOnceError",
 ]
 
-_LAZY = {"tracked": "invoke_once.tracked", "Once": "invoke_once.client", "AsyncOnce": "invoke_once.aio"}
+_LAZY = {"tracked": "invoke_once.wrapper", "Once": "invoke_once.client", "AsyncOnce": "invoke_once.aio"}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from invoke_once.log import event as log_event
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime
 from invoke_once.store import Applied, Refused, Result
-from invoke_once.tracked import Handler, Options, run_attempt, time_left_ms
+from invoke_once.wrapper import Handler, Options, run_attempt, time_left_ms
 
 #: Pauses between looks at a run that is waited for, in seconds; the last one repeats.
 LOOK_EVERY_S = (0.1, 0.2, 0.4, 0.8, 1.0)

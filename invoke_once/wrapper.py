@@ -5,6 +5,8 @@
 
 A duplicate of a fired event finds a live lease or a finished run, logs one line and *returns*: raising would make
 Lambda deliver it again. So does an attempt whose handler raised: its error is recorded, Lambda need not know.
+
+The module is not called `tracked`, because importing it would put the module over the function `invoke_once.tracked`.
 """
 
 from __future__ import annotations
