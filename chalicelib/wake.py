@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from chalicelib.invoker import fire_attend
 from chalicelib.wiring import Service
 from invoke_once import log
 
+WORKERS = 8  #: botocore keeps ten connections
 MAX_DELAY_S = 900  #: SQS API reference, SendMessage, DelaySeconds
 
 
@@ -63,18 +65,26 @@ def _text(image: Mapping[str, Any], name: str) -> str:
 
 
 def on_stream(svc: Service, queue: Queue, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Every record of a batch; those that raised are reported, so that the others are not repeated."""
-    failures = []
-    for record in event.get("Records", []):
-        try:
-            found = wanted_at(record)
-            if found:
-                _wake(svc, queue, *found)
-        except Exception as error:
-            sequence = record.get("dynamodb", {}).get("SequenceNumber")
-            log.event("stream_record_failed", reason=type(error).__name__, metrics={"StreamRecordFailed": 1})
-            failures.append({"itemIdentifier": sequence})
-    return {"batchItemFailures": failures}
+    """Every record of a batch; those that raised are reported, so that the others are not repeated.
+
+    Several at once: each costs a call, and the last of a hundred must not wait for the others' answers.
+    """
+    records = event.get("Records", [])
+    with ThreadPoolExecutor(WORKERS) as pool:
+        failed = list(pool.map(lambda record: _failed(svc, queue, record), records))
+    sequences = [record.get("dynamodb", {}).get("SequenceNumber") for record in records]
+    return {"batchItemFailures": [{"itemIdentifier": n} for n, bad in zip(sequences, failed, strict=True) if bad]}
+
+
+def _failed(svc: Service, queue: Queue, record: Mapping[str, Any]) -> bool:
+    try:
+        found = wanted_at(record)
+        if found:
+            _wake(svc, queue, *found)
+    except Exception as error:  # one bad record must not stop the others
+        log.event("stream_record_failed", reason=type(error).__name__, metrics={"StreamRecordFailed": 1})
+        return True
+    return False
 
 
 def _wake(svc: Service, queue: Queue, run_id: str, at_ms: int) -> None:

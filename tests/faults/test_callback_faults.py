@@ -1,0 +1,180 @@
+"""Callbacks when something breaks: senders killed, records doubled, the stream stopped, receivers dead."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.receiver import Receiver
+from tests.service import Service, until
+
+LAPSE_S = 40  #: a claim of a sender that died, and then some
+
+
+def start(service: Service, url: str, input: Any = 1) -> str:
+    answer = service.start("echo", input, key=uuid.uuid4().hex, callback={"url": url})
+    assert answer.status_code in (200, 202), answer.text
+    return str(answer.json()["id"])
+
+
+def invoke(service: Service, function: str, event: Any) -> Any:
+    """Call one of the service's own functions and wait for what it returns."""
+    answer = service.aws("lambda").invoke(FunctionName=f"{service.stack}-{function}", Payload=json.dumps(event))
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    return json.loads(answer["Payload"].read())
+
+
+def delivered(service: Service, run_id: str) -> bool:
+    return bool(service.run(run_id)["callback"]["status"] == "delivered")
+
+
+def test_however_many_attend_to_a_run_at_once_its_receiver_is_called_once(service: Service) -> None:
+    with Receiver(delay_s=14) as receiver:
+        run_id = start(service, receiver.url)
+        receiver.wait()
+        with ThreadPoolExecutor(4) as pool:
+            did = list(pool.map(lambda _: invoke(service, "attend", {"run_id": run_id})["did"], range(8)))
+        assert set(did) == {"deliver"}, "it was due while it was being sent"
+        receiver.release()
+        until(lambda: delivered(service, run_id))
+        assert invoke(service, "attend", {"run_id": run_id}) == {"did": "nothing"}
+        assert len(receiver.hits) == 1
+
+
+def test_a_stream_record_that_comes_twice_and_late_sends_nothing_twice(service: Service) -> None:
+    with Receiver() as receiver:
+        run_id = start(service, receiver.url)
+        receiver.wait()
+        until(lambda: delivered(service, run_id))
+        image = {
+            "run_id": {"S": run_id},
+            "part": {"S": "head"},
+            "cb_status": {"S": "pending"},
+            "cb_due": {"N": str(int(time.time() * 1000) - 5000)},
+        }
+        record = {"eventName": "MODIFY", "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
+        attends = Attends(service)
+        assert invoke(service, "stream", {"Records": [record, record]}) == {"batchItemFailures": []}
+        until(lambda: attends.since_made(run_id) >= 2, message="the record's two copies were not looked at")
+        assert len(receiver.hits) == 1
+
+
+class Attends:
+    """How often attend has looked at a run, by the claims it would have made: it logs nothing when nothing is due."""
+
+    def __init__(self, service: Service) -> None:
+        self._logs, self._group = service.aws("logs"), f"/aws/lambda/{service.stack}-attend"
+        self._before = self._count()
+
+    def since_made(self, _run_id: str) -> int:
+        return self._count() - self._before
+
+    def _count(self) -> int:
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self._group, filterPattern='"END RequestId"'
+        )
+        return sum(len(page["events"]) for page in pages)
+
+
+@contextmanager
+def stream_stopped(service: Service) -> Iterator[None]:
+    client = service.aws("lambda")
+    function = f"{service.stack}-stream"
+    (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+@pytest.mark.slow
+def test_with_the_stream_stopped_the_sweep_delivers(service: Service) -> None:
+    with Receiver() as receiver, stream_stopped(service):
+        run_id = start(service, receiver.url)
+        service.wait(run_id)
+
+        def swept() -> bool:
+            invoke(service, "sweep", {})
+            return bool(receiver.hits)
+
+        until(swept, 90, "no sweep delivered it")
+        until(lambda: delivered(service, run_id))
+    until(lambda: delivered(service, run_id))
+    assert len(receiver.hits) == 1
+
+
+@pytest.mark.slow
+def test_a_sender_killed_in_the_middle_is_followed_by_another_with_the_same_id(service: Service) -> None:
+    with Receiver(delay_s=30) as receiver:
+        run_id = start(service, receiver.url)
+        receiver.wait()
+        os.kill(connected_to(int(receiver.url.split(":")[2].split("/")[0])), signal.SIGKILL)
+
+        def followed() -> bool:
+            invoke(service, "attend", {"run_id": run_id})
+            return len(receiver.hits) > 1
+
+        receiver.release()
+        until(followed, LAPSE_S, "nobody took the callback over")
+        until(lambda: delivered(service, run_id))
+        first, second = receiver.hits
+    assert first.webhook_id == second.webhook_id
+    assert second.event(service.deployed.webhook_secret)["data"]["id"] == run_id
+
+
+def connected_to(port: int) -> int:
+    """The process that has a connection to a port of this machine, beside our own."""
+    remote = f"0100007F:{port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[2] == remote and row[3] == "01"}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
+                return int(process.name)
+        except OSError:
+            continue
+    raise AssertionError(f"nobody is connected to {port}")
+
+
+RUNS_A_SECOND = 6  #: what two cores carry: each run and each callback is a process or two here
+
+
+def waits_s(service: Service, healthy: Receiver, urls: list[str]) -> list[float]:
+    """From outcome to callback, sorted, of runs that are started one after another at an even pace."""
+    before, wanted = len(healthy.hits), urls.count(healthy.url)
+    began_s = time.monotonic()
+    for number, url in enumerate(urls):
+        time.sleep(max(0.0, began_s + number / RUNS_A_SECOND - time.monotonic()))
+        start(service, url)
+    hits = healthy.wait(before + wanted, 90)[before:]
+    ended = [hit.event(service.deployed.webhook_secret)["data"]["finished_at"] for hit in hits]
+    assert len({hit.webhook_id for hit in hits}) == wanted
+    return sorted(hit.at_s - datetime.fromisoformat(at).timestamp() for hit, at in zip(hits, ended, strict=True))
+
+
+def p95(sorted_values: list[float]) -> float:
+    return sorted_values[int(len(sorted_values) * 0.95)]
+
+
+@pytest.mark.slow
+def test_a_dead_receiver_holds_up_nobody_else(service: Service, record_property: Callable[[str, object], None]) -> None:
+    """200 callbacks to a healthy receiver, with 50 beside them to one that takes every call and never answers."""
+    with Receiver() as healthy, Receiver(delay_s=60) as dead:
+        alone = waits_s(service, healthy, [healthy.url] * 40)
+        beside = waits_s(service, healthy, ([dead.url] + [healthy.url] * 4) * 50)
+        assert len(dead.hits) >= 5
+    record_property("callback_p95_s", p95(beside))
+    print(f"\noutcome to callback, p95: {p95(alone):.2f} s alone, {p95(beside):.2f} s beside a dead receiver")
+    assert p95(beside) <= max(2, 3 * p95(alone)), "where others load this machine, three times what it is without"
