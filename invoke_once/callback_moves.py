@@ -12,7 +12,7 @@ from typing import Any
 from invoke_once import records
 from invoke_once.conditions import AtMost, Equals, Missing, OneOf, any_of
 from invoke_once.lifecycle import TERMINAL, Arm, Move
-from invoke_once.moves import new_token
+from invoke_once.moves import DAY_S, new_token
 from invoke_once.records import Head
 
 #: A try that has not ended by then is taken for dead: twice the sender's own total deadline of 15 s.
@@ -93,4 +93,6 @@ def _tries(head: Head) -> Any:
 
 
 def _due(head: Head, at_ms: int) -> dict[str, Any]:
-    return {"cb_due": at_ms, "due_at": at_ms, "due_shard": records.due_shard(head.run_id)}
+    """When it is tried next. A run outlives its next try: the schedule takes days, a retention may be one."""
+    expires_at = max(head.expires_at, at_ms // 1000 + DAY_S)
+    return {"cb_due": at_ms, "due_at": at_ms, "due_shard": records.due_shard(head.run_id), "expires_at": expires_at}
