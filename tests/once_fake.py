@@ -87,7 +87,7 @@ class FakeOnce:
         self.held_s: list[int] = []
         self.ignore_prefer = False
         self.healthy: Answer = Answer(200, {"status": "ok", "parts": {"table": {"status": "ok"}}})
-        self.version = "0.1.0"
+        self.version = "1.0"
         self.page_size = 100
         self.on_pause: Callable[[float], None] = lambda _: None
         self.lock = threading.RLock()

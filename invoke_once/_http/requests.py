@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from invoke_once import __version__
 from invoke_once._http.effects import Call
 from invoke_once.errors import ConfigurationError, InvokeOnceError, NotSerializable
 
@@ -29,7 +30,7 @@ class Target:
     url: str
     token: str = field(repr=False)
     timeout_s: float = 30.0
-    agent: str = f"invoke-once python/{sys.version_info[0]}.{sys.version_info[1]}"
+    agent: str = f"invoke-once/{__version__} python/{sys.version_info[0]}.{sys.version_info[1]}"
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from invoke_once.client import Once
     from invoke_once.profile import Profile
 
+INTERFACE = "1"  # the HTTP interface's version that this package was written for
 _SKEW_WARN_S, _SKEW_WRONG_S = 30, 240  # a callback's signature is good for 300 s
 _GOOD = frozenset({"ok", "healthy", "up", "pass", "true"})
 
@@ -55,7 +56,7 @@ def of_settings(found: Profile, private: bool, config: str) -> Iterator[Finding]
 
 
 def of_service(once: Once, now_s: float, version: str) -> Iterator[Finding]:
-    """The service: reachable, healthy, on time, of our version. Ends where nothing more can be known."""
+    """The service: reachable, healthy, on time, of a version we know. Ends where nothing more can be known."""
     try:
         health = once.health()
     except ServiceUnreachable as error:
@@ -102,15 +103,13 @@ def of_clock(date: str | None, now_s: float) -> Iterator[Finding]:
         yield ok("clock", "agrees with the service's")
 
 
-def of_version(theirs: str, ours: str) -> Iterator[Finding]:
-    """The service's version against this package's: the first two numbers should be the same."""
-    if not theirs or not ours:
-        return
-    if theirs.split(".")[:2] == ours.split(".")[:2]:
-        yield ok("version", f"service {theirs}, this package {ours}")
+def of_version(interface: str, package: str) -> Iterator[Finding]:
+    """The interface's version against the one that this package was written for: the first number counts."""
+    text = f"the service speaks {interface or '?'}, this package ({package}) {INTERFACE}"
+    if interface.partition(".")[0] == INTERFACE:
+        yield ok("version", text)
     else:
-        fix = "install the package of the service's version"
-        yield warning("version", f"service {theirs}, this package {ours}", fix)
+        yield warning("version", text, "install the package that came with the service")
 
 
 def of_token(once: Once, token: str) -> Iterator[Finding]:

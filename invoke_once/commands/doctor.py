@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import click
@@ -44,6 +43,7 @@ def command(session: Session, /, as_json: bool) -> int:
 
 def findings(session: Session) -> Iterator[Finding]:
     """All there is to say, in the order in which it should be fixed."""
+    from invoke_once import __version__
     from invoke_once.client import Once
     from invoke_once.commands import checks
     from invoke_once.profile import config_path, is_private
@@ -58,19 +58,11 @@ def findings(session: Session) -> Iterator[Finding]:
     with once:
         yield from checks.of_settings(settings, is_private(path), str(path))
         reached = True
-        for finding in checks.of_service(once, time.time(), installed()):
+        for finding in checks.of_service(once, time.time(), __version__):
             reached = reached and finding.code != exits.UNREACHABLE
             yield finding
         if reached:
             yield from checks.of_token(once, settings.token)
-
-
-def installed() -> str:
-    """This package's version; empty where it runs without being installed."""
-    try:
-        return version("invoke-once")
-    except PackageNotFoundError:
-        return ""
 
 
 def _show(finding: Finding) -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import click
 
+from invoke_once import __version__
 from invoke_once.commands import exits
 from invoke_once.commands.session import Session
 from invoke_once.errors import InvokeOnceError
@@ -75,7 +76,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--url", metavar="URL", help="The service's URL, in place of ONCE_URL.")
 @click.option("--profile", metavar="NAME", help="A profile of the config file, in place of the environment.")
-@click.version_option(package_name="invoke-once", prog_name="once", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="once", message="%(prog)s %(version)s")
 @click.pass_context
 def once(ctx: click.Context, url: str | None, profile: str | None) -> None:
     """Run a function once, and never lose its result.

@@ -173,8 +173,11 @@ def test_the_log_is_shown_while_waiting_and_afterwards(cli: Cli) -> None:
     done = cli("invoke", "-f", "fail", "-d", '{"message": "sand in it", "times": 9}', "--log")
     assert done.code == 1
     run_id = run_id_in(done.err)
-    lines = until(lambda: cli("logs", run_id).out.splitlines(), message="the log stayed empty")
-    assert [line for line in lines if "sand in it" in line], lines
+    lines = cli("logs", run_id).out.splitlines()
+    assert "claimed" in lines[0]
+    assert "attempt_ended" in lines[-1]
+    assert [line for line in done.err.splitlines() if line in lines] == lines
+    assert cli("logs", run_id, "--follow").out.splitlines() == lines
     events = [json.loads(line) for line in cli("logs", run_id, "--json").out.splitlines()]
     assert {event["attempt"] for event in events} == {1}
 

@@ -233,9 +233,8 @@ def test_the_help_is_there_in_no_time() -> None:
     assert min(took) < 0.3
 
 
-def test_the_version_is_the_packages() -> None:
-    code = "from invoke_once.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip("the package is not installed")
-    assert done.stdout.startswith("once ")
+def test_the_version_is_the_packages(cli: Cli) -> None:
+    import tomllib
+
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    assert cli("--version").out == f"once {project['version']}\n"

@@ -77,6 +77,7 @@ def loaded_after(statement: str) -> set[str]:
 
 def test_the_clients_load_no_aws() -> None:
     assert not loaded_after("import invoke_once.client, invoke_once.aio") & AWS
+    assert not loaded_after("from invoke_once import Once, AsyncOnce") & AWS
 
 
 def test_the_command_lines_first_imports_are_light() -> None:
