@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.functions import Function, load
+from chalicelib.inputs import check_schemas
 from infra import stages, zips
 from infra.cfn import ref
 from infra.compute import code_parameter
@@ -68,6 +69,7 @@ def content(stage: Stage) -> str:
 def package(stage: Stage) -> Package:
     """build/STAGE, made anew."""
     functions = list(load(FUNCTIONS_TOML, stage.stack).values())
+    check_schemas(functions)
     staging = BUILD / ".staging" / stage.name
     with _one_at_a_time(BUILD / f".{stage.name}.lock"):
         _stage_sources(stage, staging, functions)

@@ -25,6 +25,7 @@ from chalicelib.api.backend import Backend, backend
 from chalicelib.api.call import Call, Reply
 from chalicelib.api.problems import InvalidBody, InvalidParameter, MethodNotAllowed, NotFound, Problem
 from chalicelib.api.routes import METHODS, Operation, Routes
+from chalicelib.limits import OverLimit
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadTooLarge, StoreUnavailable
 
@@ -77,6 +78,8 @@ class Api(Chalice):
             return self._answer(event, noted)
         except Problem as problem:
             return _of_problem(problem)
+        except OverLimit as error:
+            return _of_problem(problems.TooManyRequests(str(error), error.retry_after_s))
         except PayloadTooLarge as error:
             return _of_problem(problems.TooLarge(f"{error}."[:1].upper() + f"{error}."[1:]))
         except StoreUnavailable as error:

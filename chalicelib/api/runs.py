@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from chalicelib import dispatch, documents
+from chalicelib import dispatch, documents, inputs
 from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
 from chalicelib.api.call import Call, Reply
 from chalicelib.api.routes import Routes
@@ -27,6 +27,8 @@ def start_run(call: Call) -> Reply:
     key = headers.idempotency_key(call.headers)
     asked: schemas.StartRequest = schemas.read(call.json_body(), schemas.StartRequest, opaque="input")
     request = _request(call, asked, key)
+    svc = call.service
+    call.backend.limits.start(svc.store, call.tenant, call.began_ms, svc.spread)
     try:
         accepted = dispatch.accept(call.service, request)
     except dispatch.KeyReused:
@@ -109,6 +111,12 @@ def _moved(call: Call, result: Result, refusal: str) -> Reply:
 
 def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartRequest:
     function = _function(call, asked.function)
+    found = inputs.wrong(function, asked.input)
+    if found is not None:
+        pointer, detail = found
+        raise problems.InvalidRequest(
+            "The input is not what the function takes.", errors=[(f"/input{pointer}", detail)]
+        )
     retry = asked.retry if asked.retry is not UNSET else schemas.Retry()
     text = strictjson.member_text(call.body, "input")
     return StartRequest(
