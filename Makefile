@@ -39,8 +39,8 @@ package: venv ## STAGE=prod: the finished CloudFormation template in build/prod/
 deploy: venv ## STAGE=prod: to AWS, with your credentials
 	@$(PY) -m infra.deploy $(STAGE)
 
-undeploy: venv ## STAGE=prod: remove the stack from AWS; tables and bucket are kept
-	@$(PY) -m infra.undeploy $(STAGE)
+undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=delete
+	@$(PY) -m infra.undeploy $(STAGE) $(DATA)
 
 bench: venv-dev ## the benchmarks, as ratios
 	@$(PY) -m bench.run

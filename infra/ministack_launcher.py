@@ -1,4 +1,4 @@
-"""Starts ministack in this process, with two gaps filled: OnSuccess destinations, and streams after a restart.
+"""Starts ministack in this process, with two gaps filled: invocation records, and streams after a restart.
 
 1. What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
 `DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when one
@@ -6,7 +6,9 @@ succeeds it returns at once (`if not last_result.get("error"): return`) and OnSu
 What this adds: around that function a note "this is an asynchronous invocation" in a context variable (its
 thread runs in a copy of the context); around `_execute_function`, which it calls for each attempt, a look at the
 note: an attempt without an error sends the invocation record that AWS documents to the destination, if that is a
-Lambda function (other kinds are said to be missing in the log).
+Lambda function (other kinds are said to be missing in the log). `_route_async_failure` leaves version, timestamp
+and requestId out of its record and always counts three tries: where the destination is a Lambda function, the whole
+record is sent instead; the request's id, which only `_execute_function_dispatch` (line 5219) knows, is noted there.
 
 2. What it does: `_restore_state` (lines 661 to 694) brings back how far each mapping has read its table's stream,
 as a count of records; the records themselves are not kept over a restart and are counted from 0 again. So a
@@ -28,7 +30,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from ministack.app import main
 from ministack.services import lambda_svc
@@ -36,16 +37,20 @@ from ministack.services import lambda_svc
 
 @dataclass
 class Asynchronous:
-    """One asynchronous invocation: where its success goes, and how often it was tried."""
+    """One asynchronous invocation: where its success goes, how often it was tried, the last try's request id."""
 
     destination: str
     attempts: int = 0
+    request_id: str = ""
 
 
 _current: ContextVar[Asynchronous | None] = ContextVar("asynchronous", default=None)
+_tried: ContextVar[Asynchronous | None] = ContextVar("tried", default=None)
 _invoke_async: Callable[[Any, Any], None] = lambda_svc.invoke_async_with_retry
 _restore: Callable[[Any], None] = lambda_svc._restore_state
 _execute: Callable[[Any, Any], dict[str, Any]] = lambda_svc._execute_function
+_dispatch: Callable[..., dict[str, Any]] = lambda_svc._execute_function_dispatch
+_route_failure: Callable[..., None] = lambda_svc._route_async_failure
 
 
 def on_success_destination(func: dict[str, Any]) -> str:
@@ -54,27 +59,31 @@ def on_success_destination(func: dict[str, Any]) -> str:
     return ((config.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination") or ""
 
 
-def invocation_record(config: dict[str, Any], event: Any, answer: Any, attempts: int, at: datetime) -> dict[str, Any]:
-    """What Lambda sends to a destination: the developer guide's "invocation record" of a success."""
+def invocation_record(
+    config: dict[str, Any], event: Any, result: dict[str, Any], tried: Asynchronous, at: datetime
+) -> dict[str, Any]:
+    """What Lambda sends to a destination: the developer guide's "invocation record"."""
     version = config.get("Version") or "$LATEST"
+    response = {"statusCode": 200, "executedVersion": version}
+    if result.get("error"):
+        response["functionError"] = result.get("function_error") or "Unhandled"
     return {
         "version": "1.0",
         "timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestContext": {
-            "requestId": str(uuid4()),
+            "requestId": tried.request_id,
             "functionArn": f"{config.get('FunctionArn', '')}:{version}",
-            "condition": "Success",
-            "approximateInvokeCount": attempts,
+            "condition": "RetriesExhausted" if result.get("error") else "Success",
+            "approximateInvokeCount": tried.attempts,
         },
         "requestPayload": event,
-        "responseContext": {"statusCode": 200, "executedVersion": version},
-        "responsePayload": answer,
+        "responseContext": response,
+        "responsePayload": result.get("body"),
     }
 
 
 def _noting_invoke_async(func: dict[str, Any], event: Any) -> None:
-    destination = on_success_destination(func)
-    token = _current.set(Asynchronous(destination) if destination else None)
+    token = _current.set(Asynchronous(on_success_destination(func)))
     try:
         _invoke_async(func, event)
     finally:
@@ -86,27 +95,42 @@ def _routing_execute(func: dict[str, Any], event: Any) -> dict[str, Any]:
     if note is None:
         return _execute(func, event)
     token = _current.set(None)  # what this attempt itself starts is not this invocation
+    trying = _tried.set(note)
     try:
         note.attempts += 1
         result = _execute(func, event)
-        if not result.get("error"):
-            config = func.get("config") or func
-            _deliver(
-                note.destination,
-                invocation_record(config, event, result.get("body"), note.attempts, datetime.now(UTC)),
-            )
+        if note.destination and not result.get("error"):
+            record = invocation_record(func.get("config") or func, event, result, note, datetime.now(UTC))
+            if not _deliver(note.destination, record):
+                logging.getLogger("launcher").warning("OnSuccess: not a function here: %s", note.destination)
         return result
     finally:
+        _tried.reset(trying)
         _current.reset(token)
 
 
-def _deliver(destination: str, record: dict[str, Any]) -> None:
-    """As AWS does: the destination is itself invoked asynchronously, with its own retries."""
+def _noting_dispatch(func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, *more: Any) -> Any:
+    tried = _tried.get()
+    if tried is not None:
+        tried.request_id = request_id
+    return _dispatch(func, config, event, request_id, *more)
+
+
+def _telling_failure(destination: str, name: str, event: Any, result: dict[str, Any]) -> None:
+    tried = _current.get() or Asynchronous("")
+    config = (lambda_svc._functions.get(name) or {}).get("config") or {}
+    if not _deliver(destination, invocation_record(config, event, result, tried, datetime.now(UTC))):
+        _route_failure(destination, name, event, result)
+
+
+def _deliver(destination: str, record: dict[str, Any]) -> bool:
+    """As AWS does: the destination is itself invoked asynchronously, with its own retries. False: no function."""
+    if ":lambda:" not in destination:
+        return False
     function, _config, _name = lambda_svc._get_func_record_for_ref(destination)
-    if function is None:
-        logging.getLogger("launcher").warning("OnSuccess destination is not a function here: %s", destination)
-        return
-    _noting_invoke_async(function, record)
+    if function is not None:
+        _noting_invoke_async(function, record)
+    return function is not None
 
 
 def _restoring_without_positions(data: Any) -> None:
@@ -118,5 +142,7 @@ if __name__ == "__main__":
     lambda_svc._restore_state = _restoring_without_positions
     lambda_svc.invoke_async_with_retry = _noting_invoke_async
     lambda_svc._execute_function = _routing_execute
+    lambda_svc._execute_function_dispatch = _noting_dispatch
+    lambda_svc._route_async_failure = _telling_failure
     del sys.argv[1:]  # main() reads it too
     main()

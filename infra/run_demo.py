@@ -37,7 +37,7 @@ class DemoFailed(Exception):
 
 
 def main() -> int:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
         local.up()
         run_job(console, read_env(ENV_FILE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,6 +94,7 @@ class Stack:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Tags=[{"Key": CONTENT_TAG, "Value": content}],
             Capabilities=["CAPABILITY_NAMED_IAM"],
+            ImportExistingResources=new,  # what an earlier stack of this name left behind: its tables and bucket
         )["Id"]
         while True:
             described = self._cloudformation.describe_change_set(ChangeSetName=created, StackName=self.name)
@@ -152,8 +154,6 @@ class Stack:
 
     def _put(self, bucket: str, file: Path, name: str) -> str:
         """The key of this content in the bucket; it is sent only if it is not there."""
-        import hashlib
-
         data = file.read_bytes()
         key = f"{hashlib.sha256(data).hexdigest()[:20]}-{name}"
         s3 = self.client("s3")

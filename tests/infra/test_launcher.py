@@ -23,7 +23,7 @@ TALKER = """
 import json, os, urllib.request
 def handler(event, context):
     if event.get("fail"):
-        raise ValueError("as asked")
+        raise ValueError("as asked, in request " + context.aws_request_id)
     return {"hello": event["name"]}
 """
 LISTENER = """
@@ -106,6 +106,18 @@ def test_a_failure_still_reaches_its_destination_once(pair: Pair) -> None:
     told = pair.told()
     assert told["requestContext"]["condition"] == "RetriesExhausted"
     assert told["responseContext"]["functionError"] == "Unhandled"
+
+
+def test_a_failure_is_told_whole_with_the_request_s_own_id(pair: Pair) -> None:
+    invoke(pair, "launcher-test", {"fail": True})
+    told = pair.told()
+    context = told["requestContext"]
+    assert set(told) == {
+        "version", "timestamp", "requestContext", "requestPayload", "responseContext", "responsePayload"
+    }  # fmt: skip
+    assert context["functionArn"].endswith(":launcher-test-talker:$LATEST")
+    assert context["approximateInvokeCount"] == 1
+    assert context["requestId"] in told["responsePayload"]["errorMessage"]
 
 
 def test_a_synchronous_call_tells_no_destination(pair: Pair) -> None:
@@ -199,7 +211,9 @@ def test_the_emulator_alone_still_delivers_no_success(untouched: Untouched) -> N
     pair = make_pair(untouched.endpoint, "gap-test")
     invoke(pair, "gap-test", {"name": "lost"})
     invoke(pair, "gap-test", {"fail": True})
-    assert pair.told()["requestContext"]["condition"] == "RetriesExhausted"
+    context = pair.told()["requestContext"]
+    assert context["condition"] == "RetriesExhausted"
+    assert "requestId" not in context
 
 
 def test_the_emulator_alone_still_sleeps_through_a_stream_after_a_restart(untouched: Untouched) -> None:
