@@ -59,10 +59,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         return
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    view = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    first = Column(columns[0], no_wrap=True, min_width=max((len(row[0]) for row in texts), default=0))
+    view = Table(first, *columns[1:], box=box.SIMPLE_HEAD, pad_edge=False)  # an id is there to be copied whole
     for row in texts:
         view.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     Console(file=sys.stdout).print(view)

@@ -61,9 +61,11 @@ class LiveView:
             TextColumn,
             TimeElapsedColumn,
         )
+        from rich.table import Column
 
         self._console = Console(stderr=True, highlight=False, markup=False)
-        text = TextColumn("{task.description}", markup=False)
+        narrow = Column(no_wrap=True, overflow="ellipsis")
+        text = TextColumn("{task.description}", markup=False, table_column=narrow)
         columns = (SpinnerColumn(), text, BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn())
         self._progress = Progress(
             *columns, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -79,10 +81,10 @@ class LiveView:
         if run.finished:
             self._progress.stop()
             style = "green" if run.status == "succeeded" else "red"
-            self._console.print(f"{run.id} {describe(run)}", style=style)
+            self._console.print(f"{run.id} {describe(run)}", style=style, soft_wrap=True)
 
     def log(self, event: Mapping[str, Any]) -> None:
-        self._progress.console.print(log_line(event), style="dim")
+        self._progress.console.print(log_line(event), style="dim", soft_wrap=True)
 
     def close(self) -> None:
         self._progress.stop()

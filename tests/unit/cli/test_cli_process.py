@@ -98,6 +98,15 @@ def test_a_list_on_a_terminal_is_a_table_that_no_text_can_break(env: Env) -> Non
     assert "[bold]k[/bold]" in shown
 
 
+def test_an_id_is_shown_whole_on_the_narrowest_terminal(env: Env, fake: FakeOnce) -> None:
+    with in_pipes(["invoke", "-f", "echo", "--key", "k" * 100], env) as once:
+        once.finish()
+    with on_terminal(["list"], env | {"COLUMNS": "60"}) as once:
+        assert once.finish() == 0
+    [run_id] = fake.runs
+    assert run_id in once.seen
+
+
 def test_a_reader_that_goes_away_is_no_error_worth_a_word(env: Env, fake: FakeOnce) -> None:
     fake.logs["run_x"] = [{"time": "t", "message": "x" * 1000} for _ in range(400)]
     fake.runs["run_x"] = {"status": "succeeded"}
