@@ -3,7 +3,7 @@
 import { connection } from "./api.js";
 import { BASE } from "./base.js";
 import { tell } from "./confirm.js";
-import { button, h, replace, setText } from "./dom.js";
+import { brandMark, button, h, replace, setText } from "./dom.js";
 import { clock } from "./format.js";
 import { forgetToken, prefer, preference, token } from "./session.js";
 import { signIn } from "./sign-in.js";
@@ -27,10 +27,6 @@ function buildFrame() {
     h("nav", { class: "nav", "aria-label": "Main" }, link("#/runs", "Runs"), link("#/start", "Start"), link("docs", "API")),
     h("div", { class: "top-tools" }, live, themeButton(), leave));
   main.before(banner);
-}
-
-function brandMark() {
-  return h("img", { src: "assets/icon.svg", alt: "", width: "20", height: "20" });
 }
 
 // ---- the address

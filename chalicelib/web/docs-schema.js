@@ -50,27 +50,29 @@ export function schemaView(schema, doc) {
   return h("div", {}, line, h("ul", { class: "properties" }, members.map((member) => memberView(member, doc))));
 }
 
-/** What a schema is made of: [{name, schema, required}]; the parts of a list or a choice have no name. */
+/**
+ * What a schema is made of: [{name, schema, required, choice}]. A list is made of what its items are made of, and
+ * so is the one thing that may also be null; of several things, each is a member that is a `choice`.
+ */
 function partsOf(schema, doc) {
   const all = (schema.allOf ?? []).flatMap((each) => partsOf(deref(each, doc), doc));
   const own = Object.entries(schema.properties ?? {}).map(([name, each]) => ({ name, schema: each, required: (schema.required ?? []).includes(name) }));
   if (own.length || all.length) return [...all, ...own];
-  if (schema.items && schema.items !== true) return unnamed(deref(schema.items, doc), doc, schema.items, "each");
-  const choice = (schema.anyOf ?? schema.oneOf ?? []).filter((each) => deref(each, doc).type !== "null");
-  return choice.flatMap((each) => unnamed(deref(each, doc), doc, each, "or"));
+  if (schema.items && schema.items !== true) return partsOf(deref(schema.items, doc), doc);
+  const choices = (schema.anyOf ?? schema.oneOf ?? []).filter((each) => deref(each, doc).type !== "null");
+  if (choices.length === 1) return partsOf(deref(choices[0], doc), doc);
+  return choices.filter((each) => partsOf(deref(each, doc), doc).length).map((each) => ({ name: "or", schema: each, required: false, choice: true }));
 }
 
-const unnamed = (real, doc, schema, word) => (partsOf(real, doc).length ? [{ name: word, schema, required: false, virtual: true }] : []);
-
-function memberView({ name, schema, required, virtual }, doc) {
+function memberView({ name, schema, required, choice }, doc) {
   const real = deref(schema, doc);
-  const head = h("p", { class: "property" }, virtual ? h("span", { class: "kind" }, name) : h("code", {}, name),
+  const head = h("p", { class: "property" }, choice ? h("span", { class: "kind" }, name) : h("code", {}, name),
     h("span", { class: "kind" }, describe(schema, doc)), required ? h("span", { class: "needed" }, "required") : null);
   const text = prose(real.description);
   if (!partsOf(real, doc).length) return h("li", {}, head, text);
   const fold = h("details", { on: { toggle: () => {
     if (fold.open && fold.children.length === 1) fold.append(h("ul", { class: "properties" }, partsOf(real, doc).map((member) => memberView(member, doc))));
-  } } }, h("summary", {}, virtual ? "Members" : `Members of ${name}`));
+  } } }, h("summary", {}, choice ? "Members" : `Members of ${name}`));
   return h("li", {}, head, text, fold);
 }
 

@@ -1,7 +1,7 @@
 // `/docs`: the service's OpenAPI document as a page. Reads any OpenAPI 3.1 document; knows nothing of this service.
 
 import { BASE, urlOf } from "./base.js";
-import { button, h, replace } from "./dom.js";
+import { brandMark, button, h, replace } from "./dom.js";
 import { bodyView, deref, prose, schemaView } from "./docs-schema.js";
 import { tryIt } from "./docs-try.js";
 import { forgetToken, keepToken, token } from "./session.js";
@@ -11,7 +11,7 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 const main = document.getElementById("main");
 
 replace(document.getElementById("top"),
-  h("a", { class: "brand", href: "./" }, h("img", { src: "assets/icon.svg", alt: "", width: "20", height: "20" }), h("span", {}, "invoke-once")),
+  h("a", { class: "brand", href: "./" }, brandMark(), h("span", {}, "invoke-once")),
   h("nav", { class: "nav", "aria-label": "Main" }, h("a", { href: "./#/runs" }, "Runs"), h("a", { href: "./#/start" }, "Start"), h("a", { href: "docs", "aria-current": "page" }, "API")),
   h("div", { class: "top-tools" }, themeButton()));
 load();

@@ -84,6 +84,12 @@ export function glyph(status) {
   return svg("svg", { class: "glyph", viewBox: "0 0 16 16", "aria-hidden": "true" }, ring, sign);
 }
 
+/** The mark of icon.svg, in the page's own colours. */
+export function brandMark() {
+  return svg("svg", { class: "brand-mark", viewBox: "0 0 32 32", "aria-hidden": "true" },
+    svg("circle", { cx: 16, cy: 16, r: 11, "stroke-dasharray": "57 12.1", transform: "rotate(-62 16 16)" }), svg("circle", { cx: 16, cy: 16, r: 4.5, class: "dot" }));
+}
+
 let polite, assertive;
 
 /** Say `text` to a screen reader when it next pauses; `urgent` interrupts. */

@@ -3,13 +3,14 @@
 import { getDeliveries, getLogs, sendAgain } from "./api.js";
 import { urlOf } from "./base.js";
 import { announce, button, copyButton, h, replace, setText } from "./dom.js";
-import { bytes, clock, duration, stamp } from "./format.js";
+import { bytes, clock, duration, plural, stamp } from "./format.js";
 import { download, jsonView } from "./json-view.js";
 import { prefer, preference } from "./session.js";
 
 const LINK_GOOD_MS = 60_000;
 
 const LOGS_MS = 3000;
+const PAGES = 4; // of log lines, before a person is asked whether to go on
 
 /** A folding panel that remembers, by its title, whether it was folded. `onOpen()` each time it opens. */
 export function panel(title, { open = false, onOpen = () => {}, tools = [] } = {}) {
@@ -90,49 +91,49 @@ export function logPanel(id) {
   let known = 0;
   let readAt = 0;
 
-  /** `cursor` is the page that is being read, `seen` how many of its lines are shown already. */
+  /** `place` is where the reading is: a cursor leads to what comes after it; none, once there will be no more. */
   function restart() {
-    place = { asked: true, cursor: null, seen: 0, count: 0 };
+    place = { asked: true, cursor: null, count: 0, over: false };
     replace(lines);
+    setText(note, "");
     setText(state, "Loading…");
     return read();
   }
 
   async function read() {
     const here = place;
-    if (here.busy) return;
+    if (here.busy || here.over) return;
     here.busy = true;
     readAt = Date.now();
     try {
       await readPages(here);
-      setText(state, here.count ? "" : "No log lines yet. They can come some seconds after the run.");
+      if (here === place) setText(state, here.count ? "" : here.over ? "No log lines." : "No log lines yet. They can come some seconds late.");
     } catch (error) {
-      if (here === place) setText(state, error.kind === "missing" ? "No logs are kept for this run." : error.message);
+      if (here === place) setText(state, error.message);
     }
     here.busy = false;
   }
 
   async function readPages(here) {
-    for (let page = 0; page < 3; page += 1) {
+    let events = null;
+    for (let page = 0; page < PAGES && !here.over && (page === 0 || events.length); page += 1) {
       const answer = await getLogs(id, { attempt: attempt.value, cursor: here.cursor });
       if (here !== place) return;
-      const events = answer.events ?? [];
-      lines.append(...events.slice(here.seen).map(logLine));
-      here.count += Math.max(events.length - here.seen, 0);
-      here.seen = events.length;
-      setText(note, here.count ? `${here.count} lines` : "");
-      more.hidden = !answer.next_cursor;
-      if (!answer.next_cursor) return;
-      Object.assign(here, { cursor: answer.next_cursor, seen: 0 });
+      events = answer.events ?? [];
+      lines.append(...events.map(logLine));
+      here.count += events.length;
+      Object.assign(here, { cursor: answer.next_cursor, over: !answer.next_cursor });
     }
+    setText(note, here.count ? plural(here.count, "line") : "");
+    more.hidden = here.over || !events.length;
   }
 
   return {
     element,
     open() { element.open = true; if (!place.asked) restart(); },
-    follow(last = false) {
-      if (!element.open || !place.asked || !more.hidden || (!last && Date.now() - readAt < LOGS_MS)) return;
-      read();
+    /** Look for new lines, not more often than every few seconds; `now` at once. */
+    follow(now = false) {
+      if (element.open && place.asked && more.hidden && (now || Date.now() - readAt > LOGS_MS)) read();
     },
     setAttempts(count) {
       if (count === known) return;
@@ -140,6 +141,7 @@ export function logPanel(id) {
       const chosen = attempt.value;
       replace(attempt, h("option", { value: "" }, "All"), Array.from({ length: count }, (_, n) => h("option", { value: n + 1 }, `${n + 1}`)));
       attempt.value = chosen || "";
+      if (place.over) restart();
     },
   };
 }

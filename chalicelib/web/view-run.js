@@ -4,7 +4,7 @@ import { cancelRun, getInput, getOutput, getRun, retryRun } from "./api.js";
 import { urlOf } from "./base.js";
 import { confirm } from "./confirm.js";
 import { announce, button, copyButton, glyph, h, replace, setText } from "./dom.js";
-import { ago, duration, ended, percent, ran, stamp, statusLabel } from "./format.js";
+import { ENDED, ago, duration, ended, millis, percent, ran, stamp, statusLabel } from "./format.js";
 import { Poller } from "./poll.js";
 import { deliveryPanel, logPanel, payloadPanel } from "./run-panels.js";
 import { timeline } from "./run-timeline.js";
@@ -12,6 +12,7 @@ import { preference } from "./session.js";
 
 const SOONEST_MS = 1000;
 const LATEST_MS = 4000;
+const LATE_LOGS_MS = 20_000;
 
 export function mount(root, { id, params, setTitle }) {
   const page = layout(id);
@@ -26,6 +27,7 @@ export function mount(root, { id, params, setTitle }) {
   let last = null;
   let tries = null;
   let wait = SOONEST_MS;
+  let lateUntil = 0;
   replace(root, page.element);
   const poller = new Poller(refresh).start();
   const ticker = setInterval(tick, 1000);
@@ -73,7 +75,9 @@ export function mount(root, { id, params, setTitle }) {
     if (params.replayed) page.say("This key already had a run: here it is. Nothing new was started.");
   }
 
+  /** Log lines come some seconds late: look for them a little longer. */
   function settle() {
+    if (Date.now() - millis(run.finished_at) < 60_000) lateUntil = Date.now() + LATE_LOGS_MS;
     if (run.status === "succeeded") output.open();
     else if (run.attempt) logs.open();
     logs.follow(true);
@@ -109,6 +113,7 @@ export function mount(root, { id, params, setTitle }) {
     if (!run) return;
     line.tick(Date.now());
     page.tick(run);
+    if (Date.now() < lateUntil && !document.hidden) logs.follow();
   }
 }
 
@@ -173,9 +178,10 @@ function actionsOf(run, act) {
   ];
 }
 
-function errorCard({ error, status }) {
-  return h("section", { class: "card error-card", "data-status": status, "aria-labelledby": "error-title" },
-    h("h2", { id: "error-title" }, error.type ?? "Error"),
+function errorCard({ error, status, attempt }) {
+  const title = error.type ?? "Error";
+  return h("section", { class: "card error-card", "data-status": ENDED.has(status) ? status : "failed", "aria-labelledby": "error-title" },
+    h("h2", { id: "error-title" }, ENDED.has(status) ? title : `Attempt ${attempt}: ${title}`),
     h("p", { class: "error-message" }, error.message ?? ""),
     error.trace ? h("details", { open: true }, h("summary", {}, "Trace"), h("pre", { class: "trace", tabindex: "0", role: "region", "aria-label": "Trace" }, String(error.trace))) : null);
 }

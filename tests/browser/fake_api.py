@@ -141,7 +141,8 @@ class Handler(BaseHTTPRequestHandler):
         if part == "deliveries":
             return Answer(200, {"deliveries": run.deliveries})
         lines = [line for line in run.logs if query.get("attempt", "") in ("", str(line["attempt"]))]
-        return Answer(200, {"events": lines, "next_cursor": None})
+        here = int(query.get("cursor", 0))
+        return Answer(200, {"events": lines[here:], "next_cursor": None if run.ended else str(len(lines))})
 
     def _output(self, run: FakeRun) -> Answer:
         if run.output is None:
