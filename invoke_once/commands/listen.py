@@ -71,14 +71,15 @@ class Inbox:
             return False
         with self._lock:
             out(json.dumps(event) if self._as_json else summary(headers.get("webhook-id", ""), event))
-            self._count()
         return True
 
-    def _count(self) -> None:
-        if self._left is not None:
-            self._left -= 1
-            if self._left <= 0:
-                self.full.set()
+    def answered(self) -> None:
+        """Count a verified one, after its sender was told so: the last ends the program."""
+        with self._lock:
+            if self._left is not None:
+                self._left -= 1
+                if self._left <= 0:
+                    self.full.set()
 
 
 def summary(message_id: str, event: Mapping[str, Any]) -> str:
@@ -109,7 +110,11 @@ def handler_for(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
                 self._answer(411 if not length.isdigit() else 413)
                 return
             body = self.rfile.read(int(length))
-            self._answer(204 if inbox.accept(dict(self.headers.items()), body) else 401)
+            if not inbox.accept({name.lower(): value for name, value in self.headers.items()}, body):
+                self._answer(401)
+                return
+            self._answer(204)
+            inbox.answered()
 
         def _answer(self, status: int) -> None:
             self.send_response(status)
