@@ -179,16 +179,16 @@ class Attempt:
         if outcome.retriable and outcome.error is not None and lifecycle.may_retry(self._head):
             again_ms = self._retry_at(outcome, now_ms)
             result = store.apply(moves.requeue(self._fence, self._head, again_ms, outcome.error, token))
-            if not (isinstance(result, Refused) and result.arms == ("nobody asked to cancel",)):
+            if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
                 return result
             outcome = Outcome(Status.CANCELLED)
         fields = self._fields(outcome)
         return store.apply(moves.finish(self._fence, self._head, outcome.status, now_ms, fields, token))
 
     def _retry_at(self, outcome: Outcome, now_ms: int) -> int:
-        """After the backoff; a timed-out body may go on until Lambda kills it, so not before that either."""
+        """After the backoff; a timed-out body may go on until Lambda kills it, so not before that, on any clock."""
         again_ms = now_ms + lifecycle.backoff_ms(self._head, random.random())
-        return max(again_ms, self._deadline_ms + 1_000) if outcome.status == Status.TIMED_OUT else again_ms
+        return max(again_ms, self._deadline_ms + LEASE_GRACE_MS) if outcome.status == Status.TIMED_OUT else again_ms
 
     def _fields(self, outcome: Outcome) -> dict[str, Any]:
         told = {"progress": self._pending.get("fraction"), "message": self._pending.get("message")}

@@ -1,7 +1,9 @@
 """The event that the service fires, and how the wrapper tells it from any other event.
 
-    tracked       {"invoke_once": {"run_id", "generation", "fired_at", "v": 1[, "input_ref"]}, "input": any}
+    tracked       {"invoke_once": {"run_id", "generation", "attempt", "fired_at", "v": 1[, "input_ref"]}, "input": any}
     destination   {...the input's own members, "invoke_once": {"run_id", "generation", "attempt", "lease_id", "v": 1}}
+
+`attempt` is the attempt that the event is to begin (tracked), or has (destination).
 
 Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB): a larger input
 of a tracked function goes by reference and the wrapper fetches it.
@@ -34,7 +36,8 @@ class Envelope:
 
 def fired_event(head: Head, text: bytes, now_ms: int) -> bytes:
     """The payload that fires a tracked function; `text` is the input's JSON text, embedded as it is."""
-    meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "fired_at": now_ms, "v": 1}
+    meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt + 1,
+                            "fired_at": now_ms, "v": 1}  # fmt: skip
     if len(text) > INLINE_EVENT_BYTES and head.input_ref is not None:
         meta["input_ref"] = head.input_ref
         text = b"null"
@@ -42,17 +45,23 @@ def fired_event(head: Head, text: bytes, now_ms: int) -> bytes:
 
 
 def merged_event(head: Head, text: bytes) -> bytes:
-    """The payload that fires an unwrapped function: its input, an object, with one reserved member."""
+    """The payload that fires an unwrapped function: its input, an object, with one reserved member.
+
+    Ours comes last: of two members with one name, JSON readers take the last.
+    """
     meta = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt,
             "lease_id": head.lease_id, "v": 1}  # fmt: skip
-    body = text.strip()
-    if body == b"null":
-        body = b"{}"
-    if body[:1] != b"{":
+    body = b"{}" if text.strip() == b"null" else text.strip()
+    if not is_object(body):
         raise ValueError("the input of an unwrapped function is an object")
-    rest = body[1:].lstrip()
-    comma = b"" if rest.startswith(b"}") else b","
-    return b'{"%s":%s%s%s' % (MEMBER.encode(), json.dumps(meta).encode(), comma, rest)
+    members = body[:-1].rstrip()
+    comma = b"" if members == b"{" else b","
+    return b'%s%s"%s":%s}' % (members, comma, MEMBER.encode(), json.dumps(meta).encode())
+
+
+def is_object(text: bytes) -> bool:
+    """Whether JSON text is an object, or null, which stands for an empty one."""
+    return text.strip()[:1] == b"{" or text.strip() == b"null"
 
 
 def envelope_of(event: Any) -> Envelope | None:

@@ -4,6 +4,7 @@
     ├── ConfigurationError      a setting is missing or cannot be right
     ├── SignatureError          a webhook does not verify
     ├── StoreUnavailable        DynamoDB or S3 did not answer; nothing is promised, repeating is safe
+    │   └── NotClaimed            the wrapper could not claim a run; its body was not started
     ├── PayloadError            an input or output cannot be kept
     │   ├── NotSerializable       it is not JSON
     │   ├── PayloadTooLarge       it is over the limit
@@ -36,6 +37,14 @@ class SignatureError(InvokeOnceError):
 
 class StoreUnavailable(InvokeOnceError):
     """The run store did not answer; repeating the call is safe."""
+
+
+class NotClaimed(StoreUnavailable):
+    """The run could not be claimed; its body was not started."""
+
+    def __init__(self, lease_id: str, why: str) -> None:
+        """`lease_id`: of the claim that may have been written although its answer was lost; "" for none."""
+        super().__init__(f"not claimed{f' (lease {lease_id})' if lease_id else ''}: {why}")
 
 
 class PayloadError(InvokeOnceError):

@@ -38,6 +38,10 @@ from invoke_once.records import Head
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 FAILED_INDEX = (Status.FAILED, Status.TIMED_OUT, Status.EXPIRED)
 DAY_S = 86_400
+#: The arm that refuses a way back to the queue; whoever meets it ends the run cancelled instead.
+NOT_CANCELLED = "nobody asked to cancel"
+#: The arm that refuses a redrive counted from an old state; it is tried again with the state it carries.
+AS_SEEN = "as it was seen"
 
 
 def new_token() -> str:
@@ -236,8 +240,13 @@ def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
 
 
 def unlaunch(head: Head, not_before: int) -> Move:
-    """U. AWS did not take the event of an unwrapped function: back to the queue. No attempt of the budget is spent."""
-    return Move("U", head.run_id, fence(head).arms, _back_in_queue(head, not_before), add={"max_attempts": 1})
+    """U. AWS did not take the event of an unwrapped function: back to the queue. No attempt of the budget is spent.
+
+    Refused if somebody asked to cancel meanwhile: then it ends cancelled.
+    """
+    guard = (*fence(head).arms, _nobody_asked_to_cancel())
+    spare = {"max_attempts": 1, "extra_attempts": 1}  # of this life's budget, and not of the next one's
+    return Move("U", head.run_id, guard, _back_in_queue(head, not_before), add=spare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +314,13 @@ def finish(mine: Fence, head: Head, status: Status, now_ms: int, fields: Mapping
 
 def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str) -> Move:
     """I. The attempt failed and a retry is left. Refused if somebody asked to cancel: then it ends cancelled."""
-    guard = (*mine.arms, Arm("nobody asked to cancel", Missing("cancel_requested")))
+    guard = (*mine.arms, _nobody_asked_to_cancel())
     return Move("I", mine.run_id, guard, _back_in_queue(head, not_before) | {"error": error, "settled_by": token},
                 remove=("progress", "message"), mine={"settled_by": token})  # fmt: skip
+
+
+def _nobody_asked_to_cancel() -> Arm:
+    return Arm(NOT_CANCELLED, Missing("cancel_requested"))
 
 
 def _back_in_queue(head: Head, not_before: int) -> dict[str, Any]:
@@ -333,7 +346,7 @@ def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, A
     """
     guard = fence(head).arms if seen_dead else _lease_is_over(head, now_ms)
     if not_before is not None:
-        guard = (*guard, Arm("nobody asked to cancel", Missing("cancel_requested")))
+        guard = (*guard, _nobody_asked_to_cancel())
         sets = _back_in_queue(head, not_before) | dict(fields)
         return Move("J", head.run_id, guard, sets, remove=("progress", "message"))
     sets, removes = _end(head, fields.get("status", Status.FAILED), now_ms, fields)
@@ -362,7 +375,8 @@ def cancel(head: Head, now_ms: int) -> Move:
     """M. A run that nobody has claimed ends cancelled at once. By a person."""
     guard = (_same_generation(head), Arm("not claimed", OneOf("status", WAITING)))
     sets, removes = _end(head, Status.CANCELLED, now_ms, {})
-    return Move("M", head.run_id, guard, sets, remove=tuple(removes))
+    mine = {"status": Status.CANCELLED, "finished_at": now_ms}  # or another person's of the same millisecond
+    return Move("M", head.run_id, guard, sets, remove=tuple(removes), mine=mine)
 
 
 def request_cancel(head: Head) -> Move:
@@ -374,12 +388,13 @@ def request_cancel(head: Head) -> Move:
 def redrive(head: Head, now_ms: int) -> Move:
     """O. A person sends an ended run again: a new generation, the attempt counter goes on, `max_attempts` more.
 
-    Refused: it succeeded, it is live, or somebody redrove it first.
+    Refused: it succeeded, it is live, somebody redrove it first, or an attempt was made since `head` was read.
     """
     generation = new_token()
     guard = (
         _same_generation(head),
         Arm("ended without success", OneOf("status", tuple(sorted(REDRIVABLE)))),
+        Arm(AS_SEEN, Equals("attempt", head.attempt) if head.attempt else Missing("attempt")),
     )
     budget = max(head.max_attempts - head.extra_attempts, 1)
     sets = {

@@ -15,10 +15,12 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
+from invoke_once.conditions import Equals
 from invoke_once.errors import NotSerializable, PayloadCorrupt, PayloadTooLarge
-from invoke_once.lifecycle import Move
+from invoke_once.lifecycle import Arm, Move
 from invoke_once.records import Head
 from invoke_once.store import Store
 
@@ -138,6 +140,17 @@ class Payloads:
         key = f"in/{tenant}/{run_id}/{name}.json"
         self._objects.put(key, text)
         return {"input_ref": f"s3:{key}", **size}
+
+    def renew_input(self, head: Head, expires_at: int) -> None:
+        """Let an input of its own live until `expires_at` (s): its run does. What is gone already stays gone."""
+        kind, _, name = (head.input_ref or "").partition(":")
+        if kind == "item":
+            there = (Arm("still there", Equals("run_id", head.run_id)),)
+            part = f"input#{name}"
+            self._store.put_part(Move("input", head.run_id, there, {"expires_at": expires_at}, part=part))
+        elif kind == "s3":
+            with suppress(PayloadCorrupt):
+                self._objects.put(name, self._objects.get(name))
 
     def input(self, head: Head) -> bytes:
         """The input's JSON text. `null` where none was given."""

@@ -25,7 +25,7 @@ def lose(
     if head.on_lost == "retry" and lifecycle.may_retry(head):
         not_before = now_ms + lifecycle.backoff_ms(head, spread())
         result = store.apply(moves.lose(head, now_ms, not_before, {"error": error}, seen_dead=seen_dead))
-        if not (isinstance(result, Refused) and result.head and result.arms == ("nobody asked to cancel",)):
+        if not (isinstance(result, Refused) and result.head and result.arms == (moves.NOT_CANCELLED,)):
             return result
         return lose(store, result.head, now_ms, why=why, seen_dead=seen_dead, spread=spread)
     return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))

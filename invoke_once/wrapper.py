@@ -21,6 +21,7 @@ from invoke_once import log, moves
 from invoke_once.attempt import Attempt, Outcome, Watchdog, raised, returned
 from invoke_once.current import current
 from invoke_once.envelope import Envelope, envelope_of
+from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime, runtime
 from invoke_once.store import Applied, Result
@@ -88,7 +89,10 @@ def time_left_ms(context: Any) -> int:
 
 
 def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope: Envelope) -> dict[str, Any]:
-    """An event of the service's: claim, run, settle. Raises only where nothing was claimed."""
+    """An event of the service's: claim, run, settle.
+
+    Raises `NotClaimed` where the body was not started, and `StoreUnavailable` where its outcome could not be written.
+    """
     value = _input(rt, event, envelope)
     claimed, deadline_ms = claim_run(rt, envelope, context)
     if not isinstance(claimed, Applied):
@@ -106,15 +110,20 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     left_ms = time_left_ms(context)
     lease_ms = min(left_ms, rt.policy.heartbeat_ms) if rt.policy.heartbeat_ms else left_ms
     claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at)
-    return rt.store.apply(claim), now_ms + left_ms
+    try:
+        return rt.store.apply(claim), now_ms + left_ms
+    except StoreUnavailable as error:
+        raise NotClaimed(str(claim.set["lease_id"]), str(error)) from error
 
 
 def _input(rt: Runtime, event: Any, envelope: Envelope) -> Any:
     if envelope.input_ref is None:
         return event.get("input")
     kind, _, name = envelope.input_ref.partition(":")
-    text = rt.payloads.object(name) if kind == "s3" else rt.payloads.input_item(envelope.run_id, name)
-    return json.loads(text)
+    try:
+        return json.loads(rt.payloads.object(name) if kind == "s3" else rt.payloads.input_item(envelope.run_id, name))
+    except (StoreUnavailable, PayloadCorrupt) as error:
+        raise NotClaimed("", str(error)) from error
 
 
 def run_attempt(
