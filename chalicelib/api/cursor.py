@@ -29,8 +29,7 @@ Keys = Callable[[int], Sequence[bytes]]
 def seal(keys: Keys, asked: Sequence[Any], position: Any, now_ms: int) -> str:
     """`asked`: whose list of what, with which filters."""
     body = _text([now_ms, position])
-    mac = _mac(keys(now_ms)[0], asked, body)
-    return base64.urlsafe_b64encode(mac + body).decode().rstrip("=")
+    return _encode(_mac(keys(now_ms)[0], asked, body) + body)
 
 
 def unseal(keys: Keys, asked: Sequence[Any], cursor: str, now_ms: int) -> Any:
@@ -42,12 +41,16 @@ def unseal(keys: Keys, asked: Sequence[Any], cursor: str, now_ms: int) -> Any:
     except (binascii.Error, ValueError):
         raise InvalidCursor(_TELL) from None
     mac, body = data[:_MAC_BYTES], data[_MAC_BYTES:]
-    if not any(hmac.compare_digest(mac, _mac(key, asked, body)) for key in keys(now_ms)):
+    if _encode(data) != cursor or not any(hmac.compare_digest(mac, _mac(key, asked, body)) for key in keys(now_ms)):
         raise InvalidCursor(_TELL)
     issued_ms, position = json.loads(body)
     if now_ms - issued_ms > VALID_MS:
         raise InvalidCursor(_TELL)
     return position
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _mac(key: bytes, asked: Sequence[Any], body: bytes) -> bytes:

@@ -87,7 +87,7 @@ def _integral(value: Any, opaque: str | None = None) -> Any:
     return [_integral(v) for v in value] if isinstance(value, list) else value
 
 
-_AT = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?(?P<path>\$.*)`)?", re.DOTALL)
+_AT = re.compile(r"(?P<what>.*?)(?: - at (?:`key` in )?`(?P<path>\$.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"(?P<what>.*(?:unknown|required) field) `(?P<name>.*)`", re.DOTALL)
 
 
@@ -100,4 +100,6 @@ def _placed(message: str) -> tuple[str, str]:
     if field:
         name = field["name"].replace("~", "~0").replace("/", "~1")
         return f"{pointer}/{name}"[:200], field["what"]
+    if what.startswith("Invalid enum value"):
+        what = "Not one of the values it may have"
     return pointer.replace("/...", ""), what.replace("`", "")

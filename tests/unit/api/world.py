@@ -20,6 +20,7 @@ from invoke_once import tracked
 from invoke_once.records import Head
 from invoke_once.store import Store
 from invoke_once.testing import Bench
+from tests.unit.api import contract
 
 ENV = {"ONCE_STACK": "t", "ONCE_RUNS_TABLE": "t-runs", "ONCE_LOCAL": "1"}
 
@@ -146,7 +147,9 @@ class World:
         assert isinstance(answer["body"], str)
         assert all(isinstance(v, str) for v in answer["headers"].values())
         headers = {name.lower(): value for name, value in answer["headers"].items()}
-        return Answered(answer["statusCode"], headers, answer["body"])
+        answered = Answered(answer["statusCode"], headers, answer["body"])
+        contract.check(self.api, event, answered)
+        return answered
 
     def call(
         self,

@@ -1,0 +1,163 @@
+"""Who may do what: every route with every scope, and with another tenant's token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app import app
+from chalicelib.tokens import CACHE_MS, SCOPES
+from tests.unit.api.world import Answered, World
+
+OPERATIONS = sorted(app.all_operations, key=lambda operation: (operation.path, operation.method))
+SECURED = [operation for operation in OPERATIONS if operation.scope]
+OPEN = {"/", "/assets/{name}", "/docs", "/healthz", "/openapi.json"}
+
+
+def ask(world: World, operation: Any, run_id: str, token: str | None) -> Answered:
+    """A good call of that operation."""
+    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16}
+    used = {name: value for name, value in params.items() if f"{{{name}}}" in operation.path}
+    body: dict[str, Any] | None = None
+    if operation.method == "POST":
+        body = {"function": "echo"} if operation.path == "/runs" else {}
+    return world.call(operation.method, operation.path, json_body=body, token=token, **used)
+
+
+def test_all_but_the_pages_need_a_token() -> None:
+    assert {operation.path for operation in OPERATIONS if operation.scope is None} == OPEN
+    assert {operation.scope for operation in SECURED} == set(SCOPES)
+
+
+def test_reading_needs_one_scope_and_changing_another() -> None:
+    for operation in SECURED:
+        if not operation.path.startswith("/tokens"):
+            assert operation.scope == ("runs:read" if operation.method == "GET" else "runs:write")
+        else:
+            assert operation.scope == "admin"
+
+
+@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.path}")
+def test_each_scope_opens_its_own_routes_and_no_other(world: World, operation: Any) -> None:
+    run_id = world.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json["id"]
+    for scope in SCOPES:
+        answer = ask(world, operation, run_id, world.issue("demo", scope))
+        if scope == operation.scope:
+            assert answer.status not in (401, 403), answer.text
+        else:
+            assert answer.status == 403 and answer.json["type"] == "urn:invoke-once:forbidden"
+            assert f'scope="{operation.scope}"' in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.path}")
+def test_without_a_token_every_secured_route_is_401(world: World, operation: Any) -> None:
+    assert ask(world, operation, "run_" + "a" * 26, None).status == 401
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in SECURED if "{run_id}" in o.path], ids=lambda o: f"{o.method} {o.path}"
+)
+def test_another_tenant_s_run_is_as_unknown_as_one_that_never_was(world: World, operation: Any) -> None:
+    run_id = world.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json["id"]
+    before = world.head(run_id)
+    other = world.issue("acme")
+    theirs, nobodys = ask(world, operation, run_id, other), ask(world, operation, "run_" + "a" * 26, other)
+    assert theirs.status == nobodys.status == 404
+    assert theirs.text == nobodys.text and theirs.headers == nobodys.headers
+    assert world.head(run_id) == before
+
+
+def test_another_tenant_s_key_is_not_found_either(world: World) -> None:
+    world.post(headers={"Idempotency-Key": "k"})
+    answer = world.call("GET", "/runs", query={"key": "k"}, token=world.issue("acme"))
+    assert answer.json == {"runs": [], "next_cursor": None}
+
+
+class TestTokens:
+    def make(self, world: World, **body: Any) -> Any:
+        answer = world.call("POST", "/tokens", json_body=body)
+        assert answer.status == 201, answer.text
+        return answer.json
+
+    def test_a_made_token_works_with_its_tenant_and_scopes(self, world: World) -> None:
+        made = self.make(world, tenant="acme", scopes=["runs:read"])
+        assert made["tenant"] == "acme" and made["scopes"] == ["runs:read"] and made["expires_at"] is None
+        assert world.call("GET", "/runs", token=made["token"]).status == 200
+        assert world.post(token=made["token"]).status == 403
+
+    def test_without_more_it_is_for_the_caller_s_tenant_and_runs(self, world: World) -> None:
+        made = self.make(world)
+        assert made["tenant"] == "demo" and made["scopes"] == ["runs:read", "runs:write"]
+
+    def test_it_ends_with_its_time(self, world: World) -> None:
+        made = self.make(world, expires_in_seconds=60)
+        world.clock.step(59_000)
+        assert world.call("GET", "/runs", token=made["token"]).status == 200
+        world.clock.step(1_000)
+        assert world.call("GET", "/runs", token=made["token"]).status == 401
+
+    def test_only_a_hash_is_stored(self, world: World) -> None:
+        made = self.make(world)
+        secret = made["token"].split("_", 2)[2]
+        assert secret not in repr(world.tokens.tokens[made["id"]]) and len(secret) >= 40
+
+    def test_lists_have_no_secrets_and_are_one_tenant_s(self, world: World) -> None:
+        made = [self.make(world, tenant="acme") for _ in range(3)]
+        listed = world.call("GET", "/tokens", query={"tenant": "acme"})
+        assert sorted(t["id"] for t in listed.json["tokens"]) == sorted(t["id"] for t in made)
+        assert "token" not in listed.json["tokens"][0] and "hash" not in listed.text
+        assert len(world.call("GET", "/tokens").json["tokens"]) == 1
+
+    def test_lists_come_in_pages(self, world: World) -> None:
+        made = sorted(self.make(world, tenant="acme")["id"] for _ in range(5))
+        found, cursor = [], {}
+        while cursor is not None:
+            page = world.call("GET", "/tokens", query={"tenant": "acme", "limit": "2", **cursor}).json
+            found += [token["id"] for token in page["tokens"]]
+            cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else None
+        assert found == made
+
+    def test_a_revoked_token_is_refused_at_once_here_and_within_a_minute_elsewhere(self, world: World) -> None:
+        made = self.make(world, scopes=["runs:read"])
+        assert world.call("GET", "/runs", token=made["token"]).status == 200
+        world.tokens.delete(made["id"])  # by another process
+        assert world.call("GET", "/runs", token=made["token"]).status == 200
+        world.clock.step(CACHE_MS)
+        assert world.call("GET", "/runs", token=made["token"]).status == 401
+        assert CACHE_MS < 60_000
+
+        again = self.make(world)
+        assert world.call("GET", "/runs", token=again["token"]).status == 200
+        assert world.call("DELETE", "/tokens/{token_id}", token_id=again["id"]).status == 204
+        assert world.call("GET", "/runs", token=again["token"]).status == 401
+
+    def test_a_token_that_is_not_there_cannot_be_revoked(self, world: World) -> None:
+        for token_id in ("0" * 16, "../x", "", "X" * 16):
+            assert world.call("DELETE", "/tokens/{token_id}", token_id=token_id).status == 404
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"tenant": "A B"},
+            {"tenant": ""},
+            {"tenant": "x#y"},
+            {"scopes": []},
+            {"scopes": ["root"]},
+            {"scopes": "admin"},
+            {"expires_in_seconds": 0},
+            {"expires_in_seconds": -1},
+            {"expires_in_seconds": 10**12},
+            {"id": "x"},
+            {"hash": "x"},
+        ],
+    )
+    def test_an_odd_request_for_a_token_is_422(self, world: World, body: Any) -> None:
+        before = len(world.tokens.tokens)
+        assert world.call("POST", "/tokens", json_body=body).status == 422
+        assert len(world.tokens.tokens) == before
+
+    def test_a_token_is_read_once_a_minute(self, world: World) -> None:
+        for _ in range(5):
+            world.call("GET", "/runs")
+        assert world.tokens.reads == 1

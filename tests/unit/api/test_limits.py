@@ -1,0 +1,65 @@
+"""Too many calls, and too many runs in flight."""
+
+from __future__ import annotations
+
+from app import app
+from chalicelib.limits import EVERY_MS, EVERY_STARTS, Rates, rates
+from tests.unit.api.world import World
+
+
+def test_a_burst_is_taken_and_then_429_says_when_to_come_again() -> None:
+    world = World(app, rates=Rates(calls_per_second=2, burst=5))
+    assert [world.call("GET", "/runs").status for _ in range(6)] == [200] * 5 + [429]
+    refused = world.call("GET", "/runs")
+    assert refused.json["type"] == "urn:invoke-once:too-many-requests" and int(refused.headers["retry-after"]) >= 1
+    world.clock.step(1_000 * int(refused.headers["retry-after"]))
+    assert world.call("GET", "/runs").status == 200
+
+
+def test_one_tenant_s_calls_do_not_count_for_another() -> None:
+    world = World(app, rates=Rates(calls_per_second=1, burst=1))
+    other = world.issue("acme")
+    assert world.call("GET", "/runs").status == 200
+    assert world.call("GET", "/runs").status == 429
+    assert world.call("GET", "/runs", token=other).status == 200
+
+
+def test_starts_are_refused_while_too_many_runs_are_in_flight_and_taken_again_after() -> None:
+    world = World(app, rates=Rates(runs_in_flight=64))
+    ids = [world.post().json["id"] for _ in range(120)]
+    world.clock.step(EVERY_MS)
+    refused = world.post()
+    assert refused.status == 429 and "in flight" in refused.json["detail"] and refused.headers["retry-after"] == "5"
+    assert world.get(ids[0]).status == 200
+    for run_id in ids:
+        world.deliver(run_id)
+    assert world.post().status == 429, "it does not look again at once"
+    world.clock.step(EVERY_MS)
+    assert world.post().status == 202
+
+
+def test_another_tenant_s_runs_do_not_keep_mine_from_starting() -> None:
+    world = World(app, rates=Rates(runs_in_flight=64))
+    other = world.issue("acme")
+    for _ in range(150):
+        world.post(token=other)
+    for _ in range(EVERY_STARTS):
+        world.post()
+    world.clock.step(EVERY_MS)
+    assert world.post().status == 202
+    assert world.post(token=other).status == 429
+
+
+def test_counting_costs_no_call_of_its_own_on_average() -> None:
+    world = World(app)
+    for _ in range(200):
+        world.post()
+        world.clock.step(100)
+    assert world.engine.calls.count("index") <= 200 / EVERY_STARTS
+    assert world.engine.calls.count("get_many") == 0
+
+
+def test_the_rates_come_from_the_environment() -> None:
+    assert rates({}) == Rates()
+    told = {"ONCE_CALLS_PER_SECOND": "2.5", "ONCE_CALLS_BURST": "9", "ONCE_RUNS_IN_FLIGHT": "7"}
+    assert rates(told) == Rates(2.5, 9, 7)
