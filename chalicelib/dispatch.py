@@ -16,8 +16,8 @@ from chalicelib.functions import Function
 from chalicelib.invoker import Fired, Rejected, Unavailable
 from chalicelib.wiring import Service
 from invoke_once import envelope, lifecycle, log, moves, payloads, records
-from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge
-from invoke_once.lifecycle import RERUNNABLE, Status
+from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
+from invoke_once.lifecycle import REDRIVABLE, RERUNNABLE, Status
 from invoke_once.records import Head
 from invoke_once.store import Applied, Refused, Result
 
@@ -73,7 +73,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
         return _repeat(svc, request, new, result.head)
     head = result.head
     log.event("accepted", run_id=head.run_id, function=head.function, tenant=head.tenant, metrics={"Accepted": 1})
-    return Accepted(fire(svc, head, request.input) if head.status == Status.QUEUED else head, replayed=False)
+    return Accepted(_fire_now(svc, head, request.input) if head.status == Status.QUEUED else head, replayed=False)
 
 
 def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head) -> Accepted:
@@ -132,6 +132,15 @@ def fingerprint(request: StartRequest) -> str:
     return records.digest(asked)
 
 
+def _fire_now(svc: Service, head: Head, text: bytes | None = None) -> Head:
+    """Fire what was just accepted. That stays accepted where the store fails on the way: the sweep comes by."""
+    try:
+        return fire(svc, head, text)
+    except StoreUnavailable as error:
+        log.event("dispatch_delayed", run_id=head.run_id, reason=str(error), metrics={"DispatchDelayed": 1})
+        return head
+
+
 def fire(svc: Service, head: Head, text: bytes | None = None) -> Head:
     """Fire the target of a queued run; returns the run as it is afterwards. A refusal for good ends the run."""
     function = svc.functions.get(head.function)
@@ -142,6 +151,8 @@ def fire(svc: Service, head: Head, text: bytes | None = None) -> Head:
     except PayloadCorrupt as error:
         return _reject(svc, head, "InputLost", str(error))
     if function.mode == "destination":
+        if not envelope.is_object(text):
+            return _reject(svc, head, "TargetRefused", "the input of an unwrapped function is an object")
         return _fire_unwrapped(svc, head, function, text)
     event = envelope.fired_event(head, text, svc.now_ms())
     answer = svc.invoker.fire(function.target, event, qualifier=function.qualifier, tries=FIRE_TRIES)
@@ -166,9 +177,16 @@ def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes) -
         error = {"error": payloads.error_fields(answer.type, answer.message)}
         result: Result = svc.store.apply(moves.lose(head, svc.now_ms(), None, error, seen_dead=True))
     else:
-        wait_ms = lifecycle.dispatch_wait_ms(max(head.attempt, 1))
-        result = svc.store.apply(moves.unlaunch(head, svc.now_ms() + wait_ms))
+        result = _unlaunch(svc, head)
     return result.head or head
+
+
+def _unlaunch(svc: Service, head: Head) -> Result:
+    result = svc.store.apply(moves.unlaunch(head, svc.now_ms() + lifecycle.dispatch_wait_ms(max(head.attempt, 1))))
+    if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
+        cancelled = {"status": Status.CANCELLED}
+        return svc.store.apply(moves.lose(head, svc.now_ms(), None, cancelled, seen_dead=True))
+    return result
 
 
 def _reject(svc: Service, head: Head, type_name: str, message: str) -> Head:
@@ -193,7 +211,18 @@ def cancel(svc: Service, head: Head) -> Result:
 
 def redrive(svc: Service, head: Head) -> Result:
     """Send an ended run again. Refused: it succeeded, or it is live."""
-    result = svc.store.apply(moves.redrive(head, svc.now_ms()))
-    if isinstance(result, Applied) and not result.repeated:
-        log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
-    return Applied(fire(svc, result.head)) if isinstance(result, Applied) else result
+    result = _reopen(svc, head)
+    if isinstance(result, Refused) and result.arms == (moves.AS_SEEN,) and result.head is not None:
+        result = _reopen(svc, result.head)  # an attempt was made, and ended, since it was read
+    if isinstance(result, Refused):
+        return result
+    log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
+    return Applied(_fire_now(svc, result.head))
+
+
+def _reopen(svc: Service, head: Head) -> Result:
+    """The move itself, with an input that lasts as long as the run will."""
+    move = moves.redrive(head, svc.now_ms())
+    if head.status in REDRIVABLE:
+        svc.payloads.renew_input(head, move.set["expires_at"])
+    return svc.store.apply(move)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from chalicelib import targets
 from invoke_once.errors import ConfigurationError
 
 PATH = Path(__file__).resolve().parent.parent / "functions.toml"
@@ -145,6 +146,11 @@ class _Table:
             raise self.wrong("mode", 'only Python functions can be wrapped: use mode = "destination"')
         if function.qualifier and function.deployed:
             raise self.wrong("qualifier", "only for a target that exists elsewhere")
+        target = targets.parse(function.target)
+        if target is None:
+            raise self.wrong("target", f"{function.target!r} is neither a Lambda's name nor its ARN")
+        if function.qualifier and target.qualifier:
+            raise self.wrong("qualifier", "the target names one already")
         if not function.deployed and (function.environment or function.permissions):
             raise self.wrong("environment", "environment and permissions are only for functions deployed here")
 

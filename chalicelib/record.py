@@ -1,63 +1,99 @@
 """Outcomes that Lambda itself reports, by its destinations: of functions nobody wrapped, and of attempts that died.
 
-The invocation record (Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations"):
-`{requestContext: {condition, functionArn, requestId}, requestPayload, responseContext: {functionError},
-responsePayload}`. Emulators leave parts out, so each is read defensively.
+    fired by the service    the event's envelope names the run, and the attempt it was for
+    direct, wrapped         a death alone: the run is found by the key that the wrapper gave it
+    direct, unwrapped       becomes a run now, with its outcome: a rule's or an Event's result is kept too
+
+Every write is fenced as an attempt's own is: a record that comes twice, late, or about an earlier attempt changes
+nothing.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib import reports, targets
+from chalicelib.functions import Function
+from chalicelib.reports import Report
 from chalicelib.wiring import Service
-from invoke_once import lifecycle, log, moves, payloads, recovery
+from invoke_once import direct_keys, lifecycle, log, moves, payloads, records, recovery
+from invoke_once.direct import payload_of
 from invoke_once.envelope import Envelope, envelope_of
 from invoke_once.errors import PayloadError
 from invoke_once.lifecycle import Status
 from invoke_once.records import Head
-from invoke_once.store import Result
+from invoke_once.store import Refused, Result
 
 #: Events that died before any claim, after which the run is given up: its function cannot even start.
 DEAD_DISPATCHES = 3
+_NOT_CLAIMED = re.compile(r"not claimed(?: \(lease (?P<lease>\w+)\))?: ")  # errors.NotClaimed
 
 
-def record(svc: Service, report: Mapping[str, Any]) -> Result | None:
+def record(svc: Service, told: Mapping[str, Any]) -> Result | None:
     """Take in one invocation record. None: it is about no run, or about one that needs nothing."""
-    envelope = envelope_of(report.get("requestPayload"))
-    head = svc.store.get(envelope.run_id, svc.now_ms()) if envelope else None
-    if envelope is None or head is None or head.generation != envelope.generation:
-        log.event("report_of_no_run", condition=_condition(report))
+    report = reports.read(told)
+    envelope = envelope_of(report.payload)
+    result = _of_fired(svc, envelope, report) if envelope is not None else _of_direct(svc, report)
+    if result is None:
+        log.event("report_without_effect", condition=report.condition, function=report.function_arn)
         return None
-    unwrapped = envelope.lease_id is not None
-    result = _unwrapped(svc, head, envelope, report) if unwrapped else _died(svc, head, envelope, report)
-    if result is not None:
-        log.event("reported", run_id=head.run_id, condition=_condition(report),
-                  run_status=result.head.status if result.head else None, metrics={"Reported": 1})  # fmt: skip
+    head = result.head
+    log.event("reported", run_id=head.run_id if head else None, condition=report.condition,
+              run_status=head.status if head else None, refused=isinstance(result, Refused) or None,
+              metrics={"Reported": 1})  # fmt: skip
     return result
 
 
-def _condition(report: Mapping[str, Any]) -> str:
-    context = report.get("requestContext")
-    return str(context.get("condition", "")) if isinstance(context, dict) else ""
+# Fired by the service
 
 
-def _unwrapped(svc: Service, head: Head, envelope: Envelope, report: Mapping[str, Any]) -> Result:
+def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None:
+    head = svc.store.get(envelope.run_id, svc.now_ms())
+    if head is None or head.generation != envelope.generation:
+        return None
+    if envelope.lease_id is not None:
+        return _settle(svc, head, moves.Fence(head.run_id, envelope.attempt or 0, envelope.lease_id), report)
+    if report.succeeded:
+        return None  # a wrapped function has recorded its outcome itself
+    if head.status == Status.RUNNING and _was_its_attempt(head, envelope, report):
+        return _lose(svc, head, report)
+    never_started = report.invoked and report.error_type != "StoreUnavailable"
+    if never_started and head.status == Status.QUEUED and head.dispatches >= DEAD_DISPATCHES and not head.not_before:
+        why = f"its function failed {head.dispatches} times before it could claim the run: {_reason(report)}"
+        return svc.store.apply(moves.reject(head, svc.now_ms(), payloads.error_fields("NeverStarted", why)))
+    return None
+
+
+def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
+    """Whether the invocation that ended in an error is the attempt that has the run.
+
+    An event may be delivered twice, and only one of the two has it: one that says it did not claim has it only if
+    its claim was written and the answer lost, and one that took the run over from an earlier attempt is not meant.
+    """
+    told = _NOT_CLAIMED.match(report.message)
+    if told is not None:
+        return told["lease"] == head.lease_id
+    return bool(head.fired_at) and head.fired_at == envelope.fired_at and envelope.attempt == head.attempt
+
+
+def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Result:
     """The outcome of a function nobody wrapped, fenced by the lease that went out with its event."""
-    fence = moves.Fence(head.run_id, envelope.attempt or 0, envelope.lease_id or "")
     now_ms, token = svc.now_ms(), moves.new_token()
-    if _condition(report) == "Success":
-        status, fields = _output(svc, head, report.get("responsePayload"))
+    if report.succeeded:
+        status, fields = _output(svc, head, report.response)
         return svc.store.apply(moves.finish(fence, head, status, now_ms, fields, token))
-    status, error = _failure(report)
+    status = Status.TIMED_OUT if report.timed_out else Status.FAILED
+    error = payloads.error_fields(report.error_type or "FunctionError", report.message, report.trace)
     if lifecycle.may_retry(head):
         not_before = now_ms + lifecycle.backoff_ms(head, svc.spread())
         result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
-        if result.head is None or not result.head.cancel_requested:
+        if not (isinstance(result, Refused) and result.arms == ("nobody asked to cancel",)):
             return result
-        status = Status.CANCELLED
-    fields = {} if status == Status.CANCELLED else {"error": error}
-    return svc.store.apply(moves.finish(fence, head, status, now_ms, fields, token))
+        return svc.store.apply(moves.finish(fence, head, Status.CANCELLED, now_ms, {}, token))
+    return svc.store.apply(moves.finish(fence, head, status, now_ms, {"error": error}, token))
 
 
 def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any]]:
@@ -67,32 +103,68 @@ def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any
         return Status.FAILED, {"error": payloads.error_fields("OutputTooLarge", str(error))}
 
 
-def _failure(report: Mapping[str, Any]) -> tuple[Status, bytes]:
-    told = report.get("responsePayload")
-    told = told if isinstance(told, dict) else {}
-    name, message = (
-        str(told.get("errorType") or "FunctionError"),
-        str(told.get("errorMessage") or "the function failed"),
-    )
-    trace = told.get("stackTrace") or told.get("trace")
-    text = "\n".join(map(str, trace)) if isinstance(trace, list) else None
-    timed_out = "timed out after" in message.lower() or name.endswith("Timedout")
-    return (Status.TIMED_OUT if timed_out else Status.FAILED), payloads.error_fields(name, message, text)
+def _lose(svc: Service, head: Head, report: Report) -> Result:
+    why = f"attempt {head.attempt} died: {_reason(report)}"
+    return recovery.lose(svc.store, head, svc.now_ms(), why=why, seen_dead=True, spread=svc.spread)
 
 
-def _reason(report: Mapping[str, Any]) -> str:
-    told = report.get("responsePayload")
-    return str(told.get("errorMessage", "unknown"))[:500] if isinstance(told, dict) else "unknown"
+def _reason(report: Report) -> str:
+    return report.message[: reports.REASON_CHARS]
 
 
-def _died(svc: Service, head: Head, envelope: Envelope, report: Mapping[str, Any]) -> Result | None:
-    """An invocation of a tracked function ended in an error: the process died, or never came to the claim."""
-    now_ms = svc.now_ms()
-    reason = _reason(report)
-    if head.status == Status.RUNNING and head.fired_at is not None and head.fired_at == envelope.fired_at:
-        return recovery.lose(svc.store, head, now_ms, why=f"attempt {head.attempt} died: {reason}", seen_dead=True,
-                             spread=svc.spread)  # fmt: skip
-    if head.status == Status.QUEUED and head.dispatches >= DEAD_DISPATCHES and head.not_before is None:
-        why = f"its function failed {head.dispatches} times before it could claim the run: {reason}"
-        return svc.store.apply(moves.reject(head, now_ms, payloads.error_fields("NeverStarted", why)))
+# Direct
+
+
+def _of_direct(svc: Service, report: Report) -> Result | None:
+    function = targets.function_at(svc.functions, report.function_arn)
+    if function is None:
+        return None
+    if function.mode == "destination":
+        return _register(svc, function, report)
+    return None if report.succeeded else _direct_death(svc, function, report)
+
+
+def _direct_death(svc: Service, function: Function, report: Report) -> Result | None:
+    """The run that this very invocation holds, if it does: then its process is dead. Others' runs are left alone."""
+    for run_id in _runs_it_may_hold(svc, function, report):
+        head = svc.store.get(run_id, svc.now_ms())
+        holds = head is not None and head.status == Status.RUNNING and not head.fired_at
+        if head is not None and holds and head.request_id == report.request_id:
+            return _lose(svc, head, report)
     return None
+
+
+def _runs_it_may_hold(svc: Service, function: Function, report: Report) -> list[str]:
+    """As the wrapper keys a direct call. What a `key` option finds is known to the function's own code alone."""
+    own_id = direct_keys.own_id(report.payload)
+    if own_id is not None:
+        return [records.run_id(function.tenant, function.name, own_id)]
+    equal = payload_of(function.tenant, function.name, report.payload)
+    number = equal.last_number(svc.store)
+    by_request = records.run_id(function.tenant, function.name, report.request_id)
+    return [by_request, *(equal.run_id(n) for n in (number, number + 1) if n)]
+
+
+def _register(svc: Service, function: Function, report: Report) -> Result | None:
+    """An invocation that nobody announced becomes a run with its outcome. Told twice, it is the same run."""
+    key = direct_keys.own_id(report.payload) or report.request_id
+    if not key:
+        return None
+    new = moves.NewRun(
+        function.tenant, function.name, key, mode="destination", retention_s=function.retention_days * moves.DAY_S
+    )
+    draft = moves.register(new, svc.now_ms(), 0, report.request_id).set
+    text = payloads.encode(report.payload)
+    size, expires_at = payloads.item_size(draft), draft["expires_at"]
+    kept = svc.payloads.keep_input(new.tenant, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES)
+    born = moves.register(dataclasses.replace(new, payload=kept), svc.now_ms(), 0, report.request_id)
+    result = svc.store.apply(born)
+    head = result.head
+    if head is None or (isinstance(result, Refused) and not _half_told(head, report)):
+        return result
+    return _settle(svc, head, moves.fence(head), report)
+
+
+def _half_told(head: Head, report: Report) -> bool:
+    """An earlier telling of this record got as far as the register."""
+    return head.direct and head.status == Status.RUNNING and head.request_id == report.request_id

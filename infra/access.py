@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chalicelib import targets
 from chalicelib.functions import Function
+from chalicelib.targets import Target
 from infra.cfn import STACK, Statement, allow, arn, arn_of, sub
 
 OBJECTS = sub("${Bucket.Arn}/*")
@@ -95,7 +97,7 @@ def _attend(functions: list[Function]) -> list[Statement]:
 
 def _record(_functions: list[Function]) -> list[Statement]:
     return [
-        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], arn_of("Runs")),
+        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn_of("Runs")),
         allow(["s3:PutObject"], OBJECTS),
         allow(["sqs:SendMessage"], arn_of("RecordFailures")),
     ]
@@ -112,17 +114,30 @@ def _invoke(functions: list[Function], *names: str) -> Statement:
 def _function_arn(function: Function) -> Any:
     if function.deployed:
         return own(function.name)
-    qualifier = f":{function.qualifier}" if function.qualifier else ""
-    if function.target.startswith("arn:"):
-        return function.target + qualifier
-    return arn("lambda", f"function:{function.target}{qualifier}")
+    target = targets.of(function)
+    qualifier = f":{target.qualifier}" if target.qualifier else ""
+    return _arn_of_target(target, "lambda", f"function:{target.name}{qualifier}")
+
+
+def _arn_of_target(target: Target, service: str, resource: str) -> Any:
+    """In the stack's own partition, region and account, where the target names no other."""
+    partition, region, account = (
+        target.partition or "${AWS::Partition}",
+        target.region or "${AWS::Region}",
+        target.account or "${AWS::AccountId}",
+    )
+    text = f"arn:{partition}:{service}:{region}:{account}:{resource}"
+    return sub(text) if "${" in text else text
 
 
 def _log_group(function: Function) -> list[Any]:
     """Of the group (FilterLogEvents) and of its streams (GetLogEvents)."""
-    name = f"{STACK}-{function.name}" if function.deployed else function.target.rpartition(":")[2]
-    group = f"log-group:/aws/lambda/{name}"
-    return [arn("logs", group), arn("logs", f"{group}:*")]
+    if function.deployed:
+        group = f"log-group:/aws/lambda/{STACK}-{function.name}"
+        return [arn("logs", group), arn("logs", f"{group}:*")]
+    target = targets.of(function)
+    group = f"log-group:/aws/lambda/{target.name}"
+    return [_arn_of_target(target, "logs", group), _arn_of_target(target, "logs", f"{group}:*")]
 
 
 SERVICE: dict[str, Callable[[list[Function]], list[Statement]]] = {

@@ -25,9 +25,9 @@ def test_a_handler_alone_is_enough(tmp_path: Path) -> None:
 
 
 def test_a_function_that_exists_elsewhere_keeps_its_name_and_is_not_deployed(tmp_path: Path) -> None:
-    text = '[functions.mine]\ntarget = "arn:aws:lambda:eu-west-1:1:function:theirs"\nqualifier = "live"'
+    text = '[functions.mine]\ntarget = "arn:aws:lambda:eu-west-1:111122223333:function:theirs"\nqualifier = "live"'
     function = loaded(tmp_path, text)["mine"]
-    assert function.target == "arn:aws:lambda:eu-west-1:1:function:theirs"
+    assert function.target == "arn:aws:lambda:eu-west-1:111122223333:function:theirs"
     assert function.qualifier == "live"
     assert not function.deployed
 
@@ -77,6 +77,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ('handler = "a.b"\nretry = { max_attempts = 0 }', "retry max_attempts: 0 is not"),
         ('handler = "a.b"\nretry = { backoff_seconds = 9, max_backoff_seconds = 3 }', "max_backoff_seconds: 3 is not"),
         ('handler = "a.b"\nqualifier = "live"', "qualifier: only for a target that exists elsewhere"),
+        ('target = "no/name"', "target: 'no/name' is neither a Lambda's name nor its ARN"),
+        ('target = "x:live"\nqualifier = "live"', "qualifier: the target names one already"),
         ('handler = "a.b"\ntenant = "A B"', "tenant: 'A B' is not a text"),
         ('handler = "a.b"\nenvironment = { ONCE_STACK = "x" }', "environment.ONCE_STACK: "),
         ('handler = "a.b"\npermissions = [{ actions = ["*"], resources = ["arn:x"] }]', "permissions: "),

@@ -1,0 +1,64 @@
+"""Which Lambda a name or ARN stands for, in the forms that Lambda's API takes (API reference, Invoke, FunctionName):
+
+name[:qualifier]    account:function:name[:qualifier]    arn:PARTITION:lambda:REGION:ACCOUNT:function:name[:qualifier]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalicelib.functions import Function
+
+_FORM = re.compile(
+    r"(?:(?:arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?"
+    r"(?P<account>\d{12}):function:)?(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]{1,128}))?"
+)
+LATEST = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Lambda function, or one version or alias of it. An empty account or region is the stack's own."""
+
+    name: str
+    qualifier: str = ""
+    account: str = ""
+    region: str = ""
+    partition: str = ""
+
+    @property
+    def latest(self) -> bool:
+        return self.qualifier in ("", LATEST)
+
+
+def parse(text: str) -> Target | None:
+    """None: it is none of the forms."""
+    found = _FORM.fullmatch(text)
+    return Target(**{name: value or "" for name, value in found.groupdict().items()}) if found else None
+
+
+def of(function: Function) -> Target:
+    """What a function of functions.toml is fired at."""
+    target = parse(function.target)
+    assert target is not None  # functions.py refuses others
+    return replace(target, qualifier=function.qualifier or target.qualifier)
+
+
+def function_at(functions: Mapping[str, Function], arn: str) -> Function | None:
+    """The function of functions.toml that this ARN, as Lambda reports it, belongs to; None: to none."""
+    told = parse(arn)
+    if told is None:
+        return None
+    mine = [function for function in functions.values() if _same_function(of(function), told)]
+    exact = [function for function in mine if of(function).qualifier == told.qualifier]
+    latest = [function for function in mine if of(function).latest and told.latest]
+    return next(iter([*exact, *latest, *(mine if len(mine) == 1 else [])]), None)
+
+
+def _same_function(mine: Target, told: Target) -> bool:
+    elsewhere = (mine.account not in ("", told.account)) or (mine.region not in ("", told.region))
+    return mine.name == told.name and not elsewhere
