@@ -128,7 +128,7 @@ async function text(path, signal) {
   if (response.type === "opaqueredirect") return { large: true };
   const body = await response.text();
   const listed = response.headers.get("Content-Type")?.startsWith("text/uri-list");
-  return listed ? { large: true, href: body.split(/\r?\n/).find((line) => line && !line.startsWith("#")) } : { text: body };
+  return listed ? { large: true, href: body.split(/\r?\n/).find((line) => /^https?:/.test(line)) } : { text: body };
 }
 
 let functions = null;

@@ -77,10 +77,10 @@ function memberView({ name, schema, required, choice }, doc) {
 }
 
 /** `integer, 0 to 10, default 3`. */
-function describe(schema, doc) {
+export function describe(schema, doc) {
   const real = deref(schema, doc);
   const limits = [
-    real.format, real.pattern ? `pattern ${real.pattern}` : "", range(real.minimum, real.maximum, ""), range(real.minLength, real.maxLength, " characters"),
+    real.format, real.pattern?.length <= 60 ? `pattern ${real.pattern}` : "", range(real.minimum, real.maximum, ""), range(real.minLength, real.maxLength, " characters"),
     range(real.minItems, real.maxItems, " items"), real.default !== undefined ? `default ${JSON.stringify(real.default)}` : "",
     real.enum && real.enum.length <= 12 ? `one of ${real.enum.map((each) => JSON.stringify(each)).join(", ")}` : "",
     real.const !== undefined ? `always ${JSON.stringify(real.const)}` : "",

@@ -2,7 +2,7 @@
 
 import { BASE, urlOf } from "./base.js";
 import { brandMark, button, h, replace } from "./dom.js";
-import { bodyView, deref, prose, schemaView } from "./docs-schema.js";
+import { bodyView, deref, describe, prose } from "./docs-schema.js";
 import { tryIt } from "./docs-try.js";
 import { forgetToken, keepToken, token } from "./session.js";
 import { themeButton } from "./theme-button.js";
@@ -115,8 +115,8 @@ function access(operation, doc) {
 
 function parameterTable(parameters, doc) {
   return h("section", {}, h("h4", {}, "Parameters"), h("ul", { class: "properties" }, parameters.map((each) => h("li", {},
-    h("p", { class: "property" }, h("code", {}, each.name), h("span", { class: "kind" }, `in ${each.in}`), each.required ? h("span", { class: "needed" }, "required") : null),
-    prose(each.description), schemaView(each.schema ?? {}, doc)))));
+    h("p", { class: "property" }, h("code", {}, each.name), h("span", { class: "kind" }, `${each.in}, ${describe(each.schema ?? {}, doc)}`), each.required ? h("span", { class: "needed" }, "required") : null),
+    prose(each.description)))));
 }
 
 function responseView(status, response, doc) {

@@ -98,6 +98,7 @@ export function mount(root, { params, go }) {
 
   function paint() {
     table.show(list.runs);
+    plots.classList.toggle("empty", loaded && !list.runs.length);
     for (const chart of charts) chart.show(list.runs);
     const going = list.live.length;
     setText(count, loaded ? `${list.runs.length}${list.cursor ? "+" : ""} loaded${going ? `, ${going} under way` : ""}` : "");

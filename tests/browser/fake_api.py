@@ -246,14 +246,22 @@ def serve(port: int = 0) -> Iterator[FakeServer]:
         thread.join()
 
 
+KEYS = {
+    "report": "report-2026-{n}",
+    "sleep": "import-{n}",
+    "echo": "ping-{n}",
+    "fail": "order-{n}",
+    "crash": "export-{n}",
+}
+
+
 def seed(runs: FakeRuns, count: int = 70, hours: int = 6) -> None:
     """A plausible past, the same one each time, so that lists and charts have something to show."""
     dice = random.Random(7)
     now = now_ms()
-    teams = ("billing", "search", "growth")
     for n in range(count):
         at = now - int((n + dice.random()) / count * hours * 3_600_000) - 20_000
-        name = dice.choice(("report", "report", "report", "sleep", "echo", "fail", "crash"))
+        name = dice.choice(("report",) * 6 + ("sleep",) * 4 + ("echo", "echo", "fail", "crash"))
         seconds = round(dice.lognormvariate(1.2, 1), 1)
         given = {
             "sleep": {"seconds": seconds},
@@ -261,12 +269,9 @@ def seed(runs: FakeRuns, count: int = 70, hours: int = 6) -> None:
             "crash": {"how": "timeout"},
             "report": {"csv": "amount\n1\n"},
         }
-        request = {
-            "function": name,
-            "input": given.get(name, {"n": n}),
-            "labels": {"team": dice.choice(teams)},
-        }
-        run, _ = runs.start(request, f"{name}-2026-{4000 + count - n}", at)
+        labels = {"team": dice.choice(("billing", "search", "growth"))}
+        request = {"function": name, "input": given.get(name, {"n": n}), "labels": labels}
+        run, _ = runs.start(request, KEYS[name].format(n=4700 + count - n), at)
         if name == "report":
             entry = runs.runs[run["id"]]
             entry.document["finished_at"] = rfc3339(at + 150 + int(seconds * 1000))

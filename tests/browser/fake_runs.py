@@ -96,12 +96,12 @@ class FakeRun:
 
 def _sleep(given: Document, first: int) -> Iterator[tuple[int, Document]]:
     total = int(given["seconds"] * 1000)
-    for done in range(0, total, 500):
+    for done in range(0, total, max(500, total // 200)):
         progress = {
             "fraction": done / total,
             "message": f"{done / 1000:g} of {total / 1000:g} s",
         }
-        yield done, {"progress": progress, "log": f"slept {done} ms"}
+        yield done, {"progress": progress, "log": f"slept {done / 1000:g} s"}
     yield total, {"status": "succeeded", "output": {"slept": given["seconds"]}, "progress": None}
 
 
