@@ -1,8 +1,7 @@
 """Spare a receiver that keeps failing: after five failures in a row it is tried once in a while, by one of us.
 
 One small item a receiver and tenant (so that no tenant can shut another's receiver off), read before each
-attempt and written only when an attempt fails, or succeeds again: healthy receivers cost no write. Counting is
-not exact under concurrency and need not be.
+attempt and written only when an attempt fails, or succeeds again: healthy receivers cost no write.
 """
 
 from dataclasses import dataclass
@@ -22,14 +21,19 @@ FORGOTTEN_MS: Final = 24 * 3_600_000
 PART: Final = "receiver"
 
 
+Result = Written | Unwritten
+
+
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """The receiver's standing as it was read: `failures` in a row, closed until `closed_until` (ms)."""
+    """The receiver's standing as it was read: failures in a row, closed until when (ms), after what pause."""
 
     store: Store
     key: str
-    failures: int
-    closed_until: int
+    failures: int = 0
+    closed_until: int = 0
+    pause_ms: int = 0
+    forgotten: bool = False  #: there is an item, but what it says is over
 
     def wait_until(self, now_ms: int) -> int | None:
         """None: go ahead. Else when to come again, because it is spared, or another of us is trying it."""
@@ -37,30 +41,35 @@ class Breaker:
             return None
         if now_ms < self.closed_until:
             return self.closed_until
-        found = self._write({"closed_until": now_ms + PROBE_MS}, Arm("nobody tries", self._as_seen()))
+        nobody = Arm("nobody tries it", Equals("closed_until", self.closed_until))
+        found = self._write({"closed_until": now_ms + PROBE_MS}, guard=(nobody,))
         return None if isinstance(found, Written) else int(found.item.get("closed_until", now_ms + PROBE_MS))
 
     def report(self, outcome: Outcome, now_ms: int) -> None:
-        """Count a failure of the receiver, or forget the ones before. No write while all is well."""
+        """Count a failure of the receiver, or forget the ones before. No write while all is well.
+
+        The pause doubles when the one that tried a spared receiver fails, not with each of the many attempts
+        that may have been under way when it broke.
+        """
         if not _is_trouble(outcome):
             if self.failures:
-                self._write({"failures": 0, "closed_until": 0})
+                self._write({"failures": 0, "closed_until": 0, "pause_ms": 0})
             return
+        spared = self.failures >= FAILURES
+        pause_ms = min(2 * self.pause_ms, LAST_PAUSE_MS) if spared else FIRST_PAUSE_MS
         asked_ms = round(1000 * min(outcome.retry_after_s or 0, LAST_PAUSE_MS / 1000))
-        pause_ms = min(FIRST_PAUSE_MS * 2 ** min(max(self.failures + 1 - FAILURES, 0), 10), LAST_PAUSE_MS)
-        self._write(
-            {
-                "failures": self.failures + 1,
-                "closed_until": now_ms + max(pause_ms, asked_ms),
-                "expires_at": (now_ms + FORGOTTEN_MS) // 1000,
-            }
-        )
+        standing: dict[str, int] = {
+            "closed_until": now_ms + max(pause_ms, asked_ms),
+            "pause_ms": pause_ms,
+            "expires_at": (now_ms + FORGOTTEN_MS) // 1000,
+        }
+        if self.forgotten:
+            self._write(standing | {"failures": 1})
+        else:
+            self._write(standing, add={"failures": 1})
 
-    def _as_seen(self) -> Equals:
-        return Equals("closed_until", self.closed_until)
-
-    def _write(self, values: Item, *guard: Arm) -> Written | Unwritten:
-        return self.store.put_part(Move("receiver", self.key, guard, values, part=PART))
+    def _write(self, values: Item, *, add: dict[str, int] | None = None, guard: tuple[Arm, ...] = ()) -> Result:
+        return self.store.put_part(Move("receiver", self.key, guard, values, add=add or {}, part=PART))
 
 
 def breaker(store: Store, tenant: str, origin: str, now_ms: int) -> Breaker:
@@ -68,8 +77,8 @@ def breaker(store: Store, tenant: str, origin: str, now_ms: int) -> Breaker:
     key = f"receiver_{digest([tenant, origin])}"
     item = store.engine.get(key, PART, consistent=False) or {}
     if item.get("expires_at", 0) * 1000 <= now_ms:
-        item = {}
-    return Breaker(store, key, int(item.get("failures", 0)), int(item.get("closed_until", 0)))
+        return Breaker(store, key, forgotten=bool(item))
+    return Breaker(store, key, item["failures"], item["closed_until"], item["pause_ms"])
 
 
 def _is_trouble(outcome: Outcome) -> bool:

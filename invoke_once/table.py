@@ -39,6 +39,7 @@ PART_FIELDS: Mapping[str, type] = {
     "sequence": int,
     "failures": int,
     "closed_until": int,
+    "pause_ms": int,
 }
 #: DynamoDB answers in milliseconds; a request that hangs is given up long before a caller would.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRIES = 1, 3, 3

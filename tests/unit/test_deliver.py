@@ -433,6 +433,20 @@ def test_a_receiver_that_failed_five_times_in_a_row_is_spared(stage: Stage, line
     assert lines.read()[-1]["CallbackPostponed"] == 1
 
 
+def test_attempts_that_were_under_way_together_are_all_counted_and_make_no_longer_pause(stage: Stage) -> None:
+    """Many begin before the first of them fails: each read the receiver as it was before."""
+    runs = [stage.ended_run() for _ in range(FAILURES * 2)]
+
+    def begin_the_next(url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
+        if runs:
+            deliver(stage.svc, stage.head(runs.pop()), stage.sending_by(begin_the_next))
+        return DOWN
+
+    begin_the_next(CallbackUrl("https", "x", 443, "/"), {}, b"")
+    late = stage.ended_run()
+    assert stage.deliver(late).cb_due == stage.clock() + FIRST_PAUSE_MS and stage.wire.sent == []
+
+
 def test_another_receiver_and_another_tenant_are_not_spared(stage: Stage) -> None:
     break_receiver(stage)
     stage.wire.plan = [OK]
@@ -521,5 +535,7 @@ def test_a_success_in_between_forgets_the_failures_before(stage: Stage) -> None:
 def test_failures_of_yesterday_are_forgotten(stage: Stage) -> None:
     break_receiver(stage)
     stage.clock.step(25 * 3_600_000)
+    for _ in range(FAILURES - 1):
+        stage.deliver(stage.ended_run())
     stage.wire.plan = [OK]
-    assert stage.deliver(stage.ended_run()).cb_status == "delivered"
+    assert stage.deliver(stage.ended_run()).cb_status == "delivered", "it is at four failures, not at nine"
