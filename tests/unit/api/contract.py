@@ -15,8 +15,10 @@ from chalicelib.api.openapi import document_text
 
 def check(api: Api, event: Mapping[str, Any], answer: Any) -> None:
     """AssertionError where the document does not allow this answer. Unknown routes and methods have no entry."""
-    context = event.get("requestContext") or {}
-    described = document(api)["paths"].get(context.get("resourcePath"), {}).get(str(context.get("httpMethod")).lower())
+    context = event.get("requestContext")
+    asked = context if isinstance(context, dict) else {}
+    path, method = str(asked.get("resourcePath")), str(asked.get("httpMethod")).lower()
+    described = document(api)["paths"].get(path, {}).get(method)
     if described is None:
         assert answer.status in (404, 405)
         return

@@ -21,6 +21,7 @@ from invoke_once.records import Head
 from invoke_once.store import Store
 from invoke_once.testing import Bench
 from tests.unit.api import contract
+from tests.unit.api.cloudwatch import FakeLogs
 
 ENV = {"ONCE_STACK": "t", "ONCE_RUNS_TABLE": "t-runs", "ONCE_LOCAL": "1"}
 
@@ -120,6 +121,7 @@ class World:
         self.targets = Targets()
         self.service = Service(read(ENV), self.store, self.bench.payloads, FUNCTIONS, self.targets, self.clock)
         self.tokens = MemoryTokens()
+        self.logs = FakeLogs(self.clock)
         self.slept: list[float] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.backend = Backend(
@@ -127,7 +129,7 @@ class World:
             TokenCache(self.tokens, self.clock),
             Limits(rates or Rates()),
             cursor_keys=lambda _now: [b"k" * 32],
-            logs=lambda: None,
+            logs=lambda: self.logs,
             sleep=self._sleep,
         )
         self.token = self.issue("demo")

@@ -1,0 +1,151 @@
+"""The OpenAPI document: valid, complete, and true. (Every other test here holds each answer against it.)"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from app import app
+from chalicelib.api import documented, headers, operations, parameters, problems, schemas
+from chalicelib.api.openapi import document_text
+from tests.unit.api import contract
+from tests.unit.api.world import World
+
+DOCUMENT = json.loads(document_text(app.all_operations)[0])
+OPERATIONS = [
+    (path, method, described) for path, item in DOCUMENT["paths"].items() for method, described in item.items()
+]
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [found for inner in value.values() for found in references(inner)]
+    return [found for inner in value for found in references(inner)] if isinstance(value, list) else []
+
+
+def test_it_is_served_to_anyone_and_costs_304_when_known(world: World) -> None:
+    answer = world.call("GET", "/openapi.json", token=None)
+    assert answer.json == DOCUMENT and answer.json["openapi"] == "3.1.0"
+    assert world.call("GET", "/openapi.json", headers={"If-None-Match": answer.headers["etag"]}).status == 304
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in references(DOCUMENT):
+        contract.resolved(app, {"$ref": reference})
+
+
+def test_every_schema_is_a_schema_and_holds_its_own_examples() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        for field, inner in schema.get("properties", {}).items():
+            for example in inner.get("examples", []):
+                assert contract.validator(app, json.dumps(inner)).is_valid(example), (name, field)
+
+
+def test_the_document_has_every_registered_operation_and_no_other() -> None:
+    registered = {(operation.path, operation.method.lower()) for operation in app.all_operations}
+    assert {(path, method) for path, method, _ in OPERATIONS} == registered
+    assert {operation.view.__name__ for operation in app.all_operations} == set(operations.SAID)
+
+
+@pytest.mark.parametrize(("path", "method", "described"), OPERATIONS)
+def test_every_operation_tells_its_scope_its_problems_and_its_parameters(
+    path: str, method: str, described: Any
+) -> None:
+    operation = app.operations[path][method.upper()]
+    assert described["security"] == ([{"token": [operation.scope]}] if operation.scope else [])
+    if operation.scope:
+        assert {"400", "401", "403", "429", "503"} <= set(described["responses"])
+    asked = {(parameter["in"], parameter["name"]) for parameter in described.get("parameters", [])}
+    assert {name for place, name in asked if place == "query"} == operation.query
+    assert {name for place, name in asked if place == "path"} == set(re.findall(r"{(\w+)}", path))
+    assert described["summary"] and described["tags"][0] in operations.TAGS
+    assert any(status.startswith("2") for status in described["responses"])
+
+
+@pytest.mark.parametrize(("path", "method", "described"), [o for o in OPERATIONS if "requestBody" in o[2]])
+def test_every_body_has_examples_that_are_valid(path: str, method: str, described: Any) -> None:
+    content = described["requestBody"]["content"]["application/json"]
+    assert content["examples"]
+    for example in content["examples"].values():
+        assert contract.validator(app, json.dumps(content["schema"])).is_valid(example["value"])
+        kind = schemas.StartRequest if path == "/runs" else schemas.TokenRequest
+        schemas.read(example["value"], kind, opaque="input")
+    assert {"413", "415", "422"} <= set(described["responses"])
+
+
+def test_the_example_of_a_run_is_a_run() -> None:
+    assert contract.validator(app, '{"$ref": "#/components/schemas/Run"}').is_valid(parameters.RUN)
+
+
+def test_every_problem_is_in_the_document_with_an_example() -> None:
+    def all_of(kind: type[problems.Problem]) -> set[type[problems.Problem]]:
+        return {sub for direct in kind.__subclasses__() for sub in {direct, *all_of(direct)}}
+
+    for kind in all_of(problems.Problem) - {problems.Internal}:
+        response = DOCUMENT["components"]["responses"][str(kind.status)]
+        assert kind.name in response["content"]["application/problem+json"]["examples"]
+
+
+def test_the_webhooks_are_described(world: World) -> None:
+    assert sorted(DOCUMENT["webhooks"]) == [
+        f"run.{s}" for s in ("cancelled", "expired", "failed", "succeeded", "timed_out")
+    ]
+    for item in DOCUMENT["webhooks"].values():
+        names = {parameter["name"] for parameter in item["post"]["parameters"]}
+        assert names == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        '"a"',
+        "a",
+        '"a\\"b"',
+        '"a b"',
+        "order#1",
+        "k" * 255,
+        "",
+        '""',
+        '"a',
+        "a b",
+        "a,b",
+        ":a:",
+        "?1",
+        "é",
+        '"a"b"',
+        "k" * 256,
+    ],
+)
+def test_the_pattern_of_a_key_says_what_the_parser_takes(key: str) -> None:
+    pattern = parameters.PARAMETERS["Idempotency-Key"]["schema"]["pattern"]
+    try:
+        headers.idempotency_key({"idempotency-key": [key]})
+        taken = True
+    except problems.InvalidKey:
+        taken = False
+    assert bool(re.search(pattern, key)) == taken
+
+
+def test_the_documented_run_has_the_fields_of_a_real_one(world: World) -> None:
+    real = world.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json
+    assert set(real) == set(documented.Run.__struct_fields__)
+
+
+def test_pages_and_assets_are_served_with_their_headers(world: World) -> None:
+    for path, kind in (("/docs", "text/html"), ("/", "text/html")):
+        answer = world.call("GET", path, token=None)
+        if answer.status == 308:
+            assert answer.headers["location"] == "api/"
+            continue
+        assert answer.headers["content-type"].startswith(kind) and "content-security-policy" in answer.headers
+        assert world.call("GET", path, token=None, headers={"If-None-Match": answer.headers["etag"]}).status == 304
+    script = world.call("GET", "/assets/{name}", name="app.js", token=None)
+    assert script.status == 200 and script.headers["content-type"].startswith("text/javascript")
+    for name in ("nope.js", "../assets.py", "assets.py", "", "app.js\0"):
+        assert world.call("GET", "/assets/{name}", name=name, token=None).status == 404
