@@ -26,7 +26,7 @@ def test_one_tenant_s_calls_do_not_count_for_another() -> None:
 
 def test_starts_are_refused_while_too_many_runs_are_in_flight_and_taken_again_after() -> None:
     world = World(app, rates=Rates(runs_in_flight=64))
-    ids = [world.post().json["id"] for _ in range(120)]
+    ids = [world.post(headers={"Idempotency-Key": f"k{n}"}).json["id"] for n in range(120)]
     world.clock.step(EVERY_MS)
     refused = world.post()
     assert refused.status == 429 and "in flight" in refused.json["detail"] and refused.headers["retry-after"] == "5"
@@ -41,10 +41,10 @@ def test_starts_are_refused_while_too_many_runs_are_in_flight_and_taken_again_af
 def test_another_tenant_s_runs_do_not_keep_mine_from_starting() -> None:
     world = World(app, rates=Rates(runs_in_flight=64))
     other = world.issue("acme")
-    for _ in range(150):
-        world.post(token=other)
-    for _ in range(EVERY_STARTS):
-        world.post()
+    for n in range(150):
+        world.post(token=other, headers={"Idempotency-Key": f"k{n}"})
+    for n in range(EVERY_STARTS):
+        world.post(headers={"Idempotency-Key": f"k{n}"})
     world.clock.step(EVERY_MS)
     assert world.post().status == 202
     assert world.post(token=other).status == 429

@@ -119,7 +119,9 @@ class World:
         self.bench.store = self.store
         self.bench.payloads._store = self.store
         self.targets = Targets()
-        self.service = Service(read(ENV), self.store, self.bench.payloads, FUNCTIONS, self.targets, self.clock)
+        self.service = Service(
+            read(ENV), self.store, self.bench.payloads, FUNCTIONS, self.targets, self.clock, lambda: 0.0
+        )
         self.tokens = MemoryTokens()
         self.logs = FakeLogs(self.clock)
         self.slept: list[float] = []
