@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import targets
@@ -14,25 +15,40 @@ from chalicelib.targets import Target
 from infra.cfn import STACK, Statement, allow, arn, arn_of, sub
 
 OBJECTS = sub("${Bucket.Arn}/*")
+INPUTS = sub("${Bucket.Arn}/in/*")
 MASTER_KEY = arn("ssm", f"parameter/{STACK}/master-key")
 
 
-def service(name: str, functions: list[Function]) -> list[Statement]:
-    """The statements of one of the service's own functions, its logs included."""
+@dataclass(frozen=True)
+class Grant:
+    """One statement of a role, and the reason for it, which docs/security.md shows."""
+
+    why: str
+    actions: tuple[str, ...]
+    resources: tuple[Any, ...]
+
+    def statement(self) -> Statement:
+        return allow(list(self.actions), *self.resources)
+
+
+def service(name: str, functions: list[Function]) -> list[Grant]:
+    """What one of the service's own functions may do, its logs included."""
     return [*SERVICE[name](functions), own_logs(name)]
 
 
-def target(function: Function) -> list[Statement]:
-    """The statements of a function deployed from functions.toml: its run, payloads, outcome, and its own."""
-    statements = [allow(["lambda:InvokeFunction"], own("record")), own_logs(function.name)]
+def target(function: Function) -> list[Grant]:
+    """What a function deployed from functions.toml may do: its run, payloads, outcome, and its own."""
+    grants = [_may("Lambda tells `record` how an event ended", ["lambda:InvokeFunction"], own("record"))]
     if function.mode == "tracked":
-        statements += [
-            allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn_of("Runs")),
-            allow(["s3:GetObject", "s3:PutObject"], OBJECTS),
+        moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        grants += [
+            _may("claim its run, tell progress and the outcome, register a direct call", moves, arn_of("Runs")),
+            _may("large inputs and outputs", ["s3:GetObject", "s3:PutObject"], OBJECTS),
         ]
     for permission in function.permissions:
-        statements.append(allow(list(permission["actions"]), *map(sub, permission["resources"])))
-    return statements
+        why = f"its own: `permissions` of {function.name} in functions.toml"
+        grants.append(_may(why, list(permission["actions"]), *map(sub, permission["resources"])))
+    return [*grants, own_logs(function.name)]
 
 
 def own(name: str) -> dict[str, str]:
@@ -40,66 +56,81 @@ def own(name: str) -> dict[str, str]:
     return arn("lambda", f"function:{STACK}-{name}")
 
 
-def own_logs(name: str) -> Statement:
-    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", f"log-group:/aws/lambda/{STACK}-{name}:*"))
+def own_logs(name: str) -> Grant:
+    group = arn("logs", f"log-group:/aws/lambda/{STACK}-{name}:*")
+    return _may("its log lines, and the metrics in them", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
 
 
-def xray() -> Statement:
+def xray() -> Grant:
     # X-Ray knows no resources for these
-    return allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
+    return _may("traces; X-Ray has no resources", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
 
 
-def _api(functions: list[Function]) -> list[Statement]:
+def _may(why: str, actions: list[str], *resources: Any) -> Grant:
+    return Grant(why, tuple(actions), resources)
+
+
+def _api(functions: list[Function]) -> list[Grant]:
     heads = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    logs = [arn for f in functions for arn in _log_group(f)]
     return [
-        allow(heads, arn_of("Runs")),
-        allow(["dynamodb:Query"], _index("by_tenant"), _index("failed")),
-        allow(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], arn_of("Tokens")),
-        allow(["dynamodb:Query"], sub("${Tokens.Arn}/index/by_tenant")),
-        _invoke(functions, "attend"),
-        allow(["s3:GetObject", "s3:PutObject"], OBJECTS),
-        allow(["logs:FilterLogEvents", "logs:GetLogEvents"], *[arn for f in functions for arn in _log_group(f)]),
-        allow(["ssm:GetParameter"], MASTER_KEY),
+        _may("accept, show, cancel and redrive runs; the log of callbacks", heads, arn_of("Runs")),
+        _may("lists; how many runs are in flight", ["dynamodb:Query"], *map(_index, ("by_tenant", "failed", "due"))),
+        _may("tokens", ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], arn_of("Tokens")),
+        _may("a tenant's tokens", ["dynamodb:Query"], sub("${Tokens.Arn}/index/by_tenant")),
+        _may("fire what was accepted, at once", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
+        _may("large inputs and outputs, and links to them", ["s3:GetObject"], OBJECTS),
+        _may("large inputs", ["s3:PutObject"], INPUTS),
+        _may("`GET /runs/{id}/logs`", ["logs:FilterLogEvents", "logs:GetLogEvents"], *logs),
+        _may("the key that seals cursors", ["ssm:GetParameter"], MASTER_KEY),
     ]
 
 
-def _stream(_functions: list[Function]) -> list[Statement]:
+def _stream(_functions: list[Function]) -> list[Grant]:
     reading = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    streams = sub("${Runs.Arn}/stream/*")
     return [
-        allow(reading, {"Fn::GetAtt": ["Runs", "StreamArn"]}),
-        allow(["lambda:InvokeFunction"], own("attend")),
-        allow(["sqs:SendMessage"], arn_of("WakeQueue"), arn_of("StreamFailures")),
+        _may("read the table's stream", reading, {"Fn::GetAtt": ["Runs", "StreamArn"]}),
+        _may("Lambda wants it of whoever reads a stream", ["dynamodb:ListStreams"], streams),
+        _may("have a run looked at now", ["lambda:InvokeFunction"], own("attend")),
+        _may("have a run looked at later", ["sqs:SendMessage"], arn_of("WakeQueue")),
+        _may("keep records that could not be handled", ["sqs:SendMessage"], arn_of("StreamFailures")),
     ]
 
 
-def _wake(_functions: list[Function]) -> list[Statement]:
+def _wake(_functions: list[Function]) -> list[Grant]:
     receiving = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    return [allow(receiving, arn_of("WakeQueue")), allow(["lambda:InvokeFunction"], own("attend"))]
-
-
-def _sweep(functions: list[Function]) -> list[Statement]:
     return [
-        allow(["dynamodb:Query"], _index("due")),
-        allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], arn_of("Runs")),
-        _invoke(functions, "attend"),
-        allow(["s3:GetObject"], OBJECTS),
+        _may("read the wake queue", receiving, arn_of("WakeQueue")),
+        _may("have a run looked at now", ["lambda:InvokeFunction"], own("attend")),
     ]
 
 
-def _attend(functions: list[Function]) -> list[Statement]:
+def _sweep(functions: list[Function]) -> list[Grant]:
     return [
-        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn_of("Runs")),
-        _invoke(functions),
-        allow(["s3:GetObject"], OBJECTS),
-        allow(["ssm:GetParameter"], MASTER_KEY),
+        _may("what is due", ["dynamodb:Query"], _index("due")),
+        _may("look at each and move it", ["dynamodb:GetItem", "dynamodb:UpdateItem"], arn_of("Runs")),
+        _may("fire again; have callbacks sent", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
+        _may("the large input of a run that is fired again", ["s3:GetObject"], INPUTS),
     ]
 
 
-def _record(_functions: list[Function]) -> list[Statement]:
+def _attend(functions: list[Function]) -> list[Grant]:
+    moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     return [
-        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn_of("Runs")),
-        allow(["s3:PutObject"], OBJECTS),
-        allow(["sqs:SendMessage"], arn_of("RecordFailures")),
+        _may("look at a run and move it; the log of callbacks", moves, arn_of("Runs")),
+        _may("fire what is due", ["lambda:InvokeFunction"], *_targets(functions)),
+        _may("the large input of a run that is fired", ["s3:GetObject"], INPUTS),
+        _may("the key that webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
+    ]
+
+
+def _record(_functions: list[Function]) -> list[Grant]:
+    moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    return [
+        _may("record outcomes; register what was invoked without the service", moves, arn_of("Runs")),
+        _may("large outputs, and inputs it registers", ["s3:PutObject"], OBJECTS),
+        _may("keep outcomes that could not be recorded", ["sqs:SendMessage"], arn_of("RecordFailures")),
     ]
 
 
@@ -107,8 +138,8 @@ def _index(name: str) -> dict[str, str]:
     return sub(f"${{Runs.Arn}}/index/{name}")
 
 
-def _invoke(functions: list[Function], *names: str) -> Statement:
-    return allow(["lambda:InvokeFunction"], *[_function_arn(f) for f in functions], *map(own, names))
+def _targets(functions: list[Function]) -> list[Any]:
+    return [_function_arn(function) for function in functions]
 
 
 def _function_arn(function: Function) -> Any:
@@ -140,7 +171,7 @@ def _log_group(function: Function) -> list[Any]:
     return [_arn_of_target(target, "logs", group), _arn_of_target(target, "logs", f"{group}:*")]
 
 
-SERVICE: dict[str, Callable[[list[Function]], list[Statement]]] = {
+SERVICE: dict[str, Callable[[list[Function]], list[Grant]]] = {
     "api": _api,
     "stream": _stream,
     "wake": _wake,

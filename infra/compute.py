@@ -11,7 +11,8 @@ from typing import Any
 
 from chalicelib.functions import Function
 from infra import access
-from infra.cfn import STACK, Resources, Statement, arn_of, camel, ref, resource, sub
+from infra.access import Grant
+from infra.cfn import STACK, Resources, arn_of, camel, ref, resource, sub
 from infra.stages import Stage
 from infra.wakeups import WAKE_TIMEOUT_S, sweep_event, wake_event
 
@@ -164,16 +165,16 @@ def _asynchronous() -> Resources:
     }
 
 
-def _role(stage: Stage, statements: list[Statement]) -> dict[str, Any]:
+def _role(stage: Stage, grants: list[Grant]) -> dict[str, Any]:
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     return {
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-        "Policies": _policies(stage, statements),
+        "Policies": _policies(stage, grants),
     }
 
 
-def _policies(stage: Stage, statements: list[Statement]) -> list[dict[str, Any]]:
-    statements = [*statements, access.xray()] if stage.xray else statements
+def _policies(stage: Stage, grants: list[Grant]) -> list[dict[str, Any]]:
+    statements = [grant.statement() for grant in ([*grants, access.xray()] if stage.xray else grants)]
     return [{"PolicyName": "exactly", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}]
 
 
