@@ -145,8 +145,9 @@ def _function(call: Call, name: str) -> Function:
 def _callback_url(call: Call, url: str) -> str:
     from chalicelib.urls import UrlRefused, check_url
 
+    own = {host.lower() for host in call.headers.get("host", ())}
     try:
-        return str(check_url(url, local=call.service.settings.local))
+        return str(check_url(url, local=call.service.settings.local, own_hosts=own))
     except UrlRefused as refused:
         detail = f"The URL {refused}"
         raise problems.InvalidRequest(f"{detail}.", errors=[("/callback/url", detail)]) from None

@@ -153,6 +153,11 @@ def test_a_url_that_points_inside_is_refused_before_anything_is_stored(service: 
     assert found.json()["runs"] == []
 
 
+def test_a_callback_to_the_service_itself_is_refused(service: Service) -> None:
+    answer = service.start("echo", 1, callback={"url": service.url + "/runs"})
+    assert answer.status_code == 422 and "this service" in answer.text
+
+
 def test_a_run_without_a_callback_has_nothing_to_send_again(service: Service) -> None:
     run = service.do("echo", 1)
     assert run["callback"] is None and log(service, run["id"]) == []
