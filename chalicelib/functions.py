@@ -53,6 +53,8 @@ class Function:
     heartbeat_seconds: int = 0  # 0: none
     retry: Retry = field(default_factory=Retry)
     input_schema: Mapping[str, Any] | None = None
+    schedule: str = ""  # of a deployed function: an EventBridge rule runs it, rate(…) or cron(…)
+    schedule_input: Mapping[str, Any] | None = None  # the `detail` of the event it then gets
     environment: Mapping[str, str] = field(default_factory=dict)  # of a deployed function, beside the service's
     permissions: tuple[Mapping[str, Any], ...] = ()  # IAM statements: {"actions": [...], "resources": [...]}
 
@@ -110,6 +112,8 @@ class _Table:
             heartbeat_seconds=self.integer("heartbeat_seconds", 0, 0, 900),
             retry=self.retry(),
             input_schema=self.table("input_schema"),
+            schedule=self.text("schedule", "", r"(rate|cron)\([^()]+\)"),
+            schedule_input=self.table("schedule_input"),
             environment=self.environment(),
             permissions=self.permissions(),
         )
@@ -146,6 +150,10 @@ class _Table:
             raise self.wrong("mode", 'only Python functions can be wrapped: use mode = "destination"')
         if function.qualifier and function.deployed:
             raise self.wrong("qualifier", "only for a target that exists elsewhere")
+        if function.schedule and not function.deployed:
+            raise self.wrong("schedule", "only for functions deployed here: a rule of its own stack can fire others")
+        if function.schedule_input is not None and not function.schedule:
+            raise self.wrong("schedule_input", "there is no schedule")
         target = targets.parse(function.target)
         if target is None:
             raise self.wrong("target", f"{function.target!r} is neither a Lambda's name nor its ARN")

@@ -37,6 +37,9 @@ def check_schemas(functions: Iterable[Function]) -> None:
     for function in functions:
         if function.input_schema is not None:
             _compiled(function.name, _Schema(function.input_schema))
+        found = wrong(function, function.schedule_input) if function.schedule_input is not None else None
+        if found:
+            raise ConfigurationError(f"[functions.{function.name}.schedule_input]{found[0]}: {found[1]}")
 
 
 class _Schema:

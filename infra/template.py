@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.functions import Function
-from infra import alarms, compute, gateway, storage, wakeups
+from infra import alarms, compute, gateway, schedules, storage, wakeups
 from infra.cfn import STACK, Resources, ref, sub
 from infra.stages import Stage
 
@@ -28,6 +28,7 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
             **storage.resources(stage, functions),
             **wakeups.resources(),
             **compute.resources(stage, functions, python),
+            **schedules.resources(functions),
             **_api_and_layer(),
             **alarms.resources(stage),
         },

@@ -47,6 +47,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         retention_days = 7
         heartbeat_seconds = 30
         retry = { max_attempts = 3, backoff_seconds = 5, max_backoff_seconds = 60, jitter = false }
+        schedule = "cron(0 12 * * ? *)"
+        schedule_input = { a = 1 }
         environment = { LEVEL = "info" }
         permissions = [{ actions = ["s3:GetObject"], resources = ["arn:x"] }]
         [functions.all.input_schema]
@@ -55,6 +57,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     )["all"]
     assert function.retry == Retry(3, 5, 60, jitter=False)
     assert function.input_schema == {"type": "object"}
+    assert (function.schedule, function.schedule_input) == ("cron(0 12 * * ? *)", {"a": 1})
     assert (function.mode, function.on_lost, function.heartbeat_seconds) == ("destination", "fail", 30)
     assert function.environment == {"LEVEL": "info"}
     assert function.permissions == ({"actions": ["s3:GetObject"], "resources": ["arn:x"]},)
@@ -78,6 +81,9 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ('handler = "a.b"\nretry = { backoff_seconds = 9, max_backoff_seconds = 3 }', "max_backoff_seconds: 3 is not"),
         ('handler = "a.b"\nqualifier = "live"', "qualifier: only for a target that exists elsewhere"),
         ('target = "no/name"', "target: 'no/name' is neither a Lambda's name nor its ARN"),
+        ('handler = "a.b"\nschedule = "daily"', "schedule: 'daily' is not a text of the form"),
+        ('target = "x"\nschedule = "rate(1 day)"', "schedule: only for functions deployed here"),
+        ('handler = "a.b"\nschedule_input = { a = 1 }', "schedule_input: there is no schedule"),
         ('target = "x:live"\nqualifier = "live"', "qualifier: the target names one already"),
         ('handler = "a.b"\ntenant = "A B"', "tenant: 'A B' is not a text"),
         ('handler = "a.b"\nenvironment = { ONCE_STACK = "x" }', "environment.ONCE_STACK: "),
