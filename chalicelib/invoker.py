@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import get_session
 
 from invoke_once import log
+from invoke_once.aws import session
 
 #: Answers that no repetition will change (Lambda API reference, Invoke, "Errors").
 FINAL = {
@@ -62,7 +62,7 @@ class LambdaInvoker:
     @cached_property
     def _client(self) -> Any:
         config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1, "mode": "standard"})
-        return get_session().create_client("lambda", endpoint_url=self._endpoint_url, config=config)
+        return session().create_client("lambda", endpoint_url=self._endpoint_url, config=config)
 
     def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer:
         answer: Answer = Unavailable("not tried", known=True)

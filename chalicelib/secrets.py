@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Protocol
 
+from invoke_once.aws import session
 from invoke_once.errors import ConfigurationError, InvokeOnceError, StoreUnavailable
 from invoke_once.signing import PREFIX
 
@@ -214,10 +215,9 @@ class SsmParameter:
 @cache
 def _ssm() -> Any:
     from botocore.config import Config
-    from botocore.session import get_session
 
     retries = {"mode": "standard", "total_max_attempts": 3}
-    return get_session().create_client("ssm", config=Config(connect_timeout=2, read_timeout=3, retries=retries))
+    return session().create_client("ssm", config=Config(connect_timeout=2, read_timeout=3, retries=retries))
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from chalicelib.invoker import fire_attend
 from chalicelib.wiring import Service
 from invoke_once import log
+from invoke_once.aws import session
 
 WORKERS = 8  #: botocore keeps ten connections
 MAX_DELAY_S = 900  #: SQS API reference, SendMessage, DelaySeconds
@@ -35,9 +36,7 @@ class SqsQueue:
 
 @cache
 def _sqs() -> Any:
-    from botocore.session import get_session
-
-    return get_session().create_client("sqs")
+    return session().create_client("sqs")
 
 
 def wanted_at(record: Mapping[str, Any]) -> tuple[str, int] | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import get_session
 
+from invoke_once.aws import session
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 
 
@@ -28,7 +28,7 @@ class S3Objects:
             s3={"addressing_style": "path"} if self._endpoint_url else {},
             signature_version="s3v4",
         )
-        return get_session().create_client("s3", endpoint_url=self._endpoint_url, config=config)
+        return session().create_client("s3", endpoint_url=self._endpoint_url, config=config)
 
     def put(self, key: str, data: bytes) -> None:
         self._call("put_object", Key=key, Body=data, ContentType="application/json")

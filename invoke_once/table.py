@@ -25,6 +25,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from invoke_once import conditions as c
+from invoke_once.aws import session
 from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Move
 from invoke_once.records import INDEX_KEYS, Head
@@ -205,8 +206,10 @@ class DynamoTable:
         return self._send(operation, request)
 
     def _send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        connection = self.model._get_connection().connection
+        connection._local.session = session()  # pynamodb would make one of its own
         try:
-            return cast(dict[str, Any], self.model._get_connection().connection.dispatch(operation, request))
+            return cast(dict[str, Any], connection.dispatch(operation, request))
         except ClientError as error:
             cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
             if cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
