@@ -146,8 +146,20 @@ export function logPanel(id) {
   };
 }
 
+/** The wrapper's own lines are JSON that repeats what the page says: shown as `attempt ended  outcome=failed`. */
+function ownLine(message) {
+  try {
+    const { event, run_id: run, attempt, function: name, ...rest } = JSON.parse(message);
+    if (typeof event !== "string" || !run) return null;
+    return [event.replace(/_/g, " "), ...Object.entries(rest).map(([key, value]) => `${key}=${value}`)].join("  ");
+  } catch {
+    return null;
+  }
+}
+
 function logLine({ time, message, attempt }) {
-  return h("li", {}, h("time", { datetime: time, title: `${stamp(time)}, attempt ${attempt ?? "–"}` }, clock(time)), h("span", {}, String(message).trimEnd()));
+  const own = ownLine(message);
+  return h("li", {}, h("time", { datetime: time, title: `${stamp(time)}, attempt ${attempt ?? "–"}` }, clock(time)), h("span", own ? { class: "own", title: message } : {}, own ?? String(message).trimEnd()));
 }
 
 /** The callback: where it goes, each try, and a button to send it again. `onSent` after a try was ordered. */

@@ -181,7 +181,7 @@ class FakeRuns:
                 ):
                     return self.read(run.document["id"]), True
             run = FakeRun(_document(request, key, at), json.dumps(request.get("input")))
-            run.plan = _plan(request, at + 150 + request.get("delay_seconds", 0) * 1000, 1)
+            run.plan = _plan(run.document["id"], request, at + 150 + request.get("delay_seconds", 0) * 1000, 1)
             self.runs[run.document["id"]] = run
             return self.read(run.document["id"]), False
 
@@ -230,7 +230,7 @@ class FakeRuns:
             }
             run.document |= again
             request = {"function": run.document["function"], "input": json.loads(run.input)}
-            run.plan = _plan(request, now_ms() + 400, run.document["attempt"] + 1)
+            run.plan = _plan(run_id, request, now_ms() + 400, run.document["attempt"] + 1)
 
     def send_again(self, run_id: str) -> None:
         with self._lock:
@@ -263,14 +263,15 @@ def _document(request: Document, key: str | None, at: int) -> Document:
     }
 
 
-def _plan(request: Document, begin: int, attempt: int) -> list[tuple[int, Document]]:
-    body = BODIES.get(request["function"], _echo)
+def _plan(run_id: str, request: Document, begin: int, attempt: int) -> list[tuple[int, Document]]:
+    name = request["function"]
+    body = BODIES.get(name, _echo)
     claimed = (
         begin,
         {
             "status": "running",
             "attempt": attempt,
-            "log": f"START attempt {attempt}",
+            "log": json.dumps({"event": "claimed", "run_id": run_id, "attempt": attempt, "function": name}),
             "progress": None,
         },
     )
