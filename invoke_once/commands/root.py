@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "functions": ("functions", "Show what can be run."),
     "tokens": ("tokens", "Create, list and revoke tokens."),
     "doctor": ("doctor", "Find out what is wrong and how to fix it."),
+    "policy": ("policy", "Print what a function outside the stack needs."),
     "configure": ("configure", "Store a service's URL and your token."),
     "login": ("configure", "Store a service's URL and your token."),
     "completion": ("completion", "Print a shell's completion script."),

@@ -1,0 +1,133 @@
+"""What a function outside the service's stack needs: rights, environment, and where Lambda reports its ends.
+
+Everything in the stack is named after it, so its name is enough:
+
+    tracked       the runs table and the bucket (its own run, payloads), and to tell `record` of its deaths
+    destination   to tell `record` of its outcomes: nothing else, and no environment
+
+`Place` says where; left empty, its parts are CloudFormation's pseudo parameters, for `Fn::Sub`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from invoke_once.errors import ConfigurationError
+
+Mode = Literal["tracked", "destination"]
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The service's stack, and the account and region that it is in."""
+
+    stack: str
+    account: str = "${AWS::AccountId}"
+    region: str = "${AWS::Region}"
+    partition: str = "${AWS::Partition}"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", self.stack):
+            raise ConfigurationError(f"{self.stack!r} is not the name of a stack")
+        if not re.fullmatch(r"\d{12}|\$\{AWS::AccountId\}", self.account):
+            raise ConfigurationError(f"{self.account!r} is not an account: 12 digits")
+        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d|\$\{AWS::Region\}", self.region):
+            raise ConfigurationError(f"{self.region!r} is not a region")
+
+    @property
+    def table(self) -> str:
+        return f"{self.stack}-runs"
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.stack}-data-{self.account}-{self.region}"
+
+    @property
+    def record(self) -> str:
+        return self._arn("lambda", f"function:{self.stack}-record")
+
+    @property
+    def table_arn(self) -> str:
+        return self._arn("dynamodb", f"table/{self.table}")
+
+    @property
+    def objects_arn(self) -> str:
+        return f"arn:{self.partition}:s3:::{self.bucket}/*"
+
+    @classmethod
+    def at(cls, stack: str, account: str, region: str) -> Place:
+        """A real place, for what is no template."""
+        kinds = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+        partition = next((name for start, name in kinds.items() if region.startswith(f"{start}-")), "aws")
+        return cls(stack, account, region, partition)
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+def policy(place: Place, mode: Mode) -> Document:
+    """The IAM policy of the function's role, beside what it has."""
+    statements = [_allow("TellRecord", ["lambda:InvokeFunction"], place.record)]
+    if mode == "tracked":
+        moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        statements = [
+            _allow("OwnRun", moves, place.table_arn),
+            _allow("LargePayloads", ["s3:GetObject", "s3:PutObject"], place.objects_arn),
+            *statements,
+        ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(sid: str, actions: list[str], resource: str) -> Document:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def environment(place: Place, mode: Mode, function: str, tenant: str) -> dict[str, str]:
+    """Of a wrapped function: what its runs are called, and whose those are that register themselves."""
+    if mode != "tracked":
+        return {}
+    return {
+        "ONCE_RUNS_TABLE": place.table,
+        "ONCE_BUCKET": place.bucket,
+        "ONCE_FUNCTION": function,
+        "ONCE_TENANT": tenant,
+    }
+
+
+def destinations(place: Place, mode: Mode) -> Document:
+    """The function's EventInvokeConfig: retries are the service's, ends go to `record`."""
+    ends = {"OnFailure": {"Destination": place.record}}
+    if mode == "destination":
+        ends["OnSuccess"] = {"Destination": place.record}
+    return {"MaximumRetryAttempts": 0, "DestinationConfig": ends}
+
+
+def entry(mode: Mode, function: str, tenant: str, target: str) -> str:
+    """Its table in functions.toml, by which the service may start it, and knows whose its reports are."""
+    return f'[functions.{function}]\ntarget = "{target}"\ntenant = "{tenant}"\nmode = "{mode}"\n'
+
+
+def sam(place: Place, mode: Mode, function: str, tenant: str) -> str:
+    """The same for the Properties of an AWS::Serverless::Function, as YAML."""
+    lines = ["Environment:", "  Variables:"] if mode == "tracked" else []
+    lines += [f"    {name}: {_yaml(value)}" for name, value in environment(place, mode, function, tenant).items()]
+    lines += ["Policies:", '  - Version: "2012-10-17"', "    Statement:"]
+    for statement in policy(place, mode)["Statement"]:
+        lines += [
+            f"      - Sid: {statement['Sid']}",
+            f"        Effect: {statement['Effect']}",
+            f"        Action: [{', '.join(statement['Action'])}]",
+            f"        Resource: {_yaml(statement['Resource'])}",
+        ]
+    asked = destinations(place, mode)
+    lines += ["EventInvokeConfig:", f"  MaximumRetryAttempts: {asked['MaximumRetryAttempts']}", "  DestinationConfig:"]
+    for end, where in asked["DestinationConfig"].items():
+        lines += [f"    {end}:", "      Type: Lambda", f"      Destination: {_yaml(where['Destination'])}"]
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: str) -> str:
+    return f"!Sub {value}" if "${" in value else value

@@ -1,0 +1,111 @@
+"""What a function outside the stack needs is what one inside has, and no more."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.functions import Function, load
+from infra import stages
+from infra.template import merge_template
+from invoke_once import outside
+from invoke_once.commands.root import run
+from invoke_once.errors import ConfigurationError
+from invoke_once.outside import Mode, Place
+
+INSIDE = {
+    "tracked": Function("inside", target="s-inside", handler="a.b"),
+    "destination": Function("inside", target="s-inside", code="dir", runtime="nodejs20.x", mode="destination"),
+}
+
+
+def resources(mode: Mode) -> dict[str, Any]:
+    found: dict[str, Any] = merge_template(stages.load("prod"), [INSIDE[mode]], "python3.11")["Resources"]
+    return found
+
+
+def resolved(value: Any, stack: str = "invoke-once-prod") -> str:
+    """What a resource of the template comes to, written with the pseudo parameters."""
+    known = {"Runs": f"${{AWS::AccountId}}:table/{stack}-runs"}
+    match value:
+        case {"Fn::Sub": str(text)}:
+            bucket = f"arn:${{AWS::Partition}}:s3:::{stack}-data-${{AWS::AccountId}}-${{AWS::Region}}"
+            return text.replace("${Bucket.Arn}", bucket).replace("${AWS::StackName}", stack)
+        case {"Fn::GetAtt": [name, "Arn"]}:
+            return f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:{known[name]}"
+    return str(value)
+
+
+@pytest.mark.parametrize("mode", ["tracked", "destination"])
+def test_its_rights_are_those_of_a_function_inside(mode: Mode) -> None:
+    role = resources(mode)["TargetInsideRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    inside = {
+        (action, resolved(r)) for s in role for action in s["Action"] for r in s["Resource"] if "logs:" not in action
+    }
+    policy = outside.policy(Place("invoke-once-prod"), mode)
+    assert {(action, s["Resource"]) for s in policy["Statement"] for action in s["Action"]} == inside
+
+
+def test_its_environment_is_among_that_of_a_function_inside() -> None:
+    inside = resources("tracked")["TargetInside"]["Properties"]["Environment"]["Variables"]
+    needed = outside.environment(Place("s"), "tracked", "inside", "demo")
+    assert set(needed) <= set(inside)
+    assert outside.environment(Place("s"), "destination", "inside", "demo") == {}
+
+
+@pytest.mark.parametrize("mode", ["tracked", "destination"])
+def test_its_ends_are_told_as_those_of_a_function_inside(mode: Mode) -> None:
+    inside = resources(mode)["TargetInsideOutcome"]["Properties"]
+    asked = outside.destinations(Place("invoke-once-prod"), mode)
+    assert asked["MaximumRetryAttempts"] == inside["MaximumRetryAttempts"]
+    told = {end: resolved(where["Destination"]) for end, where in inside["DestinationConfig"].items()}
+    assert {end: where["Destination"] for end, where in asked["DestinationConfig"].items()} == told
+
+
+def test_the_bucket_and_the_table_are_called_what_the_template_calls_them() -> None:
+    found = resources("tracked")
+    assert resolved(found["Runs"]["Properties"]["TableName"]) == Place("invoke-once-prod").table
+    assert resolved(found["Bucket"]["Properties"]["BucketName"]) == Place("invoke-once-prod").bucket
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_a_region_tells_its_partition(region: str, partition: str) -> None:
+    assert (
+        Place.at("s", "111122223333", region).table_arn
+        == f"arn:{partition}:dynamodb:{region}:111122223333:table/s-runs"
+    )
+
+
+@pytest.mark.parametrize("wrong", [("a b", "1" * 12, "eu-west-1"), ("s", "1", "eu-west-1"), ("s", "1" * 12, "here")])
+def test_a_place_that_cannot_be_is_refused(wrong: tuple[str, str, str]) -> None:
+    with pytest.raises(ConfigurationError):
+        Place.at(*wrong)
+
+
+def test_its_table_in_functions_toml_is_one_that_is_taken(tmp_path: Any) -> None:
+    file = tmp_path / "functions.toml"
+    file.write_text(outside.entry("destination", "billing", "acme", "billing"))
+    function = load(file, "s")["billing"]
+    assert (function.target, function.tenant, function.mode) == ("billing", "acme", "destination")
+
+
+def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["--account", "111122223333", "--region", "eu-west-1"]
+    for show in ("policy", "environment", "destinations"):
+        assert run(["policy", "billing", *place, "--show", show]) == 0
+        assert json.loads(capsys.readouterr().out)
+    assert run(["policy", "billing", "--show", "sam"]) == 0
+    assert "${AWS::AccountId}" in capsys.readouterr().out
+
+
+def test_without_a_place_the_command_says_what_it_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert run(["policy", "billing"]) == 2
+    assert "--account and --region" in capsys.readouterr().err
