@@ -1,7 +1,8 @@
-"""The two virtualenvs, made when missing and brought up to date when their requirement files changed.
+"""The virtualenvs, made when missing and brought up to date when their requirement files changed.
 
     .venv             the project, for people and for packaging (`run`), with tests and lint on top (`dev`)
     .local/emulator   the emulator, the AWS CLI and boto3; both are installed at the same time
+    .local/bench/venv the project beside what it is measured against; for `make bench` alone
 
 Runs on the system's Python with the standard library alone. A stamp in each virtualenv holds the hash of what
 was installed; a warm start reads two small files. Errors end in one sentence, the whole log stays in .local/.
@@ -23,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
-EXTRAS = {"run": "cli,lambda,deploy", "dev": "cli,lambda,deploy,dev"}
+EXTRAS = {"run": "cli,lambda,deploy", "dev": "cli,lambda,deploy,dev", "bench": "cli,lambda,deploy,bench"}
 
 
 class SetupFailed(Exception):
@@ -63,7 +64,8 @@ class Environment:
 def project(kind: str) -> Environment:
     """The project's virtualenv: `run` has what packaging and the CLI need, `dev` what tests and lint do."""
     arguments = ("-c", "requirements.txt", "-e", f".[{EXTRAS[kind]}]")
-    return Environment(kind, ROOT / ".venv", arguments, (ROOT / "pyproject.toml", ROOT / "requirements.txt"))
+    path = LOCAL / "bench" / "venv" if kind == "bench" else ROOT / ".venv"
+    return Environment(kind, path, arguments, (ROOT / "pyproject.toml", ROOT / "requirements.txt"))
 
 
 def emulator() -> Environment:
@@ -72,10 +74,11 @@ def emulator() -> Environment:
 
 
 def ensure(kind: str) -> None:
-    """Both virtualenvs are there and current afterwards; quick when they are already."""
+    """What `kind` needs is there and current afterwards; quick when it is already."""
     LOCAL.mkdir(exist_ok=True)
+    needed = [project("run"), project(kind)] if kind == "bench" else [project(kind)]
     with _one_at_a_time(LOCAL / "venvs.lock"):
-        wanted = [environment for environment in (project(kind), emulator()) if not _has(environment)]
+        wanted = [environment for environment in (*needed, emulator()) if not _has(environment)]
         if not wanted:
             return
         started = time.monotonic()

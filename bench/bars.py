@@ -1,0 +1,49 @@
+"""What is measured against what, and how much of it is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One figure of the result: its key, what it says, the most it may be, and its unit (a ratio has none)."""
+
+    key: str
+    what: str
+    most: float
+    unit: str = "×"
+
+
+BARS = (
+    Bar("post_vs_glue", "POST /runs against hand-written glue (put + invoke), through API Gateway and Lambda", 1.15),
+    Bar("wrapper_import_vs_powertools", "`@tracked`, cold import and client (CPU), against Powertools idempotency", 1.0),
+    Bar("wrapper_warm_vs_powertools", "`@tracked`, one warm call, against Powertools idempotency", 1.0),
+    Bar("wrapper_import_vs_boto3_client", "`@tracked`, cold import and client (CPU), against a bare boto3 client", 1.3),
+    Bar("api_import_vs_bare", "the API function, cold (CPU), against bare Chalice with two boto3 clients", 1.3),
+    Bar("write_units_per_run", "write units of a run, small input and output, success", 6, "WRU"),
+    Bar("write_units_per_run_callback", "the same with a callback", 8, "WRU"),
+    Bar("read_units_per_poll", "read units of a poll", 1, "RRU"),
+    Bar("aws_calls_post", "AWS calls of POST /runs", 2, "calls"),
+    Bar("aws_calls_poll", "AWS calls of a poll", 1, "calls"),
+    Bar("aws_calls_claim", "AWS calls of a claim", 1, "calls"),
+    Bar("aws_calls_finish", "AWS calls of a finish", 1, "calls"),
+    Bar("poll_100k_vs_100", "a poll, 100 000 stored runs against 100", 1.2),
+    Bar("list_100k_vs_100", "a page of the list, 100 000 stored runs against 100", 1.2),
+    Bar("sweep_100k_vs_0", "a sweep, 100 000 live runs and none due, against an empty table", 1.2),
+    Bar("callback_p95_s", "outcome to callback received, 95th percentile", 2, "s"),
+)
+
+
+def missed(results: Mapping[str, Any]) -> list[str]:
+    """The bars that do not hold, in words; empty when all do."""
+    wrong = []
+    for bar in BARS:
+        value = results.get(bar.key)
+        if not isinstance(value, (int, float)):
+            wrong.append(f"{bar.key} was not measured")
+        elif not 0 < value <= bar.most:
+            wrong.append(f"{bar.key} is {value:.2f}, its bar {bar.most:g}")
+    return wrong
