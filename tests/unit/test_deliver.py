@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from chalicelib.breaker import FAILURES, FIRST_PAUSE_MS, LAST_PAUSE_MS
+from chalicelib.breaker import FAILURES, FIRST_PAUSE_MS, LAST_PAUSE_MS, PROBE_MS, breaker
 from chalicelib.deliver import MAX_BODY_BYTES, Means, deliver, have_delivered, message
 from chalicelib.deliveries import deliveries, send_again
 from chalicelib.documents import run_document
@@ -475,6 +475,15 @@ def test_after_the_pause_one_tries_and_the_others_wait_for_what_it_finds(stage: 
     assert stage.head(one).cb_status == "delivered"
     stage.wire.plan = [OK]
     assert stage.deliver(two).cb_status == "delivered", "it is well again"
+
+
+def test_of_two_that_saw_the_pause_end_one_tries(stage: Stage) -> None:
+    break_receiver(stage)
+    stage.clock.step(FIRST_PAUSE_MS)
+    now_ms = stage.clock()
+    one, two = (breaker(stage.svc.store, "demo", "https://hook.example", now_ms) for _ in range(2))
+    assert one.wait_until(now_ms) is None
+    assert two.wait_until(now_ms) == now_ms + PROBE_MS
 
 
 def test_while_it_keeps_failing_the_pauses_grow_to_an_hour(stage: Stage) -> None:

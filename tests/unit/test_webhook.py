@@ -79,6 +79,7 @@ def test_a_redirect_is_a_failure_and_nobody_calls_the_place_it_names(status: int
     with RawReceiver(OK) as inner:
         outcome = attempt(answer(f"HTTP/1.1 {status} There\r\nLocation: http://127.0.0.1:{inner.port}/\r\n\r\n"))
         assert (outcome.status_code, outcome.error) == (status, "redirects are not followed")
+        assert not outcome.delivered
     assert inner.requests == [] and inner.finished.empty()
 
 
