@@ -62,7 +62,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
     now_ms = svc.now_ms()
     draft = moves.start(new, now_ms)
     room_taken = payloads.item_size(draft.set)
-    if request.key is not None and not _fits_head(request.input, room_taken):
+    if request.key is not None and not payloads.fits_head(request.input, room_taken):
         found = svc.store.get(new.run_id, now_ms)  # before a large payload is put for a request that is refused
         if found is not None:
             return _repeat(svc, request, new, found)
@@ -92,10 +92,6 @@ def _check_size(request: StartRequest) -> None:
         limit = envelope.MAX_EVENT_BYTES - 1_000
     if len(request.input) > limit:
         raise PayloadTooLarge(f"the input has {len(request.input)} bytes; the limit of this function is {limit}")
-
-
-def _fits_head(text: bytes, room_taken: int) -> bool:
-    return room_taken + len(payloads.pack(text)) <= payloads.HEAD_ROOM_BYTES
 
 
 def _new_run(request: StartRequest) -> moves.NewRun:

@@ -28,6 +28,7 @@ MAX_INPUT_BYTES = 5 * 1024 * 1024  #: within Lambda's 6 MB request, of which API
 MAX_DIRECT_BYTES = 8 * 1024 * 1024  #: more than Lambda takes (6 MB): a direct call is never refused for its size
 MAX_OUTPUT_BYTES = 10 * 1024 * 1024  #: what API Gateway can carry (its payload quota)
 MAX_ITEM_BYTES = 8 * 1024  #: packed
+MAX_INLINE_TEXT = 64 * 1024  #: unpacked: it is read, and shown in the run, with every look at it
 HEAD_ROOM_BYTES = 880  #: a new head up to this stays within 1 KB when the claim has added its fields
 COMPRESS_OVER_BYTES = 1024
 PLAIN, ZLIB = b"\x00", b"\x01"
@@ -129,10 +130,10 @@ class Payloads:
         if len(text) > limit:
             raise PayloadTooLarge(f"the input has {len(text)} bytes; the limit is {limit}")
         packed, size = pack(text), {"input_size": len(text)}
-        if head_size + len(packed) <= HEAD_ROOM_BYTES:
+        if fits_head(text, head_size):
             return {"input": packed, **size}
         name = sha(text)
-        if len(packed) <= MAX_ITEM_BYTES:
+        if _fits_an_item(packed, text):
             part = f"input#{name}"
             item = {"run_id": run_id, "part": part, "input": packed, "expires_at": expires_at}
             self._store.put_part(Move("input", run_id, (), item, part=part, replace=True))
@@ -175,7 +176,7 @@ class Payloads:
         if len(text) > MAX_OUTPUT_BYTES:
             raise PayloadTooLarge(f"the output has {len(text)} bytes; the limit is {MAX_OUTPUT_BYTES}")
         packed, known = pack(text), {"output_size": len(text), "output_sha": sha(text)}
-        if len(packed) <= MAX_ITEM_BYTES:
+        if _fits_an_item(packed, text):
             return {"output": packed, **known}
         key = f"out/{head.tenant}/{head.run_id}/{head.generation}/{head.attempt}-{head.lease_id}.json"
         self._objects.put(key, text)
@@ -193,6 +194,15 @@ class Payloads:
     def output_url(self, head: Head, seconds: int = 300) -> str:
         """A link to a large output that needs no token; it gives the JSON text for `seconds`."""
         return self._objects.url(output_key(head), seconds)
+
+
+def fits_head(text: bytes, head_size: int) -> bool:
+    """Whether an input goes into a head that has `head_size` bytes without it."""
+    return len(text) <= MAX_INLINE_TEXT and head_size + len(pack(text)) <= HEAD_ROOM_BYTES
+
+
+def _fits_an_item(packed: bytes, text: bytes) -> bool:
+    return len(packed) <= MAX_ITEM_BYTES and len(text) <= MAX_INLINE_TEXT
 
 
 def output_key(head: Head) -> str:

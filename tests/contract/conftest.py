@@ -1,0 +1,71 @@
+"""One suite, two engines: the in-memory one that users get, and the real table on the emulator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from infra.emulator import Emulator
+from invoke_once import moves
+from invoke_once.records import Head
+from invoke_once.store import Applied, Engine, Store
+from invoke_once.table import DynamoTable
+from invoke_once.testing import MemoryTable
+
+NOW = 1_800_000_000_000
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def real_table(emulator: Emulator) -> DynamoTable:
+    """A bare runs table, shared by the session: every test uses keys of its own."""
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("AWS_ACCESS_KEY_ID", "test")
+        env.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        table = DynamoTable("contract-runs", host=emulator.url, region="us-east-1")
+        table.model.create_table(wait=True)
+    return table
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return MemoryTable() if request.param == "memory" else request.getfixturevalue("real_table")
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    return Store(engine)
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"tenant{next(_names)}"
+
+
+@pytest.fixture
+def begin(store: Store, tenant: str) -> Iterator[Callable[..., Head]]:
+    """Start a run and return its head."""
+    keys = itertools.count()
+
+    def start(now_ms: int = NOW, **policy: object) -> Head:
+        new = moves.NewRun(tenant, "echo", f"key-{next(keys)}", **policy)  # type: ignore[arg-type]
+        result = store.apply(moves.start(new, now_ms))
+        assert isinstance(result, Applied)
+        return result.head
+
+    yield start
+
+
+@pytest.fixture
+def claimed(store: Store, begin: Callable[..., Head]) -> Callable[..., Head]:
+    """Start a run and claim it for `lease_ms`."""
+
+    def claim(lease_ms: int = 60_000, **policy: object) -> Head:
+        head = begin(**policy)
+        result = store.apply(moves.claim(head.run_id, head.generation, NOW, lease_ms))
+        assert isinstance(result, Applied)
+        return result.head
+
+    return claim
