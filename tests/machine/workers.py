@@ -1,0 +1,70 @@
+"""Lambda, simulated: events that are delivered late, twice or never, and attempts that live until told to end.
+
+An attempt is the real code in two halves, so that anything may happen in between: `tracked.claim_run` when its event
+is delivered, `Attempt.settle` when it ends. One that was killed, or overran, may still come back: a zombie.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from invoke_once.attempt import Attempt
+from invoke_once.envelope import envelope_of
+from invoke_once.lifecycle import LEASE_GRACE_MS
+
+MAX_EVENT_AGE_MS = 6 * 3_600_000  #: Lambda's, and the template's
+
+
+@dataclass(eq=False)
+class Event:
+    """One asynchronous invocation in Lambda's queue."""
+
+    function: str
+    payload: bytes
+    fired_ms: int
+    deliveries: int = 0
+
+    @property
+    def body(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.payload)
+        return loaded
+
+
+@dataclass(eq=False)
+class Worker:
+    """One invocation of a target that is at work on a run."""
+
+    run_id: str
+    generation: str
+    attempt_no: int
+    lease_id: str
+    event: Event
+    skew_ms: int
+    killed_at_ms: int  #: when Lambda ends it
+    wrapped: bool
+    attempt: Attempt | None = None
+    done: bool = False
+    dead: bool = False
+    lease_ends_ms: int = 0  #: without the grace, in real time: with a heartbeat it moves
+    told: dict[str, Any] | None = field(default=None)  #: an unwrapped one's outcome, as Lambda would report it
+
+    def live(self, now_ms: int) -> bool:
+        """Its body may be running, and it has every right to. Nothing keeps Lambda from starting an unwrapped one twice."""
+        return self.wrapped and not self.done and not self.dead and now_ms < min(self.killed_at_ms, self.lease_ends_ms)
+
+    def see_lease(self, lease_until: int) -> None:
+        self.lease_ends_ms = lease_until - LEASE_GRACE_MS - self.skew_ms
+
+
+def unwrapped(event: Event, killed_at_ms: int) -> Worker:
+    """A function that knows nothing of runs: the event itself says whom it works for."""
+    meta = envelope_of(event.body)
+    assert meta is not None and meta.attempt is not None and meta.lease_id is not None
+    return Worker(meta.run_id, meta.generation, meta.attempt, meta.lease_id, event, 0, killed_at_ms, wrapped=False,
+                  lease_ends_ms=killed_at_ms)  # fmt: skip
+
+
+Deliver = Callable[[Event], Worker | None]
