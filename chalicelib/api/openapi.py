@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -38,12 +38,12 @@ def document_text(known: tuple[Operation, ...]) -> tuple[str, str]:
     return text, documents.etag(text)
 
 
-def document(known: Iterable[Operation]) -> Json:
+def document(known: Sequence[Operation]) -> Json:
     _, components = msgspec.json.schema_components(_STRUCTS, ref_template=_REF)
     paths: Json = {}
     for operation in known:
         said = operations.SAID[operation.view.__name__]
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, said)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(known, operation, said)
     return {
         "openapi": "3.1.0",
         "info": {"title": "invoke-once", "version": VERSION, "description": _INTRODUCTION,
@@ -62,7 +62,7 @@ def document(known: Iterable[Operation]) -> Json:
     }  # fmt: skip
 
 
-def _operation(operation: Operation, said: Said) -> Json:
+def _operation(known: Iterable[Operation], operation: Operation, said: Said) -> Json:
     asked = [parameters.PARAMETERS[name] for name in (*said.path, *said.headers)]
     asked += [said.query[name] for name in sorted(operation.query)]
     found: Json = {
@@ -73,7 +73,7 @@ def _operation(operation: Operation, said: Said) -> Json:
         "security": [{"token": [operation.scope]}] if operation.scope else [],
         "parameters": asked,
         "requestBody": _request_body(said),
-        "responses": _responses(operation, said),
+        "responses": _responses(known, operation, said),
     }
     return {name: value for name, value in found.items() if value or name == "security"}
 
@@ -85,10 +85,19 @@ def _request_body(said: Said) -> Json | None:
     return {"required": True, "content": {"application/json": content}}
 
 
-def _responses(operation: Operation, said: Said) -> Json:
-    found = {str(status): _answer(answer) for status, answer in said.answers.items()}
+def _responses(known: Iterable[Operation], operation: Operation, said: Said) -> Json:
+    found = {str(status): _answer(answer) | _links(known, answer) for status, answer in said.answers.items()}
     refused = {*said.problems, *(operations.SECURED if operation.scope else ())}
     return found | {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refused)}
+
+
+def _links(known: Iterable[Operation], answer: Answer) -> Json:
+    """From a run's or a token's document to what can be asked with its id."""
+    name = {"Run": "run_id", "NewToken": "token_id"}.get(str(answer.schema))
+    if name is None:
+        return {}
+    led_to = [other.view.__name__ for other in known if f"{{{name}}}" in other.path]
+    return {"links": {to: {"operationId": to, "parameters": {name: "$response.body#/id"}} for to in led_to}}
 
 
 def _answer(answer: Answer) -> Json:

@@ -38,7 +38,7 @@ class Callback(Struct, frozen=True, forbid_unknown_fields=True):
 class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A run to start. Only `function` is required."""
 
-    function: Annotated[str, Meta(description="a name from GET /functions", examples=["report"])]
+    function: Annotated[str, Meta(description="a name from GET /functions", examples=["echo"])]
     input: Annotated[Any, Meta(description="what the function gets; any JSON, null when absent")] = None
     callback: Callback | UnsetType = UNSET
     delay_seconds: Annotated[int, Meta(ge=0, le=7 * DAY_S, description="start this much later")] = 0
