@@ -8,9 +8,11 @@ a tag, so that it is forgotten with the state if that is lost.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,7 @@ def deploy_locally(endpoint: str, env_file: Path, stack: str = "invoke-once-loca
         outputs=outputs,
     )
     write_env(env_file, endpoint, stage.stack, found)
+    _warm_up(deployed)
     return found
 
 
@@ -102,6 +105,15 @@ def _enable_expiry(deployed: Stack) -> None:
         if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
             how = {"Enabled": True, "AttributeName": "expires_at"}
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=how)
+
+
+def _warm_up(deployed: Stack) -> None:
+    """One sandbox of the stream's reader and of attend is up: the first callback does not wait for two cold starts."""
+    events: dict[str, dict[str, object]] = {"stream": {"Records": []}, "attend": {"run_id": "run_none"}}
+    client = deployed.client("lambda")
+    with ThreadPoolExecutor(len(events)) as pool:
+        for name, event in events.items():
+            pool.submit(client.invoke, FunctionName=f"{deployed.name}-{name}", Payload=json.dumps(event))
 
 
 def _token(deployed: Stack, env_file: Path) -> str:
