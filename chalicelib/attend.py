@@ -47,19 +47,19 @@ def _step(svc: Service, head: Head, due: Due) -> bool:
     result = _move(svc, head, due)
     if not isinstance(result, Applied):
         return False  # somebody else did it
-    log.event("attended", run_id=head.run_id, attempt=head.attempt, did=due, metrics={_METRIC[due]: 1})
+    log.event("attended", run_id=head.run_id, attempt=head.attempt, did=due, metrics=_METRICS.get(due))
     if due in (Due.RELEASE, Due.DISPATCH):
         return dispatch.fire(svc, result.head).terminal
     return due in (Due.LOSE, Due.EXPIRE)
 
 
-_METRIC = {
-    Due.RELEASE: "Released",
-    Due.DISPATCH: "Redispatched",
-    Due.EXPIRE: "Expired",
-    Due.LOSE: "Lost",
-    Due.REARM: "Rearmed",
-    Due.DISARM: "Rearmed",
+#: A lost attempt is counted where it is given up (`recovery.lose`), whoever saw it.
+_METRICS = {
+    Due.RELEASE: {"Released": 1},
+    Due.DISPATCH: {"Redispatched": 1},
+    Due.EXPIRE: {"Expired": 1},
+    Due.REARM: {"Rearmed": 1},
+    Due.DISARM: {"Rearmed": 1},
 }
 
 

@@ -22,13 +22,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chalicelib.functions import Function, load
 from chalicelib.inputs import check_schemas
-from infra import stages, zips
+from infra import alarms, stages, zips
 from infra.cfn import ref
 from infra.compute import code_parameter
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
@@ -48,10 +48,11 @@ class PackagingFailed(Exception):
 
 @dataclass(frozen=True)
 class Package:
-    """What `make package` made: the template, and the zip that each of its parameters stands for."""
+    """What `make package` made: the template, the zip that each of its parameters stands for, and other values."""
 
     directory: Path
     zips: Mapping[str, Path]
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def template(self) -> Path:
@@ -76,7 +77,7 @@ def package(stage: Stage) -> Package:
         _run_chalice(stage, staging)
         out = BUILD / stage.name
         shutil.rmtree(out, ignore_errors=True)
-        made = Package(out, _write_zips(stage, staging, out, functions))
+        made = Package(out, _write_zips(stage, staging, out, functions), alarms.values(stage))
         made.template.write_text(json.dumps(_finished(staging / "out" / "sam.json"), indent=1) + "\n")
     return made
 

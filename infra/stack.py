@@ -62,7 +62,7 @@ class Stack:
     def deploy(self, package: Package, content: str) -> bool:
         """The stack is as the package says afterwards; False if nothing had to change."""
         bucket = self._artifacts()
-        parameters = {"ArtifactBucket": bucket} | self._upload(bucket, package)
+        parameters = {"ArtifactBucket": bucket, **package.values} | self._upload(bucket, package)
         existing = self.describe()
         if existing and existing["StackStatus"] == "ROLLBACK_COMPLETE":
             self.delete()  # a first creation that failed can only be deleted

@@ -27,6 +27,7 @@ class Stage:
     bundle_boto3: bool
     xray: bool
     alarms: bool
+    alarm_email: str
     local: bool
     api_memory_mb: int
     worker_memory_mb: int

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.functions import Function
-from infra import alarms, compute, gateway, schedules, storage, wakeups
+from infra import alarms, compute, dashboard, gateway, schedules, storage, wakeups
 from infra.cfn import STACK, Resources, ref, sub
 from infra.stages import Stage
 
@@ -22,15 +22,16 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
     functions = list(functions)
     return {
         "Description": "invoke-once: one request, one run, a result that is never lost",
-        "Parameters": {**_code_parameters(functions), **(alarms.parameters() if stage.alarms else {})},
+        "Parameters": {**_code_parameters(functions), **(alarms.parameters(stage) if stage.alarms else {})},
         **({"Conditions": alarms.conditions()} if stage.alarms else {}),
         "Resources": {
             **storage.resources(stage, functions),
             **wakeups.resources(),
             **compute.resources(stage, functions, python),
             **schedules.resources(functions),
-            **_api_and_layer(),
+            **_api_and_layer(stage),
             **alarms.resources(stage),
+            **dashboard.resources(stage),
         },
         "Outputs": {
             "Bucket": {"Value": ref("Bucket")},
@@ -41,10 +42,10 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
     }
 
 
-def _api_and_layer() -> Resources:
+def _api_and_layer(stage: Stage) -> Resources:
     definition = {"x-amazon-apigateway-gateway-responses": gateway.responses()}
     return {
-        "RestAPI": {"Properties": {"Name": sub(STACK), "DefinitionBody": definition}},
+        "RestAPI": {"Properties": {"Name": sub(STACK), "DefinitionBody": definition, "TracingEnabled": stage.xray}},
         "ManagedLayer": {"Properties": {"LayerName": sub(f"{STACK}-libraries"), "RetentionPolicy": "Delete"}},
     }
 

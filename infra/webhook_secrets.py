@@ -16,21 +16,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.secrets import Keyring, rotate
 from infra import stages
 from infra.bootstrap import StackParameter
-from infra.deploy import LOCAL_REGION, LOCAL_TENANT, read_env
-from infra.paths import ENV_FILE
+from infra.deploy import LOCAL_TENANT
+from infra.reach import reach
 from invoke_once.errors import InvokeOnceError
 
 
 def parameter(stage_name: str) -> StackParameter:
     """The stage's master key; of the stage `local`, on the emulator that is up."""
     stage = stages.load(stage_name)
-    if not stage.local:
-        return StackParameter(boto3.client("ssm"), f"/{stage.stack}/master-key")
-    endpoint = read_env(ENV_FILE).get("AWS_ENDPOINT_URL")
-    if endpoint is None:
-        raise stages.StageProblem("the local AWS is not up: `make up` starts it")
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": LOCAL_REGION}
-    return StackParameter(boto3.client("ssm", endpoint_url=endpoint, **keys), f"/{stage.stack}/master-key")
+    return StackParameter(boto3.client("ssm", **reach(stage)), f"/{stage.stack}/master-key")
 
 
 def run(arguments: argparse.Namespace) -> None:

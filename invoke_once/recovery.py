@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from invoke_once import lifecycle, moves
+from invoke_once import lifecycle, log, moves
 from invoke_once.lifecycle import Status
 from invoke_once.payloads import error_fields
 from invoke_once.records import Head
-from invoke_once.store import Refused, Result, Store
+from invoke_once.store import Applied, Refused, Result, Store
 
 Spread = Callable[[], float]
 
@@ -18,7 +18,14 @@ def lose(
     store: Store, head: Head, now_ms: int, *, why: str, seen_dead: bool = False, spread: Spread = random.random
 ) -> Result:
     """Move J for an attempt that is gone: back to the queue if the policy allows, else `failed` with `AttemptLost`."""
-    error = error_fields("AttemptLost", why)
+    result = _lose(store, head, now_ms, error_fields("AttemptLost", why), seen_dead, spread)
+    if isinstance(result, Applied) and not result.repeated:
+        log.event("attempt_lost", run_id=head.run_id, attempt=head.attempt, function=head.function,
+                  run_status=result.head.status, metrics={"Lost": 1})  # fmt: skip
+    return result
+
+
+def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, spread: Spread) -> Result:
     if head.cancel_requested:
         fields = {"status": Status.CANCELLED}
         return store.apply(moves.lose(head, now_ms, None, fields, seen_dead=seen_dead))
@@ -27,5 +34,5 @@ def lose(
         result = store.apply(moves.lose(head, now_ms, not_before, {"error": error}, seen_dead=seen_dead))
         if not (isinstance(result, Refused) and result.head and result.arms == (moves.NOT_CANCELLED,)):
             return result
-        return lose(store, result.head, now_ms, why=why, seen_dead=seen_dead, spread=spread)
+        return _lose(store, result.head, now_ms, error, seen_dead, spread)
     return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))

