@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The service's stack, and the account and region that it is in."""
+    """The service's stack (or a template's parameter: `${Name}`), and the account and region that it is in."""
 
     stack: str
     account: str = "${AWS::AccountId}"
@@ -30,7 +30,7 @@ class Place:
     partition: str = "${AWS::Partition}"
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", self.stack):
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}|\$\{[A-Za-z0-9]+\}", self.stack):
             raise ConfigurationError(f"{self.stack!r} is not the name of a stack")
         if not re.fullmatch(r"\d{12}|\$\{AWS::AccountId\}", self.account):
             raise ConfigurationError(f"{self.account!r} is not an account: 12 digits")
