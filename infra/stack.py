@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from infra.package import Package
+from infra.storage import tls_only
 
 CONTENT_TAG = "invoke-once:content"
 PATIENCE_S = 1800
@@ -136,7 +138,7 @@ class Stack:
         return 0.1 if self._endpoint else 3.0
 
     def _artifacts(self) -> str:
-        """The bucket that holds the zips, made if it is missing; private and encrypted."""
+        """The bucket that holds the zips, made if it is missing; private, encrypted (S3 does), and on AWS TLS only."""
         s3, bucket = self.client("s3"), self.artifact_bucket
         if bucket in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
             return bucket
@@ -147,6 +149,8 @@ class Stack:
             ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
         )
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed)
+        if self._endpoint is None:  # the emulator speaks http
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(tls_only(_bucket_arns(s3, bucket))))
         return bucket
 
     def _upload(self, bucket: str, package: Package) -> dict[str, str]:
@@ -162,6 +166,11 @@ class Stack:
         except s3.exceptions.ClientError:
             s3.put_object(Bucket=bucket, Key=key, Body=data)
         return key
+
+
+def _bucket_arns(s3: Any, bucket: str) -> list[str]:
+    whole = f"arn:{s3.meta.partition}:s3:::{bucket}"
+    return [whole, f"{whole}/*"]
 
 
 def _rolled_back(described: Mapping[str, Any]) -> bool:

@@ -17,8 +17,9 @@ RUNS_INDEXES = {
     "by_tenant": ("tenant_shard", "created_at"),
     "failed": ("failed_shard", "created_at"),
 }
-# an input may wait this long before its run starts to count its retention
-GRACE_DAYS = 8
+# a payload may lie this long before its run starts to count its retention: a week's delay, a day in the queue, a
+# day's grace (invoke_once/moves.py), and one for S3, which counts from midnight
+GRACE_DAYS = 10
 
 
 def resources(stage: Stage, functions: Iterable[Function]) -> Resources:
@@ -29,7 +30,8 @@ def resources(stage: Stage, functions: Iterable[Function]) -> Resources:
         "Bucket": resource("AWS::S3::Bucket", _bucket(functions), **RETAIN),
     }
     if stage.tls_only:
-        found["BucketPolicy"] = resource("AWS::S3::BucketPolicy", _tls_only())
+        policy = tls_only([arn_of("Bucket"), sub("${Bucket.Arn}/*")])
+        found["BucketPolicy"] = resource("AWS::S3::BucketPolicy", {"Bucket": ref("Bucket"), "PolicyDocument": policy})
     return found
 
 
@@ -99,13 +101,14 @@ def _bucket(functions: Iterable[Function]) -> dict[str, Any]:
     }
 
 
-def _tls_only() -> dict[str, Any]:
+def tls_only(resources: list[Any]) -> dict[str, Any]:
+    """A bucket's policy: nobody speaks plain http to it."""
     statement = {
         "Sid": "TlsOnly",
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": [arn_of("Bucket"), sub("${Bucket.Arn}/*")],
+        "Resource": resources,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return {"Bucket": ref("Bucket"), "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -12,11 +12,16 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api import schemas
+from chalicelib.api.problems import InvalidRequest
+from chalicelib.api.schemas import DAY_S
 from chalicelib.functions import load
 from infra import package, stages
 from infra.paths import FUNCTIONS_TOML, VENV
 
 Resource = dict[str, Any]
+#: delay_seconds, queue_timeout_seconds, and the day's grace of a run's own expiry
+LONGEST_WAIT_DAYS = 7 + 1 + 1
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +122,20 @@ def test_the_bucket_is_private_encrypted_tidied_and_refuses_plain_http(template:
     assert bucket["BucketEncryption"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     longest = max(f.retention_days for f in load(FUNCTIONS_TOML, "s").values())
-    assert rule["ExpirationInDays"] > longest
+    assert rule["ExpirationInDays"] >= longest + LONGEST_WAIT_DAYS
     assert rule["AbortIncompleteMultipartUpload"]
     (policy,) = of_type(template, "AWS::S3::BucketPolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_run_cannot_wait_longer_than_its_payloads_are_kept() -> None:
+    longest = {"function": "f", "delay_seconds": 7 * DAY_S, "queue_timeout_seconds": DAY_S}
+    assert schemas.read(longest, schemas.StartRequest)
+    for name in ("delay_seconds", "queue_timeout_seconds"):
+        with pytest.raises(InvalidRequest):
+            schemas.read(longest | {name: longest[name] + 1}, schemas.StartRequest)  # type: ignore[operator]
 
 
 def test_lambda_retries_none_of_our_functions_and_tells_record_when_one_dies(template: dict[str, Any]) -> None:
