@@ -127,7 +127,7 @@ def _admit(call: Call, operation: Operation) -> None:
     if operation.scope is None:
         return
     call.who = auth.authenticate(call.headers, call.backend.tokens)
-    call.noted["tenant"] = call.tenant
+    call.noted |= {"tenant": call.tenant, "token_id": call.who.id}
     auth.require(call.who, operation.scope)
     call.backend.limits.take(call.tenant, call.began_ms)
     unknown = set(call.query) - operation.query

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chalicelib import documents
+from chalicelib import documents, targets
 from chalicelib.api import cursor, filters, problems
 from chalicelib.api.call import Call, Reply, reply_json
 from chalicelib.api.routes import Routes
@@ -94,9 +94,7 @@ def _read(call: Call, head: Head, attempt: int | None, position: list[Any], limi
 
 def _group(call: Call, head: Head) -> str:
     function = call.service.functions.get(head.function)
-    target = head.function if function is None else function.target
-    name = target.split(":function:")[-1].split(":")[0]
-    return f"/aws/lambda/{name}"
+    return f"/aws/lambda/{targets.of(function).name if function else head.function}"
 
 
 class Logs:
