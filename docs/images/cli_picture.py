@@ -5,6 +5,7 @@ make up && .venv/bin/python docs/images/cli_picture.py
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -63,7 +64,7 @@ def settled(text: str) -> str:
 
 
 def main() -> None:
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     for command in COMMANDS:
         words = " ".join(f"'{word}'" if "{" in word else word for word in command)
         console.print(Text(f"$ once {words}", style="bold"))
