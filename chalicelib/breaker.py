@@ -1,7 +1,11 @@
 """Spare a receiver that keeps failing: after five failures in a row it is tried once in a while, by one of us.
 
+An attempt that is not answered within two seconds counts as a failure until it is: so a receiver that takes calls
+and never answers holds five senders or so, not as many as there are callbacks in the fifteen seconds until the
+first of them gives up.
+
 One small item a receiver and tenant (so that no tenant can shut another's receiver off), read before each
-attempt and written only when an attempt fails, or succeeds again: healthy receivers cost no write.
+attempt and written only when an attempt is slow or fails, or succeeds again: healthy receivers cost no write.
 """
 
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from invoke_once.store import Item, Store, Unwritten, Written
 FAILURES: Final = 5  #: in a row, before a receiver is spared
 FIRST_PAUSE_MS: Final = 30_000
 LAST_PAUSE_MS: Final = 3_600_000
+SLOW_PAUSE_MS: Final = 5_000  #: while those that are not answered may still be
 PROBE_MS: Final = 30_000  #: while one of us tries, the others wait this long
 FORGOTTEN_MS: Final = 24 * 3_600_000
 PART: Final = "receiver"
@@ -45,24 +50,32 @@ class Breaker:
         found = self._write({"closed_until": now_ms + PROBE_MS}, guard=(nobody,))
         return None if isinstance(found, Written) else int(found.item.get("closed_until", now_ms + PROBE_MS))
 
-    def report(self, outcome: Outcome, now_ms: int) -> None:
+    def suspect(self, now_ms: int) -> None:
+        """An attempt is not answered as soon as it should be: a failure, until its `report` says otherwise."""
+        self._count({"closed_until": now_ms + SLOW_PAUSE_MS, "pause_ms": self.pause_ms}, now_ms)
+
+    def report(self, outcome: Outcome, now_ms: int, *, suspected: bool = False) -> None:
         """Count a failure of the receiver, or forget the ones before. No write while all is well.
 
         The pause doubles when the one that tried a spared receiver fails, not with each of the many attempts
         that may have been under way when it broke.
         """
         if not _is_trouble(outcome):
-            if self.failures:
+            if self.failures or suspected:
                 self._write({"failures": 0, "closed_until": 0, "pause_ms": 0})
             return
         spared = self.failures >= FAILURES
-        pause_ms = min(2 * self.pause_ms, LAST_PAUSE_MS) if spared else FIRST_PAUSE_MS
+        pause_ms = min(max(2 * self.pause_ms, FIRST_PAUSE_MS), LAST_PAUSE_MS) if spared else FIRST_PAUSE_MS
         asked_ms = round(1000 * min(outcome.retry_after_s or 0, LAST_PAUSE_MS / 1000))
-        standing: dict[str, int] = {
-            "closed_until": now_ms + max(pause_ms, asked_ms),
-            "pause_ms": pause_ms,
-            "expires_at": (now_ms + FORGOTTEN_MS) // 1000,
-        }
+        standing = {"closed_until": now_ms + max(pause_ms, asked_ms), "pause_ms": pause_ms}
+        if suspected:
+            self._write(standing)
+        else:
+            self._count(standing, now_ms)
+
+    def _count(self, standing: Item, now_ms: int) -> None:
+        """One failure more. What was forgotten is not counted on, though TTL has not deleted it yet."""
+        standing = {**standing, "expires_at": (now_ms + FORGOTTEN_MS) // 1000}
         if self.forgotten:
             self._write(standing | {"failures": 1})
         else:

@@ -31,7 +31,8 @@ MAX_BODY_BYTES: Final = 20_000
 _CUT_CHARACTERS: Final = 1_000
 _POSTPONED_SPREAD_MS: Final = 10_000
 
-Send = Callable[[CallbackUrl, Mapping[str, str], bytes], Outcome]
+#: The last: what to call when the receiver does not answer as soon as it should.
+Send = Callable[[CallbackUrl, Mapping[str, str], bytes, Callable[[], None]], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,27 @@ def _try(svc: Service, head: Head, means: Means, url: CallbackUrl, gate: Breaker
     headers = _signed(callback_moves.webhook_id(head), now_ms, body, means.secrets_for(head.tenant, now_ms))
     if not _claim(svc, head, now_ms):
         return
-    outcome = (means.send or _over_the_network(svc))(url, headers, body)
+    suspicion = _Suspicion(gate, svc.now_ms)
+    outcome = (means.send or _over_the_network(svc))(url, headers, body, suspicion.raised)
     tried = head.cb_attempt - head.cb_base + 1
     next_ms = None if outcome.delivered else _next_ms(tried, outcome, svc)
     _record(svc, head, outcome, next_ms, url)
     with contextlib.suppress(StoreUnavailable):  # what it would have said is only a hint
-        gate.report(outcome, svc.now_ms())
+        gate.report(outcome, svc.now_ms(), suspected=suspicion.told)
+
+
+@dataclass(slots=True)
+class _Suspicion:
+    """Tells the breaker that this attempt waits, and remembers that it was told."""
+
+    gate: Breaker
+    now_ms: Callable[[], int]
+    told: bool = False
+
+    def raised(self) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            self.gate.suspect(self.now_ms())
+            self.told = True
 
 
 def _next_ms(tried: int, outcome: Outcome, svc: Service) -> int | None:
@@ -88,7 +104,10 @@ def _next_ms(tried: int, outcome: Outcome, svc: Service) -> int | None:
 
 
 def _over_the_network(svc: Service) -> Send:
-    return lambda url, headers, body: webhook.send(url, headers, body, local=svc.settings.local)
+    def send(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Callable[[], None]) -> Outcome:
+        return webhook.send(url, headers, body, local=svc.settings.local, on_slow=on_slow)
+
+    return send
 
 
 def _give_up(svc: Service, head: Head, why: str) -> None:

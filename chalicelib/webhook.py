@@ -11,8 +11,9 @@ import email.utils
 import re
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ from chalicelib.pinned import END_OF_HEAD, READ_LIMIT, Deadline, Pinned, within
 from chalicelib.urls import CallbackUrl, Resolver, UrlRefused, resolve, system_resolver
 
 DEADLINE_S: Final = 15.0
+SLOW_S: Final = 2.0
 _FAREWELL_S: Final = 0.5
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?= |\r?\n)[^\n]*\n")
 _RETRY_AFTER: Final = re.compile(rb"^retry-after:[ \t]*([^\r\n]{1,64}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -54,22 +56,35 @@ def send(
     resolver: Resolver = system_resolver,
     context: ssl.SSLContext | None = None,
     now: Callable[[], float] = time.time,
+    on_slow: Callable[[], None] = lambda: None,
+    slow_s: float = SLOW_S,
 ) -> Outcome:
     """POST `body` and wait for the answer's status. Raises nothing for whatever the receiver does.
 
-    `local`: loopback receivers are allowed. `resolver`, `context` (whom TLS trusts) and `now` (the wall
+    `local`: loopback receivers are allowed. `on_slow` is called, in a thread of its own, when there is no answer
+    after `slow_s`. `resolver`, `context` (whom TLS trusts) and `now` (the wall
     clock, for a Retry-After date) are seams.
     """
     deadline = Deadline(deadline_s)
     try:
-        addresses = within(deadline, lambda: resolve(url, local=local, resolver=resolver))
-        connection = Pinned(url, addresses, deadline, context)
-        try:
-            return _exchange(connection, headers, body, now)
-        finally:
-            connection.close()
+        with _calling(on_slow, slow_s):
+            addresses = within(deadline, lambda: resolve(url, local=local, resolver=resolver))
+            with contextlib.closing(Pinned(url, addresses, deadline, context)) as connection:
+                return _exchange(connection, headers, body, now)
     except (UrlRefused, _BadAnswer, OSError) as err:
         return Outcome(None, _in_words(err, deadline_s), deadline.elapsed_ms())
+
+
+@contextlib.contextmanager
+def _calling(what: Callable[[], None], after_s: float) -> Iterator[None]:
+    """`what` is called if the block takes longer than `after_s`; it has returned when the block is left."""
+    timer = threading.Timer(after_s, what)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _exchange(connection: Pinned, headers: Mapping[str, str], body: bytes, now: Callable[[], float]) -> Outcome:

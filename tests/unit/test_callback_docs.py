@@ -30,6 +30,7 @@ def test_the_schedule_is_the_one_that_is_kept() -> None:
         f"under {deliver.MAX_BODY_BYTES // 1000} KB",
         f"longer than {urls.MAX_CHARACTERS:,} characters",
         f"a port other than {urls.PORTS[0]} and {urls.PORTS[1]}",
+        f"not answered within {['two', 'three'][int(webhook.SLOW_S) - 2]} seconds",
         f"one attempt in {breaker.FIRST_PAUSE_MS // 1000} s, then 1, 2, 4 … {breaker.LAST_PAUSE_MS // 60_000} min",
     ],
 )

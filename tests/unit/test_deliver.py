@@ -39,9 +39,12 @@ class Wire:
     """Answers as told, the last answer for ever; keeps what was sent."""
 
     plan: list[Outcome]
+    slow: bool = False
     sent: list[tuple[CallbackUrl, Mapping[str, str], bytes]] = field(default_factory=list)
 
-    def __call__(self, url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
+    def __call__(self, url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
+        if self.slow:
+            on_slow()
         self.sent.append((url, headers, body))
         return self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]
 
@@ -240,7 +243,7 @@ def test_of_many_that_come_at_once_one_sends(stage: Stage) -> None:
     run_id = stage.ended_run()
     seen = stage.head(run_id)
 
-    def meanwhile(url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
+    def meanwhile(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
         for _ in range(3):
             deliver(stage.svc, seen, stage.means)
         return OK
@@ -256,8 +259,8 @@ def test_a_sender_that_died_is_followed_by_another_with_the_same_id_once_its_cla
     class Killed(BaseException):
         pass
 
-    def dies(url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
-        stage.wire(url, headers, body)
+    def dies(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
+        stage.wire(url, headers, body, on_slow)
         raise Killed
 
     with pytest.raises(Killed):
@@ -342,7 +345,7 @@ def test_an_attempt_under_way_is_in_the_log_without_an_end(stage: Stage) -> None
     run_id = stage.ended_run()
     seen: list[list[dict[str, Any]]] = []
 
-    def look(url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
+    def look(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
         seen.append(stage.rows(run_id))
         return OK
 
@@ -437,14 +440,48 @@ def test_attempts_that_were_under_way_together_are_all_counted_and_make_no_longe
     """Many begin before the first of them fails: each read the receiver as it was before."""
     runs = [stage.ended_run() for _ in range(FAILURES * 2)]
 
-    def begin_the_next(url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
+    def begin_the_next(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
         if runs:
             deliver(stage.svc, stage.head(runs.pop()), stage.sending_by(begin_the_next))
         return DOWN
 
-    begin_the_next(CallbackUrl("https", "x", 443, "/"), {}, b"")
+    begin_the_next(CallbackUrl("https", "x", 443, "/"), {}, b"", None)
     late = stage.ended_run()
     assert stage.deliver(late).cb_due == stage.clock() + FIRST_PAUSE_MS and stage.wire.sent == []
+
+
+def test_a_receiver_that_never_answers_holds_no_more_than_a_few_senders(stage: Stage) -> None:
+    """Each attempt is slow, and under way while the next one begins."""
+    waiting: list[str] = []
+
+    def hangs(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
+        on_slow()
+        waiting.append(headers["webhook-id"])
+        deliver(stage.svc, stage.head(stage.ended_run()), stage.sending_by(hangs))
+        return Outcome(None, "no answer within 15 s", 15_000)
+
+    deliver(stage.svc, stage.head(stage.ended_run()), stage.sending_by(hangs))
+    assert len(waiting) == FAILURES
+    assert stage.deliver(stage.ended_run()).cb_due == stage.clock() + FIRST_PAUSE_MS, "each was counted once"
+
+
+def test_a_slow_answer_is_a_good_answer(stage: Stage) -> None:
+    stage.wire.slow = True
+    for _ in range(3 * FAILURES):
+        assert stage.deliver(stage.ended_run()).cb_status == "delivered"
+
+
+def test_that_a_slow_attempt_cannot_be_told_does_not_stop_it(stage: Stage) -> None:
+    real = stage.svc.store.engine.write
+
+    def away_for_the_breaker(move: lifecycle.Move) -> Any:
+        if move.letter == "receiver":
+            raise StoreUnavailable
+        return real(move)
+
+    stage.svc.store.engine.write = away_for_the_breaker  # type: ignore[method-assign]
+    stage.wire.slow = True
+    assert stage.deliver(stage.ended_run()).cb_status == "delivered"
 
 
 def test_another_receiver_and_another_tenant_are_not_spared(stage: Stage) -> None:
@@ -466,7 +503,7 @@ def test_after_the_pause_one_tries_and_the_others_wait_for_what_it_finds(stage: 
     stage.clock.step(FIRST_PAUSE_MS)
     seen_by_two: list[Head] = []
 
-    def recovers(url: CallbackUrl, headers: Mapping[str, str], body: bytes) -> Outcome:
+    def recovers(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Any) -> Outcome:
         seen_by_two.append(stage.deliver(two))
         return OK
 

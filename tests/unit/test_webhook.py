@@ -6,6 +6,7 @@ import itertools
 import re
 import socket
 import ssl
+import threading
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -163,6 +164,30 @@ def test_a_receiver_that_drips_bytes_is_given_up_when_the_total_time_is_over(fir
     outcome = attempt(forever(first, b"x", 0.05), deadline_s=0.6)
     assert (outcome.status_code, outcome.error) == (None, "no answer within 0.6 s")
     assert 0.55 < time.monotonic() - started < 2
+
+
+def test_whoever_waits_for_a_slow_receiver_is_told_once_while_it_waits() -> None:
+    answered = threading.Event()
+    told: list[bool] = []
+
+    def slow(peer: socket.socket) -> None:
+        answered.wait(5)
+        OK(peer)
+
+    def on_slow() -> None:
+        told.append(answered.is_set())
+        answered.set()
+
+    with RawReceiver(slow) as receiver:
+        assert send(url_of(receiver), SIGNED, BODY, local=True, on_slow=on_slow, slow_s=0.1).delivered
+    assert told == [False]
+
+
+def test_a_receiver_that_answers_in_time_is_not_called_slow() -> None:
+    told: list[bool] = []
+    with RawReceiver(OK) as receiver:
+        assert send(url_of(receiver), SIGNED, BODY, local=True, on_slow=lambda: told.append(True), slow_s=1).delivered
+    assert told == []
 
 
 def test_a_receiver_that_says_nothing_is_given_up() -> None:
