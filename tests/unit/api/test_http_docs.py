@@ -1,0 +1,40 @@
+"""docs/http.md says what there is: every operation, every problem, every field, every setting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app import app
+from chalicelib import limits
+from chalicelib.api import documented, problems, schemas
+
+TEXT = (Path(__file__).parents[3] / "docs" / "http.md").read_text()
+
+
+@pytest.mark.parametrize("operation", app.all_operations, ids=lambda o: f"{o.method} {o.path}")
+def test_every_operation_is_in_the_table(operation: object) -> None:
+    path = str(getattr(operation, "path", ""))
+    short = "/" + path.rpartition("/")[2]
+    table = TEXT[: TEXT.index("## Start a run")]
+    assert path in table or f"`{short}`" in table
+
+
+def test_every_problem_field_and_setting_is_told() -> None:
+    names = {kind.name for direct in problems.Problem.__subclasses__() for kind in (direct, *direct.__subclasses__())}
+    for name in names - {"internal"}:
+        assert f"`{name}`" in TEXT
+    for field in (*schemas.StartRequest.__struct_fields__, *documented.Run.__struct_fields__):
+        assert f"`{field}`" in TEXT
+    for setting in set(re.findall(r'env\.get\("(ONCE_\w+)"', Path(limits.__file__).read_text())):
+        assert f"`{setting}`" in TEXT
+
+
+def test_every_call_of_curl_is_one_that_there_is() -> None:
+    for method, url in re.findall(r"curl(?: -[a-zA-Z]+)*(?: -X (\w+))?[^\n]*?\$ONCE_URL(/[^\s\"?\\]*)", TEXT):
+        path = re.sub(r"run_[a-z2-7]{26}", "{run_id}", url)
+        path = re.sub(r"/tokens/\w+", "/tokens/{token_id}", re.sub(r"/functions/\w+", "/functions/{name}", path))
+        assert path in app.operations, url
+        assert not method or method in app.operations[path]
