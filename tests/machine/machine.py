@@ -298,7 +298,7 @@ class Machine(RuleBasedStateMachine):
             due_ms = world.next_due_ms()
             if due_ms is None:
                 return
-            world.clock.to(due_ms + 1)
+            world.clock.to(max(due_ms + 1, world.clock() + MINUTE))
             world.forget_expired()
             with world.trouble():
                 world.sweep(world.service("sweep"))
