@@ -1,8 +1,8 @@
 """The DynamoDB engine under `store.Store`, on pynamodb. The one place where AWS's errors become ours.
 
-pynamodb 6.1 builds the requests (names, values, types) but hides ALL_OLD on `Model.save` and `update`, and its
-`UpdateError` is the same for a lost race and for throttling. So requests are built by the model and sent by the
-connection's `dispatch`, and the winner is read from the `ClientError` below pynamodb's own.
+pynamodb's model is the legend of names and types, and its connection sends; it hides ALL_OLD on `Model.save` and
+`update`, and its `UpdateError` is the same for a lost race and for throttling. So requests are built in
+`expressions.py`, and the winner is read from the `ClientError` below pynamodb's own.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from pynamodb.attributes import (
     NumberAttribute,
     UnicodeAttribute,
 )
-from pynamodb.expressions.condition import Condition as Expression
-from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from invoke_once import conditions as c
+from invoke_once import expressions
 from invoke_once.aws import session
 from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Move
@@ -89,10 +87,11 @@ class DynamoTable:
     def __init__(self, table_name: str, *, host: str | None = None, region: str | None = None) -> None:
         self.name = table_name
         self.model = _model(table_name, host, region)
+        self._types = self.model.get_attributes()
 
     def write(self, move: Move) -> Written | Unwritten:
         """One conditional PutItem or UpdateItem; one write unit per started KB, and one per changed index entry."""
-        request = self._put(move) if move.replace else self._update(move)
+        request = (expressions.put if move.replace else expressions.update)(self.name, move, self._types)
         operation = "PutItem" if move.replace else "UpdateItem"
         try:
             answer = self._send(operation, request)
@@ -150,56 +149,8 @@ class DynamoTable:
         rows = self._send("Query", request).get("Items", [])
         return [Key(r["run_id"]["S"], shard, int(r[range_name]["N"]), r["part"]["S"]) for r in rows]
 
-    def _put(self, move: Move) -> dict[str, Any]:
-        item = self.model(**move.set)
-        condition = self._guard(move)
-        return item.get_save_kwargs_from_instance(condition, return_values_on_condition_failure="ALL_OLD")
-
-    def _update(self, move: Move) -> dict[str, Any]:
-        item = self.model(move.run_id, move.part)
-        request = item.get_update_kwargs_from_instance(
-            self._actions(move), self._guard(move), return_values_on_condition_failure="ALL_OLD"
-        )
-        return request | {"ReturnValues": "ALL_NEW"}
-
-    def _actions(self, move: Move) -> list[Action]:
-        once = [self._path(k).set(self._path(k) | v) for k, v in move.set_once.items()]
-        added = [self._path(k).add(v) for k, v in move.add.items()]
-        sets = [self._path(k).set(v) for k, v in move.set.items()]
-        return [*sets, *once, *added, *(self._path(k).remove() for k in move.remove)]
-
-    def _guard(self, move: Move) -> Expression | None:
-        return self._expression(c.AllOf(tuple(arm.condition for arm in move.guard))) if move.guard else None
-
-    def _expression(self, condition: c.Condition) -> Expression:
-        return cast(Expression, self._compiled(condition))
-
-    def _compiled(self, condition: c.Condition) -> Any:
-        match condition:
-            case c.Equals(name, value):
-                return self._path(name) == value
-            case c.OneOf(name, values):
-                return self._path(name).is_in(*values)
-            case c.Missing(name):
-                return self._path(name).does_not_exist()
-            case c.AtMost(name, value):
-                return self._path(name) <= value
-            case c.Below(name, value):
-                return self._path(name) < value
-            case c.BelowField(name, other):
-                return self._path(name) < self._path(other)
-            case c.AllOf(parts):
-                return _join(parts, self._expression, "and")
-            case c.AnyOf(parts):
-                return _join(parts, self._expression, "or")
-        raise TypeError(f"no expression for {type(condition).__name__}")
-
-    def _path(self, name: str) -> Any:
-        return getattr(self.model, name)
-
     def _item(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Plain values of the attributes this version knows; others are left out."""
-        return dict(self.model.from_raw_data(dict(raw)).attribute_values) if raw else {}
+        return expressions.plain(raw, self._types)
 
     def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """One request on this client, to any table: a second client would cost a cold start tens of ms."""
@@ -224,10 +175,3 @@ class _ConditionFailed(Exception):
     def __init__(self, found: Mapping[str, Any]) -> None:
         super().__init__("the guard did not hold")
         self.found = found
-
-
-def _join(parts: tuple[c.Condition, ...], compile_: Any, how: str) -> Expression:
-    first, *rest = (compile_(part) for part in parts)
-    for other in rest:
-        first = first & other if how == "and" else first | other
-    return cast(Expression, first)
