@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from invoke_once import log
-from invoke_once.aws import session
+from invoke_once.aws import client
 
 #: Answers that no repetition will change (Lambda API reference, Invoke, "Errors").
 FINAL = {
@@ -61,8 +60,8 @@ class LambdaInvoker:
 
     @cached_property
     def _client(self) -> Any:
-        config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1, "mode": "standard"})
-        return session().create_client("lambda", endpoint_url=self._endpoint_url, config=config)
+        once = {"total_max_attempts": 1, "mode": "standard"}
+        return client("lambda", endpoint_url=self._endpoint_url, connect_timeout=2, read_timeout=5, retries=once)
 
     def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer:
         answer: Answer = Unavailable("not tried", known=True)

@@ -23,7 +23,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from invoke_once import expressions
-from invoke_once.aws import session
+from invoke_once.aws import client
 from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Move
 from invoke_once.records import INDEX_KEYS, Head
@@ -72,9 +72,7 @@ def _index(name: str) -> GlobalSecondaryIndex[Any]:
 
 def _model(table_name: str, host: str | None, region: str | None) -> type[Model]:
     """The pynamodb model, made from `records.Head`: one legend, no twin."""
-    options = {"table_name": table_name, "host": host, "region": region, "billing_mode": "PAY_PER_REQUEST",
-               "connect_timeout_seconds": CONNECT_TIMEOUT_S, "read_timeout_seconds": READ_TIMEOUT_S,
-               "max_retry_attempts": RETRIES}  # fmt: skip
+    options = {"table_name": table_name, "host": host, "region": region, "billing_mode": "PAY_PER_REQUEST"}
     body: dict[str, Any] = {name: _attribute(kind) for name, kind in _field_types().items()}
     body |= {"run_id": UnicodeAttribute(hash_key=True), "part": UnicodeAttribute(range_key=True)}
     body |= {f"{name}_index": _index(name) for name in INDEX_KEYS}
@@ -156,11 +154,20 @@ class DynamoTable:
         """One request on this client, to any table: a second client would cost a cold start tens of ms."""
         return self._send(operation, request)
 
-    def _send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    def connect(self) -> Any:
+        """pynamodb's connection, with a client that costs less than the one it would make."""
         connection = self.model._get_connection().connection
-        connection._local.session = session()  # pynamodb would make one of its own
+        if connection._client is None:
+            connection._client = client(
+                "dynamodb", endpoint_url=connection.host, region=connection.region,
+                connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S,
+                retries={"total_max_attempts": 1 + RETRIES, "mode": "standard"},
+            )  # fmt: skip
+        return connection
+
+    def _send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            return cast(dict[str, Any], connection.dispatch(operation, request))
+            return cast(dict[str, Any], self.connect().dispatch(operation, request))
         except ClientError as error:
             cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
             if cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
