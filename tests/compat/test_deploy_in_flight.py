@@ -1,0 +1,103 @@
+"""A new version is deployed, and the old one again, while runs are in flight: none is lost, none runs twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import package, stages, zips
+from infra.package import Package
+from infra.stack import Stack
+from tests.service import Service, until
+
+RUNS = 200
+CALLERS = 4  # at once; with a run's length it bounds how many processes the emulator starts
+SECONDS = 0.3
+PATIENCE_S = 120
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Callers:
+    """Start runs one after the other; each call is repeated until it is answered, by its key."""
+
+    def __init__(self, service: Service) -> None:
+        self._service, self.over = service, threading.Event()
+        self.started: dict[str, str] = {}  # key: run id
+        self.repeated = 0
+
+    def run(self, many: int) -> None:
+        with ThreadPoolExecutor(CALLERS) as pool:
+            list(pool.map(self._start, (f"in-flight-{uuid.uuid4().hex}" for _ in range(many))))
+
+    def _start(self, key: str) -> None:
+        if self.over.is_set():
+            return
+
+        def accepted() -> str | None:
+            answer = self._service.start("sleep", {"seconds": SECONDS}, key=key)
+            if answer.status_code in (200, 202):
+                return str(answer.json()["id"])
+            assert answer.status_code >= 500, answer.text
+            self.repeated += 1
+            return None
+
+        self.started[key] = until(accepted, 60) or ""
+
+
+def test_no_run_is_lost_when_a_new_version_is_deployed_and_taken_back_while_they_run(
+    service: Service, tmp_path: Path
+) -> None:
+    stack, stage = stack_of(service)
+    now = package.package(stage)
+    kept = dataclasses.replace(now, directory=tmp_path, zips={k: copied(v, tmp_path) for k, v in now.zips.items()})
+    kept.template.write_text(now.template.read_text())
+    callers = Callers(service)
+    calling = threading.Thread(target=callers.run, args=(RUNS,))
+    calling.start()
+    try:
+        until(lambda: len(callers.started) >= RUNS // 5, PATIENCE_S)
+        assert stack.deploy(changed(kept, tmp_path / "changed"), "a later release")
+        new_at = len(callers.started)
+        assert stack.deploy(kept, package.content(stage))
+        back_at = len(callers.started)
+        calling.join(PATIENCE_S)
+    finally:
+        callers.over.set()
+        calling.join()
+    assert new_at > RUNS // 5 and back_at < RUNS, f"nothing was in flight: {new_at}, {back_at} of {RUNS}"
+    print(f"{RUNS} runs: {new_at} started when the new version was there, {back_at} when the old one was back, "
+          f"{callers.repeated} calls repeated")  # fmt: skip
+    ended = [service.wait(run_id, 60) for run_id in callers.started.values()]
+    wrong = [(run["id"], run["status"], run["error"]) for run in ended if run["status"] != "succeeded"]
+    assert wrong == []
+    assert len({run["id"] for run in ended}) == RUNS
+    assert {run["attempt"] for run in ended} == {1}
+
+
+def changed(made: Package, directory: Path) -> Package:
+    """The same with other code in every function, another layer's name, and another setting."""
+    directory.mkdir()
+    code = directory / "deployment.zip"
+    zips.write(code, zips.read(made.zips["CodeKey"]) | {"RELEASE": b"the next one"})
+    template = made.template.read_text().replace('"MemorySize": 256', '"MemorySize": 320')
+    assert template != made.template.read_text()
+    (directory / "template.json").write_text(template)
+    return dataclasses.replace(made, directory=directory, zips={**made.zips, "CodeKey": code})
+
+
+def copied(file: Path, directory: Path) -> Path:
+    target = directory / file.name
+    target.write_bytes(file.read_bytes())
+    return target
+
+
+def stack_of(service: Service) -> tuple[Stack, Any]:
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    return Stack(session, service.endpoint, service.stack), stages.load("local").named(service.stack)

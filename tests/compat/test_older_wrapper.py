@@ -1,0 +1,80 @@
+"""A function that still has the library of an earlier release, under today's service."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import zips
+from infra.paths import ROOT
+from tests.service import Service, until
+
+WRAPPERS = sorted((Path(__file__).parent.parent / "fixtures" / "wrappers").glob("*.zip"))
+JOBS = ("echo", "fail")
+
+
+@pytest.fixture(scope="module", params=WRAPPERS, ids=lambda path: path.stem)
+def older(request: pytest.FixtureRequest, service: Service) -> Iterator[Service]:
+    """The service, with an earlier release's library in two of its functions; put right again afterwards."""
+    library = zips.read(request.param)
+    jobs = {
+        f"chalicelib/jobs/{name}.py": (ROOT / f"chalicelib/jobs/{name}.py").read_bytes() for name in (*JOBS, "inputs")
+    }
+    packages = {f"chalicelib/{name}": b"" for name in ("__init__.py", "jobs/__init__.py")}
+    data = zipped({**library, **packages, **jobs})
+    for name in JOBS:
+        use(service, name, ZipFile=data)
+    yield service
+    stack = service.aws("cloudformation").describe_stacks(StackName=service.stack)["Stacks"][0]
+    values = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+    for name in JOBS:
+        use(service, name, S3Bucket=values["ArtifactBucket"], S3Key=values["CodeKey"])
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+    return held.getvalue()
+
+
+def use(service: Service, function: str, **code: Any) -> None:
+    aws, name = service.aws("lambda"), service.target(function)
+    aws.update_function_code(FunctionName=name, **code)
+    until(lambda: aws.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful")
+
+
+def test_it_runs_what_is_fired_and_its_outcome_is_told(older: Service) -> None:
+    run = older.do("echo", {"a": [1, "ü"]}, key=uuid.uuid4().hex)
+    assert (run["status"], run["output"], run["attempt"]) == ("succeeded", {"a": [1, "ü"]}, 1)
+
+
+def test_large_payloads_pass_in_both_directions(older: Service) -> None:
+    text = uuid.uuid4().hex * 10_000  # fired by reference
+    run = older.do("echo", text, key=uuid.uuid4().hex)
+    output = older.req("GET", f"/runs/{run['id']}/output", follow_redirects=True)
+    assert output.json() == text
+
+
+def test_its_failures_are_retried_and_recorded(older: Service) -> None:
+    retry = {"max_attempts": 2, "backoff_seconds": 0}
+    run = older.do("fail", {"times": 1}, key=uuid.uuid4().hex, retry=retry)
+    assert (run["status"], run["attempt"]) == ("succeeded", 2)
+    run = older.do("fail", {"times": 9, "message": "no luck"}, key=uuid.uuid4().hex)
+    assert (run["status"], run["error"]["message"]) == ("failed", "no luck")
+
+
+def test_a_direct_call_registers_itself(older: Service) -> None:
+    event = {"id": str(uuid.uuid4()), "detail-type": "order", "source": "shop", "time": "2027-01-15T08:00:00Z",
+             "detail": {"a": 1}}  # fmt: skip
+    older.aws("lambda").invoke(FunctionName=older.target("echo"), Payload=json.dumps(event).encode())
+    listed = older.req("GET", f"/runs?key={event['id']}").json()["runs"]
+    assert [run["status"] for run in listed] == ["succeeded"]
