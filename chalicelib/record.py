@@ -60,8 +60,8 @@ def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None
         return None  # a wrapped function has recorded its outcome itself
     if head.status == Status.RUNNING and _was_its_attempt(head, envelope, report):
         return _lose(svc, head, report)
-    never_started = report.invoked and report.error_type != "StoreUnavailable"
-    if never_started and head.status == Status.QUEUED and head.dispatches >= DEAD_DISPATCHES and not head.not_before:
+    could_start = not report.invoked or _NOT_CLAIMED.match(report.message) is not None
+    if not could_start and head.status == Status.QUEUED and head.dispatches >= DEAD_DISPATCHES and not head.not_before:
         why = f"its function failed {head.dispatches} times before it could claim the run: {_reason(report)}"
         return svc.store.apply(moves.reject(head, svc.now_ms(), payloads.error_fields("NeverStarted", why)))
     return None
@@ -90,7 +90,7 @@ def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Res
     if lifecycle.may_retry(head):
         not_before = now_ms + lifecycle.backoff_ms(head, svc.spread())
         result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
-        if not (isinstance(result, Refused) and result.arms == ("nobody asked to cancel",)):
+        if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
             return result
         return svc.store.apply(moves.finish(fence, head, Status.CANCELLED, now_ms, {}, token))
     return svc.store.apply(moves.finish(fence, head, status, now_ms, {"error": error}, token))

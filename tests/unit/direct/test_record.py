@@ -17,6 +17,7 @@ from chalicelib.settings import read
 from chalicelib.wiring import Service
 from invoke_once import moves, tracked
 from invoke_once.envelope import fired_event
+from invoke_once.errors import NotClaimed
 from invoke_once.lifecycle import LEASE_GRACE_MS
 from invoke_once.records import Head
 from invoke_once.store import Applied, Refused
@@ -340,7 +341,7 @@ def test_a_function_that_could_start_is_never_given_up(here: Recorded, why: str)
     head = dispatch.accept(here.svc, request).head
     for _ in range(5):
         event = here.fires.events[-1]
-        away = {"errorType": "StoreUnavailable", "errorMessage": "DynamoDB did not answer"}
+        away = {"errorType": "Runtime.HandlerError", "errorMessage": str(NotClaimed("", "DynamoDB did not answer"))}
         told = {
             "throttled": aws.never_started(FUNCTION, event, "EventAgeExceeded"),
             "store away": aws.failed(FUNCTION, event, away),
