@@ -58,6 +58,13 @@ def test_runs_of_one_millisecond_are_neither_lost_nor_doubled(world: World, limi
     assert sorted(flat(pages(world, limit))) == sorted(ids)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 8])
+def test_a_few_runs_in_each_millisecond_are_neither_lost_nor_doubled(world: World, limit: int) -> None:
+    ids = [run_id for _ in range(12) for run_id in (*seed(world, 6, step_ms=0), *seed(world, 1, step_ms=1))]
+    found = flat(pages(world, limit))
+    assert len(found) == len(set(found)) and set(found) == set(ids)
+
+
 def test_the_last_full_page_has_no_cursor(world: World) -> None:
     seed(world, 20)
     assert [len(page) for page in pages(world, 10)] == [10, 10]

@@ -74,6 +74,25 @@ def test_an_attempt_that_died_ends_where_the_next_invocation_begins(world: World
     assert said(lines(world, done)) == [(1, "last words")]
 
 
+def test_our_own_lines_alone_tell_where_an_attempt_begins_and_ends(world: World, done: str) -> None:
+    """Lambda's JSON log format has no line START RequestId."""
+    for run_id, text in ((done, "mine"), ("run_" + "c" * 26, "another's")):
+        world.logs.write(GROUP, "a", f'{{"event":"claimed","run_id":"{run_id}","attempt":1}}', text)
+    assert said(lines(world, done)) == [(1, "mine")]
+    assert said(lines(world, done, limit="2")) == [(1, "mine")]
+
+
+def test_a_retried_run_in_json_format_is_followed_without_repeating(world: World) -> None:
+    run_id = world.post().json["id"]
+    for attempt, text in ((1, "one"), (2, "two")):
+        world.logs.write(GROUP, "a", f'{{"event":"claimed","run_id":"{run_id}","attempt":{attempt}}}', text)
+        world.logs.write(GROUP, "a", f'{{"event":"attempt_ended","run_id":"{run_id}","attempt":{attempt}}}')
+        if attempt == 1:
+            first = world.get(run_id, "/logs").json
+    more = world.get(run_id, "/logs", query={"cursor": first["next_cursor"]}).json
+    assert said([(e["attempt"], e["message"]) for e in first["events"] + more["events"]]) == [(1, "one"), (2, "two")]
+
+
 def test_a_live_run_s_log_is_followed_by_its_cursor(world: World) -> None:
     run_id = world.post().json["id"]
     start = world.get(run_id, "/logs").json
@@ -82,6 +101,7 @@ def test_a_live_run_s_log_is_followed_by_its_cursor(world: World) -> None:
     world.logs.write(GROUP, "a", claimed, "one")
     first = world.get(run_id, "/logs", query={"cursor": start["next_cursor"]}).json
     assert [event["message"] for event in first["events"]] == [claimed, "one"]
+    world.clock.step(1_000)
     quiet = world.get(run_id, "/logs", query={"cursor": first["next_cursor"]}).json
     assert quiet["events"] == [] and quiet["next_cursor"] == first["next_cursor"]
     world.logs.write(GROUP, "a", "two")
