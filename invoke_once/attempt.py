@@ -124,6 +124,10 @@ class Attempt:
         until = min(self._runtime.now_ms() + lease_ms, self._deadline_ms) + LEASE_GRACE_MS
         self._tell(lease_until=until)
 
+    def run_out(self, seconds: float) -> None:
+        """Lambda is about to kill the attempt, which had `seconds`."""
+        self.settle(out_of_time(seconds))
+
     def _tell(self, lease_until: int | None = None) -> None:
         told, self._pending = {"fraction": None, "message": None} | self._pending, {}
         self._told_ms = self._looked_ms = self._runtime.now_ms()
@@ -208,39 +212,3 @@ class Attempt:
         log.event("attempt_ended", run_id=self.id, attempt=self.attempt, function=self.function,
                   outcome=outcome.status, run_status=result.head.status, error_type=outcome.error_type,
                   metrics={"attempt_ms": took, f"Ended_{result.head.status}": 1})  # fmt: skip
-
-
-class Watchdog:
-    """Records `timed_out` shortly before Lambda kills the attempt; with a heartbeat, keeps the lease meanwhile."""
-
-    def __init__(self, attempt: Attempt, left_ms: int, heartbeat_ms: int) -> None:
-        self._attempt = attempt
-        self._left_ms, self._heartbeat_ms = left_ms, heartbeat_ms
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True, name="invoke-once-watchdog")
-
-    def __enter__(self) -> Watchdog:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Joined, so that no thread of this attempt wakes up in the sandbox's next invocation."""
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        left_s = max(self._left_ms - margin_ms(self._left_ms), 0) / 1000
-        beat_s = self._heartbeat_ms / 3000 if self._heartbeat_ms else left_s
-        while left_s > 0:
-            if self._over.wait(min(beat_s, left_s)):
-                return
-            left_s -= min(beat_s, left_s)
-            if left_s > 0:
-                self._attempt.beat(self._heartbeat_ms)
-        if not self._over.is_set():
-            self._attempt.settle(out_of_time(self._left_ms / 1000))
-
-
-def margin_ms(left_ms: int) -> int:
-    """How long before the kill the watchdog acts: a fifth of the time, at most 2 s."""
-    return min(left_ms // 5, 2_000)

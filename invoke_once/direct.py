@@ -12,13 +12,13 @@ import json
 from typing import Any
 
 from invoke_once import batches, direct_keys, moves, payloads, recovery, slots
-from invoke_once.attempt import margin_ms
 from invoke_once.errors import ConfigurationError, RunCancelled, StillRunning, recorded_failure
 from invoke_once.lifecycle import Due, Move, Status, is_due
 from invoke_once.log import event as log_event
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime
 from invoke_once.store import Applied, Refused, Result
+from invoke_once.watchdog import margin_ms
 from invoke_once.wrapper import Handler, Options, run_attempt, time_left_ms
 
 #: Pauses between looks at a run that is waited for, in seconds; the last one repeats.

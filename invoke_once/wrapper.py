@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from invoke_once import log, moves
-from invoke_once.attempt import Attempt, Outcome, Watchdog, raised, returned
+from invoke_once.attempt import Attempt, Outcome, raised, returned
 from invoke_once.current import current
 from invoke_once.envelope import Envelope, envelope_of
 from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime, runtime
 from invoke_once.store import Applied, Result
+from invoke_once.watchdog import Watchdog
 
 Handler = Callable[[Any, Any], Any]
 DEFAULT_TIMEOUT_MS = 900_000  #: Lambda's longest, for a context that does not tell
