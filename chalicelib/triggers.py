@@ -1,4 +1,8 @@
-"""What wakes the service beside HTTP, one Lambda each. No logic: each hands its event to a domain module."""
+"""What wakes the service beside HTTP, one Lambda each. No logic: each hands its event to a domain module.
+
+Each imports its own domain module when it is called: `app.py` is the entry of the API too, whose cold start would
+otherwise pay for senders and sweeps that it never uses.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,6 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib import record as reports
-from chalicelib import sweep as sweeping
-from chalicelib import wake as waking
-from chalicelib.attend import attend as attend_to
-from chalicelib.deliver import deliver, have_delivered
 from chalicelib.wiring import service
 
 triggers = Blueprint(__name__)
@@ -19,6 +18,8 @@ triggers = Blueprint(__name__)
 @triggers.lambda_function(name="stream")
 def stream(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The table's stream: a run that now waits for a time, or a callback that is to be sent."""
+    from chalicelib import wake as waking
+
     svc = service()
     return waking.on_stream(svc, waking.SqsQueue(svc.settings.wake_queue), event)
 
@@ -26,12 +27,17 @@ def stream(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="wake")
 def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The wake queue: that time has come."""
+    from chalicelib import wake as waking
+
     return waking.on_wake(service(), event)
 
 
 @triggers.lambda_function(name="sweep")
 def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Every minute: all that is due, whatever the other two have missed."""
+    from chalicelib import sweep as sweeping
+    from chalicelib.deliver import have_delivered
+
     swept = sweeping.sweep(service(), have_delivered)
     return {"looked_at": swept.looked_at, "failed": swept.failed, "unfinished": swept.unfinished}
 
@@ -39,11 +45,16 @@ def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="attend")
 def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One run."""
+    from chalicelib.attend import attend as attend_to
+    from chalicelib.deliver import deliver
+
     return {"did": attend_to(service(), str(event["run_id"]), deliver)}
 
 
 @triggers.lambda_function(name="record")
 def record(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda destinations: how an invocation ended."""
+    from chalicelib import record as reports
+
     result = reports.record(service(), event)
     return {"run_status": result.head.status if result and result.head else None}
