@@ -149,19 +149,30 @@ def connected_to(port: int) -> int:
 
 
 RUNS_A_SECOND = 6  #: what two cores carry: each run and each callback is a process or two here
+RUNS_UNDER_WAY = 6  #: more would only be a measurement of how many processes this machine can start at once
 
 
 def waits_s(service: Service, healthy: Receiver, urls: list[str]) -> list[float]:
-    """From outcome to callback, sorted, of runs that are started one after another at an even pace."""
-    before, wanted = len(healthy.hits), urls.count(healthy.url)
+    """From outcome to callback, sorted, of runs that are started at an even pace, never many at once."""
+    before, wanted, started = len(healthy.hits), urls.count(healthy.url), 0
     began_s = time.monotonic()
     for number, url in enumerate(urls):
         time.sleep(max(0.0, began_s + number / RUNS_A_SECOND - time.monotonic()))
+        healthy.wait(before + started - RUNS_UNDER_WAY, 90)
         start(service, url)
+        started += url == healthy.url
     hits = healthy.wait(before + wanted, 90)[before:]
     ended = [hit.event(service.deployed.webhook_secret)["data"]["finished_at"] for hit in hits]
     assert len({hit.webhook_id for hit in hits}) == wanted
     return sorted(hit.at_s - datetime.fromisoformat(at).timestamp() for hit, at in zip(hits, ended, strict=True))
+
+
+def warm_up(service: Service, healthy: Receiver) -> None:
+    """As many sandboxes as will be busy at once: what is measured is who waits for whom, not how processes start."""
+    with ThreadPoolExecutor(14) as pool:
+        list(pool.map(lambda _: invoke(service, "attend", {"run_id": "run_none"}), range(14)))
+        list(pool.map(lambda _: start(service, healthy.url), range(RUNS_UNDER_WAY)))
+    healthy.wait(RUNS_UNDER_WAY, 90)
 
 
 def p95(sorted_values: list[float]) -> float:
@@ -172,9 +183,10 @@ def p95(sorted_values: list[float]) -> float:
 def test_a_dead_receiver_holds_up_nobody_else(service: Service, record_property: Callable[[str, object], None]) -> None:
     """200 callbacks to a healthy receiver, with 50 beside them to one that takes every call and never answers."""
     with Receiver() as healthy, Receiver(delay_s=60) as dead:
+        warm_up(service, healthy)
         alone = waits_s(service, healthy, [healthy.url] * 40)
         beside = waits_s(service, healthy, ([dead.url] + [healthy.url] * 4) * 50)
-        assert len(dead.hits) >= 5
+        assert 5 <= len(dead.hits) <= 25, "it was tried, then spared"
     record_property("callback_p95_s", p95(beside))
     print(f"\noutcome to callback, p95: {p95(alone):.2f} s alone, {p95(beside):.2f} s beside a dead receiver")
     assert p95(beside) <= max(2, 3 * p95(alone)), "where others load this machine, three times what it is without"
