@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test check package deploy undeploy bench demo-duplicates layer clean-local venv venv-dev venv-bench
+.PHONY: help run up down status test check package deploy undeploy bench demo-duplicates layer clean-local audit lock least-privilege venv venv-dev venv-bench venv-audit
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -51,6 +51,15 @@ demo-duplicates: venv-dev ## SDKs that fire one call 3 to 20 times, and once thr
 layer: venv ## the library as a Lambda layer
 	@$(PY) -m infra.layer
 
+audit: venv-audit ## known holes in dependencies, checkov and cfn-lint on the template, licences
+	@$(PY) -m infra.audit
+
+lock: venv-audit ## requirements.lock anew from requirements.txt, with hashes
+	@$(PY) -m infra.libraries
+
+least-privilege: venv-dev ## take each IAM statement away, one at a time, and see what fails (minutes)
+	@$(PY) -m infra.least_privilege
+
 clean-local: down ## forget the local AWS and its data; the virtualenvs stay
 	@$(PYTHON) -m infra.local forget
 
@@ -62,3 +71,6 @@ venv-dev:
 
 venv-bench:
 	@$(PYTHON) infra/venvs.py bench
+
+venv-audit:
+	@$(PYTHON) infra/venvs.py audit

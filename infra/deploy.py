@@ -20,21 +20,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import bootstrap, stages
-from infra.package import PackagingFailed, content, package
+from infra import package as packaging
+from infra.package import content, package
 from infra.stack import DeployFailed, Stack
 from infra.stages import LOCAL, Stage
-from invoke_once.errors import ConfigurationError
 
 LOCAL_REGION = "us-east-1"
 LOCAL_TENANT = "demo"
-PROBLEMS = (
-    PackagingFailed,
-    DeployFailed,
-    ConfigurationError,
-    stages.StageProblem,
-    BotoCoreError,
-    ClientError,
-)
+PROBLEMS = (*packaging.PROBLEMS, DeployFailed, BotoCoreError, ClientError)
 
 
 @dataclass(frozen=True)

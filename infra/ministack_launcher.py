@@ -1,4 +1,4 @@
-"""Starts ministack in this process, with two gaps filled: invocation records, and streams after a restart.
+"""Starts ministack in this process, with three gaps filled: invocation records, streams after a restart, deploys.
 
 1. What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
 `DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when one
@@ -15,7 +15,11 @@ as a count of records; the records themselves are not kept over a restart and ar
 mapping sleeps through as many records as it had read before.
 What this adds: after that function the DynamoDB positions are dropped, and each mapping starts at the new start.
 
-tests/infra/test_launcher.py fails as soon as the emulator does either by itself: then that half goes.
+3. What it does: `invalidate_worker` (core/lambda_runtime.py, line 1711) ends all processes of a function that was
+changed, also those in the middle of an invocation; AWS lets these finish with the code they began with.
+What this adds: a process that is leased to an invocation is ended when that gives it back.
+
+tests/infra/test_launcher.py fails as soon as the emulator does one by itself: then that part goes.
 
 Run by the emulator's Python as `ministack_launcher.py DIRECTORY`; the directory is only the name by which the
 process is found again. Not importable where ministack is not installed.
@@ -25,6 +29,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,7 +38,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ministack.app import main
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
+
+LOOK_AGAIN_S = 0.05
 
 
 @dataclass
@@ -51,6 +60,9 @@ _restore: Callable[[Any], None] = lambda_svc._restore_state
 _execute: Callable[[Any, Any], dict[str, Any]] = lambda_svc._execute_function
 _dispatch: Callable[..., dict[str, Any]] = lambda_svc._execute_function_dispatch
 _route_failure: Callable[..., None] = lambda_svc._route_async_failure
+_invalidate: Callable[..., None] = lambda_svc.invalidate_worker
+_kill: Callable[[list[Any]], None] = lambda_runtime.kill_workers
+_changing: ContextVar[bool] = ContextVar("changing", default=False)
 
 
 def on_success_destination(func: dict[str, Any]) -> str:
@@ -133,6 +145,34 @@ def _deliver(destination: str, record: dict[str, Any]) -> bool:
     return function is not None
 
 
+def _invalidating_gently(*which: Any, **more: Any) -> None:
+    token = _changing.set(True)
+    try:
+        _invalidate(*which, **more)
+    finally:
+        _changing.reset(token)
+
+
+def _killing_the_idle(workers: list[Any]) -> None:
+    """Those of a function that was changed and are busy are ended by a thread, each when it is free."""
+    busy = [worker for worker in workers if worker is not None and _changing.get() and _is_busy(worker)]
+    _kill([worker for worker in workers if worker not in busy])
+    if busy:
+        threading.Thread(target=_end_when_free, args=(busy,), daemon=True).start()
+
+
+def _is_busy(worker: Any) -> bool:
+    return bool(worker.in_use) and worker._proc is not None and worker._proc.poll() is None
+
+
+def _end_when_free(workers: list[Any]) -> None:
+    while workers:
+        time.sleep(LOOK_AGAIN_S)
+        free = [worker for worker in workers if not _is_busy(worker)]
+        _kill(free)
+        workers = [worker for worker in workers if worker not in free]
+
+
 def _restoring_without_positions(data: Any) -> None:
     _restore(data)
     lambda_svc._dynamodb_stream_positions.clear()
@@ -144,5 +184,7 @@ if __name__ == "__main__":
     lambda_svc._execute_function = _routing_execute
     lambda_svc._execute_function_dispatch = _noting_dispatch
     lambda_svc._route_async_failure = _telling_failure
+    lambda_svc.invalidate_worker = _invalidating_gently
+    lambda_runtime.kill_workers = _killing_the_idle
     del sys.argv[1:]  # main() reads it too
     main()

@@ -7,8 +7,8 @@
 
 Where the zips will be is left to the template's parameters, which `make deploy` fills in; so the template
 needs no bucket and no rewriting. Staging is a copy without caches: what lies about in the work tree cannot
-ship. Chalice caches by content and not by name, so its cache of the code is cleared; the layer's, keyed by
-requirements.txt alone, is kept, and with it a package after a code change takes two seconds.
+ship. Chalice caches by content and not by name, so its cache of the code is cleared. The layer is installed by
+hash from requirements.lock (`libraries.py`) and kept, so a package after a code change takes two seconds.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from typing import Any
 
 from chalicelib.functions import Function, load
 from chalicelib.inputs import check_schemas
-from infra import alarms, stages, zips
+from infra import alarms, libraries, stages, zips
 from infra.cfn import ref
 from infra.compute import code_parameter
+from infra.exceptions import explained
+from infra.libraries import NotInstalled
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
 from infra.stages import Stage
 from infra.template import merge_template
@@ -39,11 +41,15 @@ from invoke_once.errors import ConfigurationError
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is in the template, a test says
 RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
-INPUTS = ("app.py", "requirements.txt", "functions.toml", ".chalice/config.json", "infra/stages.toml")
+ANY_REQUIREMENT = "six==1.17.0\n"  # Chalice declares a layer if anything is required; its content is `libraries`'
+INPUTS = ("app.py", "requirements.lock", "functions.toml", ".chalice/config.json", "infra/stages.toml")
 
 
 class PackagingFailed(Exception):
     """There is nothing to deploy; the message says why."""
+
+
+PROBLEMS = (PackagingFailed, NotInstalled, ConfigurationError, stages.StageProblem)
 
 
 @dataclass(frozen=True)
@@ -78,14 +84,15 @@ def package(stage: Stage) -> Package:
         out = BUILD / stage.name
         shutil.rmtree(out, ignore_errors=True)
         made = Package(out, _write_zips(stage, staging, out, functions), alarms.values(stage))
-        made.template.write_text(json.dumps(_finished(staging / "out" / "sam.json"), indent=1) + "\n")
+        made.template.write_text(json.dumps(explained(_finished(staging / "out" / "sam.json")), indent=1) + "\n")
     return made
 
 
 def _stage_sources(stage: Stage, staging: Path, functions: list[Function]) -> None:
     staging.mkdir(parents=True, exist_ok=True)
-    for name in ("app.py", "requirements.txt", "functions.toml"):
+    for name in ("app.py", "functions.toml"):
         shutil.copyfile(ROOT / name, staging / name)
+    (staging / "requirements.txt").write_text(ANY_REQUIREMENT)
     others = tuple(ROOT / function.code for function in functions if function.code)
     for name in ("chalicelib", "invoke_once"):
         shutil.rmtree(staging / name, ignore_errors=True)
@@ -136,7 +143,7 @@ def _write_zips(stage: Stage, staging: Path, out: Path, functions: list[Function
     code["functions.toml"] = (staging / "functions.toml").read_bytes()
     contents = {
         "CodeKey": ("deployment.zip", code),
-        "LayerKey": ("layer.zip", _libraries(stage, zips.read(staging / "out" / "layer-deployment.zip"))),
+        "LayerKey": ("layer.zip", _libraries(stage, libraries.layer(PYTHON))),
     }
     for function in functions:
         if function.code:
@@ -196,7 +203,7 @@ def _one_at_a_time(lock: Path) -> Iterator[None]:
 def main() -> int:
     try:
         made = package(stages.load(sys.argv[1] if len(sys.argv) > 1 else stages.LOCAL))
-    except (PackagingFailed, ConfigurationError, stages.StageProblem) as problem:
+    except PROBLEMS as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     print(f"{made.template.relative_to(ROOT)}: the finished template; the zips are beside it")

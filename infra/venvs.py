@@ -73,12 +73,25 @@ def emulator() -> Environment:
     return Environment("emulator", LOCAL / "emulator", ("-r", str(requirements)), (requirements,))
 
 
+def audit() -> Environment:
+    requirements = ROOT / "infra" / "audit-requirements.txt"
+    return Environment("audit", LOCAL / "audit", ("-r", str(requirements)), (requirements,))
+
+
+def needs(kind: str) -> list[Environment]:
+    """The project's own virtualenv for `kind`, and what goes with it."""
+    if kind == "audit":
+        return [project("run"), audit()]
+    if kind == "bench":
+        return [project("run"), project(kind), emulator()]
+    return [project(kind), emulator()]
+
+
 def ensure(kind: str) -> None:
     """What `kind` needs is there and current afterwards; quick when it is already."""
     LOCAL.mkdir(exist_ok=True)
-    needed = [project("run"), project(kind)] if kind == "bench" else [project(kind)]
     with _one_at_a_time(LOCAL / "venvs.lock"):
-        wanted = [environment for environment in (*needed, emulator()) if not _has(environment)]
+        wanted = [environment for environment in needs(kind) if not _has(environment)]
         if not wanted:
             return
         started = time.monotonic()
