@@ -6,6 +6,7 @@ as much as the request itself. Every name goes through a placeholder, so no rese
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -53,14 +54,19 @@ def typed(attribute: Attribute[Any], value: Any) -> Typed:
     return {"NULL": True} if value is None else {attribute.attr_type: attribute.serialize(value)}
 
 
-def plain(raw: Mapping[str, dict[str, Any]], types: Types) -> dict[str, Any]:
+def plain(raw: Mapping[str, Mapping[str, Any]], types: Types) -> dict[str, Any]:
     """Plain values of the attributes this version knows; others are left out."""
-    found = {}
-    for name, typed_value in raw.items():
-        attribute = types.get(name)
-        if attribute is not None:
-            found[name] = attribute.deserialize(attribute.get_value(typed_value))
-    return found
+    return {name: _value(value) for name, value in raw.items() if name in types}
+
+
+def _value(typed_value: Mapping[str, Any]) -> Any:
+    """Of one attribute, as botocore gives it or as it lies in DynamoDB's JSON, where bytes are base64."""
+    ((kind, value),) = typed_value.items()
+    if kind == "N":
+        return float(value) if "." in value or "E" in value else int(value)
+    if kind == "B" and isinstance(value, str):
+        return base64.b64decode(value)
+    return None if kind == "NULL" else value
 
 
 def _request(request: Request, text: _Text, guard: Iterable[Arm]) -> Request:

@@ -1,16 +1,18 @@
 """The DynamoDB engine under `store.Store`, on pynamodb. The one place where AWS's errors become ours.
 
-pynamodb's model is the legend of names and types, and its connection sends; it hides ALL_OLD on `Model.save` and
-`update`, and its `UpdateError` is the same for a lost race and for throttling. So requests are built in
-`expressions.py`, and the winner is read from the `ClientError` below pynamodb's own.
+pynamodb's model is the legend of names and types, and makes tables; it hides ALL_OLD on `Model.save` and `update`,
+and its `UpdateError` is the same for a lost race and for throttling. So requests are built in `expressions.py` and
+sent by botocore, and the winner is read from its `ClientError`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, cast, get_type_hints
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.attributes import (
     Attribute,
@@ -42,6 +44,8 @@ PART_FIELDS: Mapping[str, type] = {
 }
 #: DynamoDB answers in milliseconds; a request that hangs is given up long before a caller would.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRIES = 1, 3, 3
+#: Operations whose answers are mostly items.
+RAW = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
 
 
 def _attribute(kind: type, **options: Any) -> Attribute[Any]:
@@ -86,6 +90,7 @@ class DynamoTable:
         self.name = table_name
         self.model = _model(table_name, host, region)
         self._types = self.model.get_attributes()
+        self._client: Any = None
 
     def write(self, move: Move) -> Written | Unwritten:
         """One conditional PutItem or UpdateItem; one write unit per started KB, and one per changed index entry."""
@@ -155,27 +160,37 @@ class DynamoTable:
         return self._send(operation, request)
 
     def connect(self) -> Any:
-        """pynamodb's connection, with a client that costs less than the one it would make."""
-        connection = self.model._get_connection().connection
-        if connection._client is None:
-            connection._client = client(
-                "dynamodb", endpoint_url=connection.host, region=connection.region,
-                connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S,
-                retries={"total_max_attempts": 1 + RETRIES, "mode": "standard"},
-            )  # fmt: skip
-        return connection
+        """The client, made at the first call; pynamodb's own connection has it too."""
+        if self._client is None:
+            connection = self.model._get_connection().connection
+            if connection._client is None:
+                connection._client = client(
+                    "dynamodb", endpoint_url=connection.host, region=connection.region,
+                    connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S,
+                    retries={"total_max_attempts": 1 + RETRIES, "mode": "standard"},
+                )  # fmt: skip
+            for operation in RAW:
+                connection._client.meta.events.register(f"before-parse.dynamodb.{operation}", _keep_raw)
+            self._client = connection._client
+        return self._client
 
     def _send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            return cast(dict[str, Any], self.connect().dispatch(operation, request))
+            return cast(dict[str, Any], getattr(self.connect(), xform_name(operation))(**request))
         except ClientError as error:
-            cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
-            if cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                raise _ConditionFailed(cast(Any, cause.response).get("Item") or {}) from None
-            code = cause.response.get("Error", {}).get("Code", "unknown")
+            code = error.response.get("Error", {}).get("Code", "unknown")
+            if code == "ConditionalCheckFailedException":
+                raise _ConditionFailed(cast(Any, error.response).get("Item") or {}) from None
             raise StoreUnavailable(f"DynamoDB refused {operation}: {code}") from error
         except BotoCoreError as error:
             raise StoreUnavailable(f"DynamoDB did not answer {operation}: {type(error).__name__}") from error
+
+
+def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Take an answer as it lies in the JSON: botocore would look at each attribute for each of ten types."""
+    if response_dict["status_code"] == 200:
+        customized_response_dict.update(json.loads(response_dict["body"]))
+        response_dict["body"] = b"{}"
 
 
 class _ConditionFailed(Exception):
