@@ -1,4 +1,4 @@
-"""A start's input against its function's JSON Schema (functions.toml), where there is one.
+"""A start's input against what its function takes: its JSON Schema (functions.toml), where there is one.
 
 fastjsonschema turns a schema into Python once per process: 15 ms for its import, at the first function that has a
 schema, and microseconds an input. It knows draft 7; functions.toml is checked with it before anything is deployed.
@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from chalicelib.functions import Function
+from invoke_once.envelope import MEMBER
 from invoke_once.errors import ConfigurationError
 
 Check = Callable[[Any], Any]
@@ -18,6 +19,11 @@ Check = Callable[[Any], Any]
 
 def wrong(function: Function, value: Any) -> tuple[str, str] | None:
     """(JSON pointer from the input, what is wrong there), or None: nothing is known to be wrong."""
+    if function.mode == "destination" and value is not None:
+        if not isinstance(value, dict):
+            return "", "input of an unwrapped function must be object"
+        if MEMBER in value:
+            return f"/{MEMBER}", "the name is reserved"
     if function.input_schema is None:
         return None
     from fastjsonschema import JsonSchemaValueException

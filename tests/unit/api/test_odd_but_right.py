@@ -124,4 +124,4 @@ def test_base64_is_how_the_gateway_hands_bodies_on(world: World) -> None:
 
 
 def test_every_function_here_is_used() -> None:
-    assert set(FUNCTIONS) == {"echo", "fail", "strict"}
+    assert set(FUNCTIONS) == {"echo", "fail", "plain", "strict"}

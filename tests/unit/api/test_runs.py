@@ -232,7 +232,7 @@ def test_a_delayed_run_is_scheduled_and_asks_to_look_later(world: World) -> None
 
 def test_the_functions_are_told_with_their_limits(world: World) -> None:
     listed = world.call("GET", "/functions").json["functions"]
-    assert [f["name"] for f in listed] == ["echo", "fail", "strict"]
+    assert [f["name"] for f in listed] == ["echo", "fail", "plain", "strict"]
     one = world.call("GET", "/functions/{name}", name="echo").json
     assert one["target"] == "t-echo" and one["mode"] == "tracked" and one["retry"]["max_attempts"] == 1
     assert world.call("GET", "/functions/{name}", name="nope").status == 404

@@ -102,6 +102,7 @@ FUNCTIONS = {
     for name, more in {
         "echo": {},
         "fail": {},
+        "plain": {"mode": "destination"},
         "strict": {"input_schema": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}},
     }.items()
 }
