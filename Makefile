@@ -26,7 +26,7 @@ status: ## is it running, and where
 test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
 	@$(MAKE) check
-	@$(PY) -m pytest $(TESTS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: venv-dev ## the gate without the tests: ruff and mypy
 	@$(PY) -m ruff check .

@@ -59,10 +59,3 @@ def test_twenty_megabytes_take_less_than_a_hundred_of_memory(twenty_mb: dict[str
 def test_four_times_the_file_does_not_take_more_memory(twenty_mb: dict[str, Any], five_mb: dict[str, Any]) -> None:
     grown = twenty_mb["after"] - twenty_mb["before"], five_mb["after"] - five_mb["before"]
     assert grown[0] - grown[1] < 12, f"20 MB took {grown[0]} MB, 5 MB took {grown[1]}"
-
-
-def test_five_megabytes_take_less_than_a_second_of_a_processor(
-    twenty_mb: dict[str, Any], five_mb: dict[str, Any]
-) -> None:
-    """The better of two measurements: what else a machine does can only slow one down."""
-    assert max(20 / twenty_mb["seconds"], 5 / five_mb["seconds"]) > 5
