@@ -22,7 +22,7 @@ from invoke_once.store import Item, Key, Unwritten, Written
 from invoke_once.testing import MemoryObjects
 from tests.machine.history import Actor, WatchedTable
 
-Fault = str | Callable[[], None]
+Fault = str | Callable[[], object]
 FAULTS = ("crash before", "crash after", "unavailable", "lost", "repeat")
 
 

@@ -45,6 +45,7 @@ class Actor:
     skew_ms: int = 0
     worker: Worker | None = None
     writes: int = 0
+    born: bool = False  #: it began a life of a run
 
 
 @dataclass
@@ -70,6 +71,7 @@ class WatchedTable(MemoryTable):
         try:
             if isinstance(outcome, Written):
                 actor.writes += 1
+                actor.born = actor.born or move.letter in BIRTHS
                 self._history.wrote(actor, move, before, outcome.item)
             else:
                 self._history.refused(actor, move, before)

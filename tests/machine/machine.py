@@ -8,33 +8,30 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from chalicelib.wiring import Service
 from invoke_once import callback_moves
-from invoke_once.records import Head
-from invoke_once.store import Applied
+from tests.machine.acts import CALM, KEYS, MINUTE, NAMES, NESTED, WILD, Acts, ends_by
 from tests.machine.faults import FAULTS, Plan
-from tests.machine.history import SEEN, WORST_SKEW_MS, need
-from tests.machine.workers import Worker
-from tests.machine.world import ANSWERS, CALLBACK, FUNCTIONS, World
+from tests.machine.history import need
+from tests.machine.stage import ANSWERS, CALLBACK
+from tests.machine.world import World
 
-KEYS = ("k", "l")
-MINUTE = 60_000
-NAMES = tuple(FUNCTIONS)
 ENDS = ("value", "value", "large", "raise", "raise", "cancelled", "not json", "timeout")
 BOUNDARIES = ("lease_until", "not_before", "due_at", "queue_until", "cb_due", "killed")
-NESTED = ("sweep", "sweep", "cancel", "deliver", "finish", "redrive", "start", "report")
-CALM, WILD = (0, 0, 5_000, -5_000), (0, 300_000, -300_000, 5_000, -5_000)
 
 few = st.integers(0, 11)
 #: (at which call, what): most acts go well
 kinds = st.sampled_from((*FAULTS, "repeat", "repeat", "lost", *NESTED))
 fault = st.one_of(st.none(), st.none(), st.tuples(st.sampled_from((0, 0, 0, 1, 1, 2, 3)), kinds))
+#: Of an act that is one write: what can happen to it.
+lost = st.one_of(
+    st.none(), st.tuples(st.sampled_from((0, 0, 0, 1)), st.sampled_from(("repeat", "lost", *FAULTS, *NESTED)))
+)
 skew = st.integers(0, 19)
 bodies = st.sampled_from((0, 0, 0, 1, 2, 3))
 answers = st.sampled_from(ANSWERS)
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(Acts, RuleBasedStateMachine):
     world_of: Callable[[bool], World] = staticmethod(lambda calm: World(calm=calm))
 
     def __init__(self) -> None:
@@ -53,7 +50,7 @@ class Machine(RuleBasedStateMachine):
 
     # --- clients
 
-    @rule(fn=few, key=few, body=bodies, how=st.integers(0, 23), what=fault, off=skew, aws=answers)
+    @rule(fn=few, key=few, body=bodies, how=st.integers(0, 23), what=lost, off=skew, aws=answers)
     def start(self, fn: int, key: int, body: int, how: int, what: Any, off: int, aws: str) -> None:
         more = {
             "delay_ms": 5_000 if how % 4 == 3 else 0,
@@ -76,31 +73,10 @@ class Machine(RuleBasedStateMachine):
     def redrive(self, nth: int, what: Any, off: int) -> None:
         self._redrive(nth, self._service("api", off, what))
 
-    def _redrive(self, nth: int, svc: Service) -> None:
-        heads = self.world.heads()
-        with self.world.trouble():
-            head = svc.store.get(heads[nth % len(heads)].run_id, svc.now_ms()) if heads else None
-            if head is not None and isinstance(self.world.redrive(svc, head), Applied):
-                SEEN["redriven"] += 1
-
     @precondition(lambda self: self.world.live_heads())
     @rule(nth=few, what=fault, off=skew)
     def cancel(self, nth: int, what: Any, off: int) -> None:
         self._cancel(nth, self._service("api", off, what))
-
-    def _cancel(self, nth: int, svc: Service) -> None:
-        live = self.world.live_heads()
-        if not live:
-            return
-        with self.world.trouble():
-            head = svc.store.get(live[nth % len(live)].run_id, svc.now_ms())
-            if head is None:
-                return
-            result = self.world.cancel(svc, head)
-            now = self.world.truth.engine.get(head.run_id, "head")
-            asked = now is not None and (now["status"] == "cancelled" or now.get("cancel_requested"))
-            replaced = now is None or now["generation"] != head.generation
-            need(not isinstance(result, Applied) or asked or replaced, "I12", "a cancel that nobody will see")
 
     @precondition(lambda self: any(h.cb_status for h in self.world.heads()))
     @rule(nth=few, off=skew)
@@ -115,16 +91,9 @@ class Machine(RuleBasedStateMachine):
     # --- Lambda
 
     @precondition(lambda self: self.world.deliverable())
-    @rule(nth=few, what=fault, off=skew)
+    @rule(nth=few, what=lost, off=skew)
     def deliver(self, nth: int, what: Any, off: int) -> None:
         self._deliver(nth, off, what)
-
-    def _deliver(self, nth: int, off: int, what: Any) -> None:
-        events = self.world.deliverable()
-        if events:
-            with self.world.trouble():
-                event = events[-1 - nth % len(events)]
-                self.world.deliver_event(event, self._pick(self.skews, off), self._plan(what))
 
     @precondition(lambda self: self._at_work())
     @rule(nth=few, told=st.floats(0, 1), what=fault)
@@ -137,26 +106,12 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: any(w.event.function == "beating" for w in self._at_work()))
     @rule(nth=few, what=fault)
     def beat(self, nth: int, what: Any) -> None:
-        beating = [w for w in self._at_work() if w.event.function == "beating"]
-        worker = beating[nth % len(beating)]
-        assert worker.attempt is not None
-        with self._troubled(worker, what):
-            worker.attempt.beat(6_000)
-        item = self.world.table.items.get((worker.run_id, "head"), {})
-        if item.get("lease_id") == worker.lease_id:
-            worker.see_lease(item["lease_until"])
+        self._beat(nth, what)
 
     @precondition(lambda self: self._at_work())
-    @rule(nth=few, how=st.sampled_from(ENDS), what=fault)
+    @rule(nth=few, how=st.sampled_from(ENDS), what=lost)
     def finish(self, nth: int, how: str, what: Any) -> None:
         self._finish(nth, how, what)
-
-    def _finish(self, nth: int, how: str, what: Any) -> None:
-        at_work = self._at_work()
-        if at_work:
-            worker = at_work[-1 - nth % len(at_work)]
-            with self._troubled(worker, what):
-                self.world.finish(worker, how)
 
     @precondition(lambda self: self._at_work())
     @rule(nth=few, told=st.booleans())
@@ -175,7 +130,11 @@ class Machine(RuleBasedStateMachine):
         item = self.world.table.items.get((worker.run_id, "head"), {})
         if item.get("lease_id") == worker.lease_id:
             self.world.clock.to(item["lease_until"] + by - self._pick(self.skews, off))
-        self._next(then, off, nth, None)
+        if then % 3 == 0:
+            self._sweep(off, None)
+        elif then % 3 == 1 and worker.wrapped and worker.event.deliveries < 3:
+            with self.world.trouble():
+                self.world.deliver_event(worker.event, self._pick(self.skews, off), Plan())
         with self._troubled(worker, None):
             self.world.finish(worker, how)
 
@@ -192,15 +151,6 @@ class Machine(RuleBasedStateMachine):
     @rule(nth=few, keep=st.booleans(), what=fault, off=skew)
     def report(self, nth: int, keep: bool, what: Any, off: int) -> None:
         self._report(nth, keep, self._service("record", off, what))
-
-    def _report(self, nth: int, keep: bool, svc: Service) -> None:
-        reports = self.world.reports
-        if reports:
-            report = reports[nth % len(reports)]
-            if not keep:
-                reports.remove(report)
-            with self.world.trouble():
-                self.world.take_report(svc, report)
 
     # --- the service's own wakings
 
@@ -237,33 +187,9 @@ class Machine(RuleBasedStateMachine):
         self.world.clock.to(at_ms + by - skew_ms)
         self._next(then, off, nth, what)
 
-    def _edge(self, nth: int, edge: str) -> int | None:
-        if edge == "killed":
-            at_work = self._at_work()
-            return at_work[nth % len(at_work)].killed_at_ms if at_work else None
-        head = self._head(nth)
-        if edge == "lease_until" and head.status != "running":
-            return None
-        if edge == "queue_until" and head.queue_ms > MINUTE:
-            return None
-        return getattr(head, edge) or None
-
-    def _next(self, then: int, off: int, nth: int, what: Any) -> None:
-        acts: tuple[Callable[[], None], ...] = (
-            lambda: self._deliver(nth, off, what),
-            lambda: self._sweep(off, what),
-            lambda: self._finish(nth, "value", what),
-            lambda: None,
-        )
-        self._pick(acts, then)()
-
-    def _sweep(self, off: int, what: Any) -> None:
-        with self.world.trouble():
-            self.world.sweep(self._service("sweep", off, what))
-
     @precondition(lambda self: self.expiries < 2 and any(h.terminal for h in self.world.heads()))
-    @rule(nth=few, by=st.sampled_from((-1, 0, 1)), off=skew, fn=few, body=st.sampled_from((0, 1)), ttl=st.booleans())
-    def expire(self, nth: int, by: int, off: int, fn: int, body: int, ttl: bool) -> None:
+    @rule(nth=few, by=st.sampled_from((-1, 0, 1)), off=skew, then=few, body=st.sampled_from((0, 1)), ttl=st.booleans())
+    def expire(self, nth: int, by: int, off: int, then: int, body: int, ttl: bool) -> None:
         """To the edge of a run's retention, the sweep at work meanwhile; then its key is used again."""
         self.expiries += 1
         ended = [h for h in self.world.heads() if h.terminal]
@@ -275,11 +201,18 @@ class Machine(RuleBasedStateMachine):
         key = next((k for k in KEYS if head.key == k), KEYS[0])
         with self.world.trouble():
             self.world.start(self._service("api", off, None), head.function, key, body)
+        if then % 2:
+            self._deliver(0, off, None)
+        zombies = [w for w in self._at_work() if w.run_id == head.run_id and w.generation == head.generation]
+        if zombies and then % 3:
+            with self._troubled(zombies[0], None):
+                self.world.finish(zombies[0], "value")
 
     def teardown(self) -> None:
         """I2, I10: without further faults, and with nobody claiming, every run ends in time, and every callback."""
         known = {(head.run_id, head.generation) for head in self.world.heads() if head.due_at is not None}
-        latest_ms = {head.run_id: _ends_by(head, self.world.clock()) for head in self.world.heads() if not head.terminal}
+        latest_ms = {head.run_id: ends_by(head, self.world.clock()) for head in self.world.heads() if not head.terminal}
+        self.world.check_outputs()
         self._drain()
         heads = self.world.heads()
         need(known <= {(head.run_id, head.generation) for head in heads}, "I2", "a run is gone")
@@ -290,76 +223,3 @@ class Machine(RuleBasedStateMachine):
             if head.callback_url is not None:
                 need(head.cb_status in ("delivered", "failed"), "I10", "callback", head.cb_status)
                 need(self.world.sent.get((head.run_id, head.generation)), "I10", "no callback was tried")
-
-    def _drain(self) -> None:
-        world = self.world
-        world.receiver_up = True
-        for _ in range(500):
-            due_ms = world.next_due_ms()
-            if due_ms is None:
-                return
-            world.clock.to(max(due_ms + 1, world.clock() + MINUTE))
-            world.forget_expired()
-            with world.trouble():
-                world.sweep(world.service("sweep"))
-        need(world.next_due_ms() is None, "I2", "the sweep never comes to an end")
-
-    # --- picking
-
-    @staticmethod
-    def _pick(some: Any, nth: int) -> Any:
-        return some[nth % len(some)]
-
-    def _head(self, nth: int) -> Head:
-        heads = self.world.heads()
-        return heads[nth % len(heads)]
-
-    def _at_work(self) -> list[Worker]:
-        return [w for w in self.world.workers if not w.done and not w.dead]
-
-    def _worker(self, nth: int) -> Worker:
-        at_work = self._at_work()
-        return at_work[-1 - nth % len(at_work)]
-
-    def _service(self, name: str, off: int, what: Any, answer: str = "taken") -> Service:
-        return self.world.service(name, self._pick(self.skews, off), self._plan(what), answer)
-
-    def _plan(self, what: Any) -> Plan:
-        if what is None:
-            return Plan()
-        at, kind = what
-        return Plan(at, self._other(kind, at) if kind in NESTED else kind)
-
-    def _other(self, kind: str, nth: int) -> Callable[[], None]:
-        """Somebody else's whole act, in the middle of this one's."""
-        acts: dict[str, Callable[[], Any]] = {
-            "sweep": lambda: self._sweep(nth, None),
-            "cancel": lambda: self._cancel(nth, self._service("api", nth, None)),
-            "deliver": lambda: self._deliver(nth, nth, None),
-            "finish": lambda: self._finish(nth, "value", None),
-            "redrive": lambda: self._redrive(nth, self._service("api", nth, None)),
-            "start": lambda: self._start_some(nth),
-            "report": lambda: self._report(nth, True, self._service("record", nth, None)),
-        }
-        return acts[kind]
-
-    def _start_some(self, nth: int) -> None:
-        with self.world.trouble():
-            svc = self._service("api", nth, None)
-            self.world.start(svc, self._pick(self.names, nth), self._pick(KEYS, nth), nth % 2)
-
-    def _troubled(self, worker: Worker, what: Any) -> Any:
-        """The worker's own next calls meet this fault."""
-        if worker.attempt is not None:
-            engine = worker.attempt._runtime.store.engine
-            plan = self._plan(what)
-            engine.plan.at, engine.plan.fault, engine.plan.calls = plan.at, plan.fault, 0  # type: ignore[attr-defined]
-        return self.world.trouble()
-
-
-def _ends_by(head: Head, now_ms: int) -> int:
-    """Nobody claims it any more: it waits for its lease, a backoff and its queue timeout, and is looked at each minute."""
-    waits_from = max(now_ms, head.not_before or 0, head.lease_until) + head.max_backoff_ms
-    launches = head.max_attempts - head.attempt if head.mode else 0  # an unwrapped function's each hold 6 h and a bit
-    by_ms = max(head.queue_until, waits_from + head.queue_ms, head.due_at or 0) + launches * 7 * 60 * MINUTE
-    return by_ms + 3 * MINUTE + 2 * WORST_SKEW_MS

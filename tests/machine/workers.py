@@ -7,14 +7,14 @@ is delivered, `Attempt.settle` when it ends. One that was killed, or overran, ma
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from invoke_once.attempt import Attempt
 from invoke_once.envelope import envelope_of
-from invoke_once.lifecycle import LEASE_GRACE_MS
+from tests.machine.history import Actor
 
+BEAT_MS = 6_000  #: the heartbeat of the function `beating`
 MAX_EVENT_AGE_MS = 6 * 3_600_000  #: Lambda's, and the template's
 
 
@@ -42,29 +42,27 @@ class Worker:
     attempt_no: int
     lease_id: str
     event: Event
-    skew_ms: int
+    actor: Actor
     killed_at_ms: int  #: when Lambda ends it
     wrapped: bool
     attempt: Attempt | None = None
     done: bool = False
     dead: bool = False
-    lease_ends_ms: int = 0  #: without the grace, in real time: with a heartbeat it moves
+    lease_ends_ms: int = 0  #: without the grace, in real time; with a heartbeat it moves
     told: dict[str, Any] | None = field(default=None)  #: an unwrapped one's outcome, as Lambda would report it
 
     def live(self, now_ms: int) -> bool:
-        """Its body may be running, and it has every right to. Nothing keeps Lambda from starting an unwrapped one twice."""
+        """Its body may be running, and rightly. (Nothing keeps Lambda from starting an unwrapped one twice.)"""
         return self.wrapped and not self.done and not self.dead and now_ms < min(self.killed_at_ms, self.lease_ends_ms)
 
-    def see_lease(self, lease_until: int) -> None:
-        self.lease_ends_ms = lease_until - LEASE_GRACE_MS - self.skew_ms
+    def beats(self, now_ms: int) -> None:
+        """Its claim, or a heartbeat, was written: it may go on for so long."""
+        self.lease_ends_ms = now_ms + BEAT_MS if self.event.function == "beating" else self.killed_at_ms
 
 
 def unwrapped(event: Event, killed_at_ms: int) -> Worker:
     """A function that knows nothing of runs: the event itself says whom it works for."""
     meta = envelope_of(event.body)
     assert meta is not None and meta.attempt is not None and meta.lease_id is not None
-    return Worker(meta.run_id, meta.generation, meta.attempt, meta.lease_id, event, 0, killed_at_ms, wrapped=False,
-                  lease_ends_ms=killed_at_ms)  # fmt: skip
-
-
-Deliver = Callable[[Event], Worker | None]
+    return Worker(meta.run_id, meta.generation, meta.attempt, meta.lease_id, event, Actor("unwrapped"), killed_at_ms,
+                  wrapped=False, lease_ends_ms=killed_at_ms)  # fmt: skip
