@@ -51,6 +51,8 @@ def update(table: str, move: Move, types: Types) -> Request:
 
 def typed(attribute: Attribute[Any], value: Any) -> Typed:
     """{"S": "text"}, say. None is equal to nothing that is stored here."""
+    if type(value) is int:
+        return {"N": str(value)}
     return {"NULL": True} if value is None else {attribute.attr_type: attribute.serialize(value)}
 
 

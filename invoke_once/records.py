@@ -110,10 +110,10 @@ class Head:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Head:
-        return cls(**{name: item[name] for name in HEAD_FIELDS if item.get(name) is not None})
+        return cls(**{name: value for name, value in item.items() if value is not None and name in HEAD_FIELDS})
 
 
-HEAD_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(Head))
+HEAD_FIELDS = frozenset(f.name for f in fields(Head))
 _COMPARED = {"max_attempts"}  # conditions read these; a missing attribute would compare as false
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Head)}
 

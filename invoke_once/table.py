@@ -7,7 +7,6 @@ sent by botocore, and the winner is read from its `ClientError`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, cast, get_type_hints
@@ -24,7 +23,7 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from invoke_once import expressions
+from invoke_once import expressions, plain_json
 from invoke_once.aws import client
 from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Move
@@ -44,8 +43,6 @@ PART_FIELDS: Mapping[str, type] = {
 }
 #: DynamoDB answers in milliseconds; a request that hangs is given up long before a caller would.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRIES = 1, 3, 3
-#: Operations whose answers are mostly items.
-RAW = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
 
 
 def _attribute(kind: type, **options: Any) -> Attribute[Any]:
@@ -169,8 +166,7 @@ class DynamoTable:
                     connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S,
                     retries={"total_max_attempts": 1 + RETRIES, "mode": "standard"},
                 )  # fmt: skip
-            for operation in RAW:
-                connection._client.meta.events.register(f"before-parse.dynamodb.{operation}", _keep_raw)
+            plain_json.use(connection._client.meta.events)
             self._client = connection._client
         return self._client
 
@@ -184,13 +180,6 @@ class DynamoTable:
             raise StoreUnavailable(f"DynamoDB refused {operation}: {code}") from error
         except BotoCoreError as error:
             raise StoreUnavailable(f"DynamoDB did not answer {operation}: {type(error).__name__}") from error
-
-
-def _keep_raw(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Take an answer as it lies in the JSON: botocore would look at each attribute for each of ten types."""
-    if response_dict["status_code"] == 200:
-        customized_response_dict.update(json.loads(response_dict["body"]))
-        response_dict["body"] = b"{}"
 
 
 class _ConditionFailed(Exception):
