@@ -23,6 +23,12 @@ def _cursor_keys(now_ms: int) -> list[bytes]:
     return keyring().derive_valid("cursor", now_ms)
 
 
+def _webhook_secrets(tenant: str, now_ms: int) -> list[str]:
+    from chalicelib.secrets import secrets_for
+
+    return [str(secret) for secret in secrets_for(tenant, now_ms)]
+
+
 def _logs_client() -> Any:
     from chalicelib.api.cloudwatch import client
 
@@ -35,6 +41,7 @@ class Backend:
     tokens: TokenCache
     limits: Limits = field(default_factory=Limits)
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
+    webhook_secrets: Callable[[str, int], list[str]] = _webhook_secrets  #: (tenant, now in ms), the current one first
     logs: Callable[[], Any] = _logs_client  #: a CloudWatch Logs client
     sleep: Callable[[float], None] = time.sleep
 

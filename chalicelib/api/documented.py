@@ -163,6 +163,17 @@ class TokenList(Struct):
     next_cursor: Cursor | None
 
 
+class WebhookSecret(Struct):
+    secret: Annotated[str, Meta(description="whsec_…, as Standard Webhooks libraries take it")]
+
+
+class WebhookSecrets(Struct):
+    """The current secret first; the one before it is valid for a day after a rotation."""
+
+    tenant: str
+    secrets: list[WebhookSecret]
+
+
 class Health(Struct):
     status: Literal["ok", "failing"]
     parts: dict[str, Literal["ok", "failing"]]

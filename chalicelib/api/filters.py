@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.api import schemas
 from chalicelib.api.call import Call
 from chalicelib.api.problems import InvalidParameter
 from invoke_once.lifecycle import Status
@@ -66,6 +67,14 @@ def limit(call: Call, default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> in
     if not 1 <= number <= most:
         raise InvalidParameter(f"limit is a number from 1 to {most}.")
     return number
+
+
+def tenant(call: Call) -> str:
+    """Whose: the caller's own tenant, unless told."""
+    name = call.one("tenant")
+    if name is not None and not re.fullmatch(schemas.TENANT, name):
+        raise InvalidParameter("tenant is the name of a tenant.")
+    return name or call.tenant
 
 
 def _given(call: Call, name: str) -> str | None:

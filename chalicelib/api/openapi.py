@@ -20,7 +20,8 @@ VERSION = "1.0"
 _REF = "#/components/schemas/{name}"
 _STRUCTS = (
     documented.Run, documented.RunList, documented.LogPage, documented.DeliveryList, documented.Function,
-    documented.FunctionList, documented.Token, documented.NewToken, documented.TokenList, documented.Health,
+    documented.FunctionList, documented.Token, documented.NewToken, documented.TokenList, documented.WebhookSecrets,
+    documented.Health,
     documented.Problem, documented.Event, schemas.StartRequest, schemas.TokenRequest,
 )  # fmt: skip
 _INTRODUCTION = """\

@@ -70,6 +70,11 @@ _START_EXAMPLES: Json = {
         },
     },
 }
+_TENANT = query_parameter(
+    "tenant",
+    "whose; the caller's own, unless told",
+    {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,62}$"},
+)
 
 SAID: Mapping[str, Said] = {
     "start_run": Said(
@@ -155,11 +160,7 @@ SAID: Mapping[str, Said] = {
         "tokens",
         {200: Answer("a page of tokens", "TokenList")},
         query={
-            "tenant": query_parameter(
-                "tenant",
-                "whose; the caller's own, unless told",
-                {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,62}$"},
-            ),
+            "tenant": _TENANT,
             "limit": query_parameter(
                 "limit", "at most this many", {"type": "integer", "minimum": 1, "maximum": 100, "default": 100}
             ),
@@ -167,6 +168,9 @@ SAID: Mapping[str, Said] = {
         },
     ),
     "revoke_token": Said("tokens", {204: Answer("it is revoked")}, problems=(404,), path=("token_id",)),
+    "show_webhook_secrets": Said(
+        "tokens", {200: Answer("the secrets, the current one first", "WebhookSecrets")}, query={"tenant": _TENANT}
+    ),
     "health": Said("service", {200: Answer("every part answers", "Health"), 503: Answer("a part does not", "Health")}),
     "openapi_document": Said(
         "service",

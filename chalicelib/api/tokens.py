@@ -32,10 +32,7 @@ def create_token(call: Call) -> Reply:
 @routes.on("GET", "/tokens", scope="admin", query=("tenant", "limit", "cursor"))
 def list_tokens(call: Call) -> Reply:
     """One tenant's tokens (the caller's, unless told), without their secrets."""
-    tenant = call.one("tenant")
-    if tenant is not None and not re.fullmatch(schemas.TENANT, tenant):
-        raise problems.InvalidParameter("tenant is the name of a tenant.")
-    tenant, limit = tenant or call.tenant, filters.limit(call, default=100)
+    tenant, limit = filters.tenant(call), filters.limit(call, default=100)
     asked, sealed = ["tokens", call.tenant, tenant], call.one("cursor")
     after = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
     found = call.backend.tokens.table.of_tenant(tenant, limit, after)

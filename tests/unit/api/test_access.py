@@ -32,7 +32,7 @@ def test_all_but_the_pages_need_a_token() -> None:
 
 def test_reading_needs_one_scope_and_changing_another() -> None:
     for operation in SECURED:
-        if not operation.path.startswith("/tokens"):
+        if not operation.path.startswith(("/tokens", "/webhook-secrets")):
             assert operation.scope == ("runs:read" if operation.method == "GET" else "runs:write")
         else:
             assert operation.scope == "admin"
@@ -161,3 +161,13 @@ class TestTokens:
         for _ in range(5):
             world.call("GET", "/runs")
         assert world.tokens.reads == 1
+
+
+def test_an_admin_sees_a_tenants_webhook_secrets_and_no_log_line_has_them(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = world.call("GET", "/webhook-secrets")
+    assert mine.json == {"tenant": "demo", "secrets": [{"secret": "whsec_of_demo"}, {"secret": "whsec_before_of_demo"}]}
+    assert world.call("GET", "/webhook-secrets", query={"tenant": "acme"}).json["tenant"] == "acme"
+    assert world.call("GET", "/webhook-secrets", query={"tenant": "A B"}).status == 400
+    assert "whsec_" not in capsys.readouterr().out

@@ -132,6 +132,7 @@ class World:
             TokenCache(self.tokens, self.clock),
             Limits(rates or Rates()),
             cursor_keys=lambda _now: [b"k" * 32],
+            webhook_secrets=lambda tenant, _now: [f"whsec_of_{tenant}", f"whsec_before_of_{tenant}"],
             logs=lambda: self.logs,
             sleep=self._sleep,
         )
