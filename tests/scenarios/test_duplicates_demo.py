@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ def test_an_impatient_boto3_runs_the_body_often_without_us_and_once_with_us(serv
     with proxy(service.endpoint) as through:
         api = {"ONCE_URL": service.url.replace(service.endpoint, through.url), "ONCE_TOKEN": service.default_token}
         demo = Demo(Console(quiet=True), lab, through, api, timeout_s=2, body_s=2.5)
-        (plain,) = demo.phase("plain", boto3)
-        (tracked,) = demo.phase("tracked", boto3)
-        (by_api,) = demo.phase("API", {"Once (Python)": clients.OF_API["Once (Python)"]})
+        phases = [("plain", boto3), ("tracked", boto3), ("API", {"Once (Python)": clients.OF_API["Once (Python)"]})]
+        with ThreadPoolExecutor(3) as pool:  # here at once, to be quick
+            (plain,), (tracked,), (by_api,) = pool.map(lambda asked: demo.phase(*asked), phases)
     assert plain.kept and (plain.sends, plain.body_runs, plain.error) == (3, 3, "ReadTimeoutError")
     assert tracked.kept and tracked.answer["shipped"] and tracked.sends >= 2
     assert by_api.kept and by_api.answer["count"] == 1 and by_api.sends == 2
