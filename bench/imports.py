@@ -1,0 +1,97 @@
+"""Cold imports: processor time (user and system) of a fresh process, from its first import to a client in hand.
+
+The interpreter's own start is not in it. Each case ends with the clients that its first request would need, because
+a library that makes them late only hides them. Byte code is there for all, as the first two rounds write it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from bench import samples
+from bench.samples import Progress
+from bench.stand import CREDENTIALS
+from infra.paths import ROOT
+
+ROUNDS, WARM_UP = 31, 2
+
+_TIMER = """
+import resource, sys
+def cpu_ms():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return (used.ru_utime + used.ru_stime) * 1000
+began = cpu_ms()
+{code}
+print(cpu_ms() - began, len(sys.modules), file=sys.stderr)
+"""
+
+WRAPPER = """
+from invoke_once import tracked
+@tracked
+def handler(event, context): return event
+from invoke_once.runtime import runtime
+runtime().store.engine.connect()
+"""
+POWERTOOLS = """
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, idempotent
+layer = DynamoDBPersistenceLayer(table_name="table")
+@idempotent(persistence_store=layer)
+def handler(event, context): return event
+layer.client.meta
+"""
+BOTO3 = """
+import boto3
+boto3.client("dynamodb")
+"""
+API = """
+import app
+from chalicelib.api.backend import backend
+standing = backend()
+standing.service.store.engine.connect()
+standing.service.invoker._client
+"""
+BARE = """
+from chalice import Chalice
+import boto3
+app = Chalice(app_name="bare")
+@app.route("/runs", methods=["POST"])
+def start(): return {}
+boto3.client("dynamodb")
+boto3.client("lambda")
+"""
+ZAPPA = """
+import zappa.asynchronous
+"""
+CASES = {
+    "wrapper": WRAPPER, "powertools": POWERTOOLS, "boto3_client": BOTO3, "api": API, "bare_api": BARE, "zappa": ZAPPA,
+}  # fmt: skip
+_ENVIRONMENT = {
+    **CREDENTIALS,
+    "PATH": os.environ.get("PATH", os.defpath),
+    "HOME": "/nonexistent",  # nobody's ~/.aws
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "ONCE_STACK": "bench",
+    "ONCE_RUNS_TABLE": "bench-runs",
+    "ONCE_TOKENS_TABLE": "bench-tokens",
+    "ONCE_BUCKET": "bench",
+    "ONCE_FUNCTION": "echo",
+}
+
+
+def cost(code: str) -> float:
+    """Milliseconds of processor time that `code` takes in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _TIMER.format(code=code)], cwd=ROOT, env=_ENVIRONMENT, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"an import failed: {done.stderr.strip().splitlines()[-1:]}")
+    return float(done.stderr.split()[-2])
+
+
+def measure(tell: Progress, rounds: int = ROUNDS, cases: Mapping[str, str] = CASES) -> dict[str, list[float]]:
+    """{case: [ms]}, in turns."""
+    return samples.interleaved({name: partial(cost, code) for name, code in cases.items()}, rounds, WARM_UP, tell)

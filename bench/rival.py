@@ -1,0 +1,96 @@
+"""The hand-written glue, deployed beside the service: a table, an API, two functions. Same emulator, same libraries."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.stand import STACK, Stand, until
+from infra.emulator import REGION
+from infra.package import PYTHON
+from infra.paths import BUILD
+
+HERE = Path(__file__).resolve().parent / "functions"
+TABLE = f"{STACK}-glue"
+_ROLE = "arn:aws:iam::000000000000:role/bench"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The glue, ready: `start(value)` is its POST, `ended(id)` waits for its row."""
+
+    stand: Stand
+    url: str
+
+    def start(self, value: Any) -> str:
+        answer = self.stand.http.post(self.url, json={"function": "echo", "input": value})
+        if answer.status_code != 202:
+            raise RuntimeError(f"the glue answered {answer.status_code}: {answer.text[:200]}")
+        return str(answer.json()["id"])
+
+    def ended(self, job_id: str) -> None:
+        dynamodb = self.stand.aws("dynamodb")
+
+        def done() -> bool:
+            item = dynamodb.get_item(TableName=TABLE, Key={"id": {"S": job_id}}, ConsistentRead=True)["Item"]
+            return bool(item["status"]["S"] == "succeeded")
+
+        until(done, 30, f"the glue's {job_id} did not end")
+
+
+def table(dynamodb: Any, name: str, key: str = "id") -> None:
+    """A plain on-demand table with a text key."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+    )
+
+
+def deploy(stand: Stand) -> Rival:
+    """The glue as its author would have it: Chalice's runtime in its zip, boto3 from the Lambda runtime."""
+    table(stand.aws("dynamodb"), TABLE)
+    settings = {"TABLE": TABLE, "TARGET": f"{STACK}-glue-target"}
+    _function(stand, "glue-target", "glue_target.handler", settings, {})
+    arn = _function(stand, "glue-api", "glue_api.app", settings, _chalice())
+    return Rival(stand, f"{_api(stand, arn)}/jobs")
+
+
+def _chalice() -> dict[str, bytes]:
+    """Chalice's runtime as Chalice itself packages it."""
+    with zipfile.ZipFile(BUILD / "local" / "deployment.zip") as ours:
+        return {name: ours.read(name) for name in ours.namelist() if name.startswith("chalice/")}
+
+
+def _function(stand: Stand, name: str, handler: str, settings: Mapping[str, str], more: Mapping[str, bytes]) -> str:
+    module = handler.partition(".")[0] + ".py"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for inside, data in {**more, module: (HERE / module).read_bytes()}.items():
+            opened.writestr(inside, data)
+    made = stand.aws("lambda").create_function(
+        FunctionName=f"{STACK}-{name}", Runtime=PYTHON, Handler=handler, Role=_ROLE, Timeout=30, MemorySize=512,
+        Code={"ZipFile": archive.getvalue()}, Environment={"Variables": dict(settings)},
+    )  # fmt: skip
+    return str(made["FunctionArn"])
+
+
+def _api(stand: Stand, function_arn: str) -> str:
+    gateway = stand.aws("apigateway")
+    api = gateway.create_rest_api(name=f"{STACK}-glue")["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    resource = gateway.create_resource(restApiId=api, parentId=root, pathPart="jobs")["id"]
+    gateway.put_method(restApiId=api, resourceId=resource, httpMethod="POST", authorizationType="NONE")
+    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function_arn}/invocations"
+    gateway.put_integration(
+        restApiId=api, resourceId=resource, httpMethod="POST", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri
+    )
+    gateway.create_deployment(restApiId=api, stageName="api")
+    time.sleep(0.1)
+    return f"{stand.endpoint}/restapis/{api}/api/_user_request_"
