@@ -28,7 +28,7 @@ def put(table: str, move: Move, types: Types) -> Request:
 
 
 def update(table: str, move: Move, types: Types) -> Request:
-    """UpdateItem; answers with the item as it then is."""
+    """UpdateItem; answers with the item as it then is, unless the mover knows."""
     text = _Text(types)
     sets = [f"{text.name(name)} = {text.value(name, value)}" for name, value in move.set.items()]
     sets += [
@@ -44,7 +44,7 @@ def update(table: str, move: Move, types: Types) -> Request:
         "TableName": table,
         "Key": {"run_id": {"S": move.run_id}, "part": {"S": move.part}},
         "UpdateExpression": " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses if parts),
-        "ReturnValues": "ALL_NEW",
+        "ReturnValues": "ALL_NEW" if move.known is None else "NONE",
     }
     return _request(request, text, move.guard)
 

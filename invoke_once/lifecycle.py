@@ -90,6 +90,14 @@ class Move:
     part: str = "head"
     replace: bool = False  #: the whole item is `set` (PutItem)
     mine: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[str, Any] | None = None  #: the item before it, where only the mover can have changed what matters
+
+    def changed(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """`item` after this move."""
+        kept = {name: value for name, value in item.items() if name not in self.remove}
+        once = {name: value for name, value in self.set_once.items() if kept.get(name) is None}
+        added = {name: (kept.get(name) or 0) + value for name, value in self.add.items()}
+        return kept | once | added | dict(self.set)
 
 
 class Due(StrEnum):

@@ -309,7 +309,7 @@ def finish(mine: Fence, head: Head, status: Status, now_ms: int, fields: Mapping
     """
     sets, removes = _end(head, status, now_ms, fields)
     return Move("H", mine.run_id, mine.arms, sets | {"settled_by": token}, remove=tuple(removes),
-                mine={"settled_by": token})  # fmt: skip
+                mine={"settled_by": token}, known=head.item())  # fmt: skip
 
 
 def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str) -> Move:

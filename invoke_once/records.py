@@ -108,6 +108,10 @@ class Head:
         """Its retention is over, whether or not TTL has deleted it yet."""
         return self.expires_at * 1000 <= now_ms
 
+    def item(self) -> dict[str, Any]:
+        """What `from_item` makes the same head of."""
+        return {name: value for name in HEAD_FIELDS if (value := getattr(self, name)) is not None}
+
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Head:
         return cls(**{name: value for name, value in item.items() if value is not None and name in HEAD_FIELDS})

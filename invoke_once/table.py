@@ -97,6 +97,8 @@ class DynamoTable:
             answer = self._send(operation, request)
         except _ConditionFailed as refused:
             return Unwritten(self._item(refused.found))
+        if move.known is not None:
+            return Written(move.changed(move.known))
         return Written(move.set if move.replace else self._item(answer.get("Attributes", {})))
 
     def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
