@@ -108,21 +108,20 @@ class _Call:
         settled, (value, error) = run_attempt(
             self._rt, self._handler, self._event, self._context, head, self._deadline_ms
         )
-        now = settled.head or head
-        if not now.terminal and self._attach:
-            now = self._wait(now)  # a retry is left, or another attempt has taken over
-        if error is not None and (not now.terminal or _tells(now, error)):
+        if isinstance(settled, Applied) and settled.head.terminal:  # this attempt's end is the run's
+            if error is not None and _tells(settled.head, error):
+                raise error
+            return value if settled.head.status == Status.SUCCEEDED else self._outcome(settled.head)
+        now = settled.head or head  # a retry is left, or another attempt has taken over
+        if error is not None and not now.terminal and not self._attach:
             raise error
-        if isinstance(settled, Applied) and now.status == Status.SUCCEEDED and error is None:
-            return value
-        return self._outcome(now)
+        return self._outcome(self._wait(now) if self._attach else now)
 
     def _follow(self, found: Head) -> Any:
         """What the run came to. A live one is waited for (`attach`), or dropped; one nobody works at is run."""
         if not found.terminal:
             taken = self._take_over(found)
             if isinstance(taken, Applied):
-                self._event = json.loads(self._rt.payloads.input(taken.head))
                 return self._run(taken.head)
             found = taken
         if found.terminal or self._attach:
@@ -135,16 +134,23 @@ class _Call:
         return {"invoke_once": {"run_id": found.run_id, "status": str(found.status), "duplicate": True}}
 
     def _take_over(self, found: Head) -> Applied | Head:
-        """Claim a run that nobody works at: queued for a retry, or its attempt has vanished. Else: the run as it is."""
+        """Claim a run that nobody works at: queued for a retry, or its attempt has vanished. Else: the run as it is.
+
+        The body then gets the run's own input, which is read before: a claim without it would be an attempt lost.
+        """
         now_ms = self._rt.now_ms()
         vanished = is_due(found, now_ms) == Due.LOSE
         waits = found.status == Status.QUEUED and (found.not_before or 0) <= now_ms
         if not vanished and not waits:
             return found
+        given = json.loads(self._rt.payloads.input(found))
         lease_ms = self._lease_ms(now_ms)
         claim = moves.claim(found.run_id, found.generation, now_ms, lease_ms, request_id=self._request_id)
         result = self._rt.store.apply(claim)
-        return result if isinstance(result, Applied) else self._lose(result.head or found)
+        if isinstance(result, Applied):
+            self._event = given
+            return result
+        return self._lose(result.head or found)
 
     def _lose(self, head: Head) -> Head:
         """End an attempt that has vanished: without the service nobody else would."""

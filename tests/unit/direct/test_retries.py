@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from invoke_once import lifecycle, moves, tracked
+from invoke_once import current_run, lifecycle, moves, tracked
+from invoke_once.attempt import raised
+from invoke_once.errors import PayloadCorrupt, StillRunning
 from invoke_once.lifecycle import Due, is_due
 from invoke_once.store import Applied
 from tests.unit.direct import events
@@ -127,3 +129,48 @@ def test_a_scheduled_run_is_not_begun_early_by_a_direct_call(world: World) -> No
     body = Body()
     answer = world.call(tracked(key="detail.order")(body), events.eventbridge("e-1", {"order": "o-1"}))
     assert answer["invoke_once"]["status"] == "scheduled" and body.count == 0
+
+
+def test_what_a_body_returned_is_not_the_answer_when_a_retry_made_another(world: World) -> None:
+    """Its attempt was settled before it came to its end, as the watchdog does; the retry's outcome is the run's."""
+
+    @tracked(attach=True)
+    def handler(event: Any, context: Any) -> str:
+        current_run().settle(raised(ConnectionError("gone")))  # type: ignore[attr-defined]
+        return "too late"
+
+    def retried_by_the_service() -> None:
+        head = world.head("e-1")
+        claimed = world.store.apply(moves.claim(head.run_id, head.generation, world.clock(), 60_000, fired_at=1))
+        assert isinstance(claimed, Applied)
+        world.end(claimed.head, "the second attempt's")
+
+    world.after(12_000, retried_by_the_service)
+    assert world.call(handler, EVENT) == "the second attempt's"
+
+
+def test_a_body_that_ran_out_of_time_has_no_answer_of_its_own(world: World) -> None:
+    """Its retry begins after its own caller's end: that is told the run's id."""
+
+    @tracked(attach=True)
+    def handler(event: Any, context: Any) -> str:
+        current_run().run_out(60)  # type: ignore[attr-defined] # what the watchdog does
+        return "too late"
+
+    with pytest.raises(StillRunning, match="run_"):
+        world.call(handler, EVENT)
+
+
+def test_an_attempt_is_not_begun_without_its_input(world: World) -> None:
+    large = events.eventbridge("e-1", {"text": [str(n * 7919 % 104729) for n in range(20_000)]})
+    with pytest.raises(ConnectionError):
+        world.call(tracked(flaky(1)), large)
+    kept = dict(world.objects.objects)
+    world.objects.objects.clear()
+    world.pass_(10_000)
+    body = Body()
+    with pytest.raises(PayloadCorrupt):
+        world.call(tracked(body), large)
+    assert (body.count, world.head("e-1").status, world.head("e-1").attempt) == (0, "queued", 1)
+    world.objects.objects.update(kept)
+    assert world.call(tracked(body), large) == {"done": True}
