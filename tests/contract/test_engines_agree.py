@@ -62,7 +62,8 @@ step = st.tuples(
 )
 #: What most runs go through, so that the deep states are met often.
 COMMON = (
-    (), ("E",), ("E", "I"), ("E", "H no"), ("E", "H no", "Q"), ("E", "H ok", "Q", "R"), ("E", "N"), ("F",), ("E", "H no", "O"),
+    (), ("E",), ("E", "I"), ("E", "N"), ("F",),
+    ("E", "H no"), ("E", "H no", "Q"), ("E", "H ok", "Q", "R"), ("E", "H no", "O"),
 )  # fmt: skip
 
 
