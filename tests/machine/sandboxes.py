@@ -110,8 +110,8 @@ class Sandboxes:
                              "responsePayload": told})  # fmt: skip
 
     def take_report(self, svc: Service, report: dict[str, Any]) -> None:
-        self.history.seen_dead = True
+        before, self.history.seen_dead = self.history.seen_dead, True
         try:
             record(svc, report)
         finally:
-            self.history.seen_dead = False
+            self.history.seen_dead = before
