@@ -59,7 +59,8 @@ def now_ms() -> int:
 def read_anew(service: Service, function: str) -> None:
     """New sandboxes, which have read no key yet; a running one takes a new key within five minutes."""
     aws, name = service.aws("lambda"), service.target(function)
-    aws.update_function_configuration(FunctionName=name, Description=uuid.uuid4().hex)
+    memory = aws.get_function_configuration(FunctionName=name)["MemorySize"]
+    aws.update_function_configuration(FunctionName=name, MemorySize=memory)
     until(lambda: aws.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful")
 
 

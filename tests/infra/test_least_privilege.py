@@ -1,0 +1,45 @@
+"""A sample of `make least-privilege`: some statements, each proven to be needed on an emulator that enforces IAM."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from infra import least_privilege
+from infra.access import Grant
+from infra.least_privilege import Granted, Proof, statements
+
+pytestmark = [pytest.mark.slow]
+SAMPLE = [("api", "tokens"), ("attend", "the key that webhook secrets come from"), ("wake", "read the wake queue"),
+          ("record", "large outputs, and inputs it registers")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def proof() -> Iterator[Proof]:
+    emulator, made = least_privilege.start()
+    yield made
+    made.close()
+    emulator.forget()
+
+
+@pytest.mark.parametrize(("function", "why"), SAMPLE)
+def test_something_fails_without_the_statement(proof: Proof, function: str, why: str) -> None:
+    (granted,) = [found for found in statements() if (found.function, found.grant.why) == (function, why)]
+    verdict = proof.verdict(granted)
+    assert verdict.needed, str(verdict)
+
+
+def test_a_statement_that_nothing_needs_is_told(proof: Proof) -> None:
+    """The right to read logs, taken for the one that reads tokens: listing tokens goes on without it."""
+    (logs,) = [found for found in statements() if found.grant.why == "`GET /runs/{id}/logs`"]
+    spare = Granted("api", logs.number, dataclasses.replace(logs.grant, why="tokens"))
+    verdict = proof.verdict(spare)
+    assert not verdict.needed and str(verdict).strip().startswith("NOT NEEDED")
+
+
+def test_every_statement_is_tried_or_held_by_the_template(proof: Proof) -> None:
+    kinds = {(found.function, found.grant.why) for found in statements()}
+    assert {key for key in least_privilege.PROBES if key[0]} <= kinds
+    assert isinstance(next(statements()).grant, Grant)
