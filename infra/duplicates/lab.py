@@ -49,9 +49,25 @@ class Lab:
         published = functions.publish_layer_version(LayerName="invoke-once", Content={"ZipFile": library})
         account = published["LayerVersionArn"].split(":")[4]
         place = outside.Place.at(self.stack, account, LOCAL_REGION)
+        self._role(place)
         wrapped = outside.environment(place, "tracked", TRACKED, LOCAL_TENANT)
         self._function(functions, PLAIN, "slow.handler", {}, [])
         self._function(functions, TRACKED, "slow_tracked.handler", wrapped, [published["LayerVersionArn"]])
+
+    def _role(self, place: outside.Place) -> None:
+        """What both functions run as: exactly what `once policy` prints, and their own table."""
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        own = {
+            "Effect": "Allow",
+            "Action": ["dynamodb:UpdateItem"],
+            "Resource": f"arn:aws:dynamodb:{LOCAL_REGION}:{place.account}:table/{MARKS}",
+        }
+        policies = {"marks": {"Version": "2012-10-17", "Statement": [own]}, "runs": outside.policy(place, "tracked")}
+        iam, name = self.aws("iam"), ROLE.rpartition("/")[2]
+        document = {"Version": "2012-10-17", "Statement": [trust]}
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
+        for policy, content in policies.items():
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(content))
 
     def warm(self, function: str, calls: int) -> None:
         """`calls` of its workers have run once: a call waits for the body alone, and not for a cold start."""
