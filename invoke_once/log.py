@@ -20,8 +20,13 @@ def event(what: str, *, metrics: Mapping[str, float] | None = None, **fields: An
     line: dict[str, Any] = {"event": what, **{k: v for k, v in fields.items() if v is not None}}
     if metrics:
         line |= metrics
-        line |= {"stack": os.environ.get("ONCE_STACK", "local"), "_aws": _metric_block(metrics)}
+        line |= {"stack": _stack(), "_aws": _metric_block(metrics)}
     print(json.dumps(line, default=str, separators=(",", ":")), flush=True)
+
+
+def _stack() -> str:
+    """Whose metrics these are. A function outside the stack is told the runs table alone, which is called STACK-runs."""
+    return os.environ.get("ONCE_STACK") or os.environ.get("ONCE_RUNS_TABLE", "local").removesuffix("-runs")
 
 
 def _metric_block(metrics: Mapping[str, float]) -> dict[str, Any]:
