@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test check package deploy undeploy bench demo-duplicates layer clean-local audit lock least-privilege venv venv-dev venv-bench venv-audit
+.PHONY: help run up down status test test-auth check package deploy undeploy bench demo-duplicates layer clean-local audit lock least-privilege venv venv-dev venv-bench venv-audit
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -27,6 +27,9 @@ test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
 	@$(MAKE) check
 	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-auth: venv-dev ## the tests on the stack, with IAM enforced by the emulator
+	@ONCE_TEST_AUTH=true $(PY) -m pytest tests/integration tests/scenarios tests/faults tests/compat
 
 check: venv-dev ## the gate without the tests: ruff and mypy
 	@$(PY) -m ruff check .

@@ -32,8 +32,10 @@ from infra.paths import EMULATOR_VENV, ROOT
 
 LAUNCHER = ROOT / "infra" / "ministack_launcher.py"
 REGION = "us-east-1"
-START_PATIENCE_S = 30
-STOP_PATIENCE_S = 30
+START_PATIENCE_S = 60
+# it writes its whole state at the end, and loses all since its last stop if it is killed meanwhile
+STOP_PATIENCE_S = 300
+FORGET_PATIENCE_S = 10
 # kept so that a process that started one can also collect it after its end
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -82,7 +84,9 @@ class Emulator:
 
     def forget(self) -> None:
         """Stopped, and everything it stored is gone."""
-        self.stop()
+        if self.home.exists():
+            with self._one_at_a_time():
+                self._stop(FORGET_PATIENCE_S)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def workers(self) -> list[int]:
@@ -109,11 +113,11 @@ class Emulator:
             time.sleep(0.05)
         return self.url
 
-    def _stop(self) -> None:
+    def _stop(self, patience_s: float = STOP_PATIENCE_S) -> None:
         pid = self._pid()
         workers = self.workers()
-        if pid is not None and not processes.end(pid, str(self.home), STOP_PATIENCE_S):
-            print("  the local AWS did not end by itself: what was stored since its last stop may be lost")
+        if pid is not None and not processes.end(pid, str(self.home), patience_s, _still_writing):
+            print(f"  the local AWS was killed after {patience_s:.0f} s: what was stored since its last stop is lost")
         for worker in {*workers, *self.workers()}:
             processes.end(worker, str(self.home / "tmp"), 2)
         shutil.rmtree(self.home / "tmp", ignore_errors=True)
@@ -184,6 +188,10 @@ class Emulator:
         with (self.home / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _still_writing() -> None:
+    print("  the local AWS is still writing down its state", flush=True)
 
 
 def answers(url: str) -> bool:

@@ -9,11 +9,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
+QUIET_S = 5.0
 
 
 def command_of(pid: int) -> str:
@@ -40,15 +41,18 @@ def everyone() -> Iterator[tuple[int, str]]:
         yield int(pid), command
 
 
-def end(pid: int, marker: str, patience_s: float) -> bool:
-    """SIGTERM, then SIGKILL after `patience_s`; False if force was needed.
+def end(pid: int, marker: str, patience_s: float, while_waiting: Callable[[], None] = lambda: None) -> bool:
+    """SIGTERM, then SIGKILL after `patience_s`; False if force was needed. Calls `while_waiting` after five seconds.
 
     Nothing is sent unless the command line still holds `marker`: a process id is used again by the system.
     """
     if marker not in command_of(pid):
         return True
     _send(pid, signal.SIGTERM)
-    if _gone(pid, marker, patience_s):
+    if _gone(pid, marker, min(patience_s, QUIET_S)):
+        return True
+    while_waiting()
+    if _gone(pid, marker, patience_s - QUIET_S):
         return True
     _send(pid, signal.SIGKILL)
     _gone(pid, marker, 5)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from infra.paths import STAGES_TOML
 
 LOCAL = "local"
+#: STACK-artifacts-ACCOUNT-REGION is a bucket's name, and those have at most 63 characters
+STACK_LIMIT = 63 - len("-artifacts-") - 12 - len("-ap-southeast-1")
 
 
 class StageProblem(Exception):
@@ -48,4 +50,9 @@ def load(name: str) -> Stage:
     unknown = set(values) - {field.name for field in fields(Stage)}
     if unknown:
         raise StageProblem(f"{STAGES_TOML.name}: {', '.join(sorted(unknown))} is not a parameter of a stage")
+    if not re.fullmatch(rf"[a-z][a-z0-9-]{{0,{STACK_LIMIT - 1}}}", values["stack"]):
+        raise StageProblem(
+            f"STAGE={name!r}: the stack would be called {values['stack']}, and a stack's name is lower-case letters, "
+            f"digits and hyphens, at most {STACK_LIMIT}, because buckets are called after it"
+        )
     return Stage(name=name, **values)

@@ -25,7 +25,7 @@ def event(what: str, *, metrics: Mapping[str, float] | None = None, **fields: An
 
 
 def _stack() -> str:
-    """Whose metrics these are. A function outside the stack is told the runs table alone, which is called STACK-runs."""
+    """Whose metrics these are. A function outside the stack knows the runs table alone, which is STACK-runs."""
     return os.environ.get("ONCE_STACK") or os.environ.get("ONCE_RUNS_TABLE", "local").removesuffix("-runs")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra import processes
-from infra.emulator import Emulator, EmulatorProblem, answers, any_free_port
+from infra.emulator import LAUNCHER, Emulator, EmulatorProblem, answers, any_free_port
 from tests.service import until
 
 
@@ -132,3 +132,28 @@ def bucket(url: str, name: str) -> None:
 
 def bucket_names(url: str) -> list[str]:
     return [found["Name"] for found in client(url).list_buckets()["Buckets"]]  # type: ignore[attr-defined]
+
+
+def test_a_stop_that_takes_long_says_so_and_waits(instance: Emulator, capfd: pytest.CaptureFixture[str]) -> None:
+    slow = subprocess.Popen(
+        [sys.executable, "-c", SLOW_TO_END, str(LAUNCHER), str(instance.home)], stdout=subprocess.PIPE
+    )
+    assert slow.stdout is not None and slow.stdout.readline() == b"ready\n"
+    instance.home.mkdir(parents=True, exist_ok=True)
+    (instance.home / "emulator.json").write_text(f'{{"pid": {slow.pid}, "port": {any_free_port()}}}')
+    instance.stop()
+    assert slow.wait(5) == 0 and b"state written" in slow.stdout.read()
+    assert "still writing down its state" in capfd.readouterr().out
+    slow.stdout.close()
+
+
+SLOW_TO_END = """
+import signal, sys, time
+def end(*_):
+    time.sleep(6)
+    print("state written", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(60)
+"""
