@@ -18,7 +18,7 @@ RUNS_INDEXES = {
     "failed": ("failed_shard", "created_at"),
 }
 # a payload may lie this long before its run starts to count its retention: a week's delay, a day in the queue, a
-# day's grace (invoke_once/moves.py), and one for S3, which counts from midnight
+# day's grace (invoke_once/moves/births.py), and one for S3, which counts from midnight
 GRACE_DAYS = 10
 
 
