@@ -29,6 +29,8 @@ from invoke_once.store import Refused, Result
 
 #: Events that died before any claim, after which the run is given up: its function cannot even start.
 DEAD_DISPATCHES = 3
+#: The table's answers to a claim that no repetition will change: a right or a setting is missing.
+_FOR_GOOD = ("AccessDenied", "ResourceNotFound", "UnrecognizedClient", "ValidationException")
 _NOT_CLAIMED = re.compile(r"not claimed(?: \(lease (?P<lease>\w+)\))?: ")  # errors.NotClaimed
 
 
@@ -60,8 +62,8 @@ def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None
         return None  # a wrapped function has recorded its outcome itself
     if head.status == Status.RUNNING and _was_its_attempt(head, envelope, report):
         return _lose(svc, head, report)
-    could_start = not report.invoked or _NOT_CLAIMED.match(report.message) is not None
-    if not could_start and head.status == Status.QUEUED and head.dispatches >= DEAD_DISPATCHES and not head.not_before:
+    waits_for_claim = head.status == Status.QUEUED and not head.not_before
+    if waits_for_claim and head.dispatches >= DEAD_DISPATCHES and not _may_start_later(report):
         why = f"its function failed {head.dispatches} times before it could claim the run: {_reason(report)}"
         return svc.store.apply(moves.reject(head, svc.now_ms(), payloads.error_fields("NeverStarted", why)))
     return None
@@ -77,6 +79,12 @@ def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
     if told is not None:
         return told["lease"] == head.lease_id
     return bool(head.fired_at) and head.fired_at == envelope.fired_at and envelope.attempt == head.attempt
+
+
+def _may_start_later(report: Report) -> bool:
+    """Lambda did not start it, or the table did not answer. A table that forbids the claim will do so again."""
+    told = _NOT_CLAIMED.match(report.message)
+    return not report.invoked or (told is not None and not any(code in report.message for code in _FOR_GOOD))
 
 
 def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Result:

@@ -13,6 +13,7 @@ from tests.machine.acts import CALM, KEYS, MINUTE, NAMES, NESTED, WILD, Acts, en
 from tests.machine.faults import FAULTS, Plan
 from tests.machine.history import need
 from tests.machine.stage import ANSWERS, CALLBACK
+from tests.machine.workers import MAX_DELIVERIES
 from tests.machine.world import World
 
 ENDS = ("value", "value", "large", "raise", "raise", "cancelled", "not json", "timeout")
@@ -132,7 +133,7 @@ class Machine(Acts, RuleBasedStateMachine):
             self.world.clock.to(item["lease_until"] + by - self._pick(self.skews, off))
         if then % 3 == 0:
             self._sweep(off, None)
-        elif then % 3 == 1 and worker.wrapped and worker.event.deliveries < 3:
+        elif then % 3 == 1 and worker.wrapped and worker.event.deliveries < MAX_DELIVERIES:
             with self.world.trouble():
                 self.world.deliver_event(worker.event, self._pick(self.skews, off), Plan())
         with self._troubled(worker, None):

@@ -15,6 +15,7 @@ from invoke_once.envelope import envelope_of
 from tests.machine.history import Actor
 
 BEAT_MS = 6_000  #: the heartbeat of the function `beating`
+MAX_DELIVERIES = 3  #: of one event
 MAX_EVENT_AGE_MS = 6 * 3_600_000  #: Lambda's, and the template's
 
 

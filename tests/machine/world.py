@@ -27,7 +27,7 @@ from tests.machine.faults import Crash, FaultyEngine, FaultyObjects, Plan
 from tests.machine.history import SEEN, Actor, Broken, History, WatchedTable, need
 from tests.machine.sandboxes import Sandboxes
 from tests.machine.stage import BODIES, FUNCTIONS, SECRET, SETTINGS, FakeLambda, Log
-from tests.machine.workers import MAX_EVENT_AGE_MS, Event
+from tests.machine.workers import MAX_DELIVERIES, MAX_EVENT_AGE_MS, Event
 
 
 @dataclass
@@ -192,7 +192,8 @@ class World(Sandboxes):
                 del self.table.items[place]
 
     def deliverable(self) -> list[Event]:
-        return [e for e in self.events if e.deliveries < 3 and self.clock() - e.fired_ms <= MAX_EVENT_AGE_MS]
+        young = [e for e in self.events if self.clock() - e.fired_ms <= MAX_EVENT_AGE_MS]
+        return [e for e in young if e.deliveries < MAX_DELIVERIES]
 
 
 def _engine(svc: Service) -> FaultyEngine:
