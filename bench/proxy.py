@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 ITEM_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 PATIENCE_S = 10
-_SKIPPED = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
+_SKIPPED = frozenset({"content-length", "connection", "transfer-encoding", "accept-encoding"})
 
 
 @dataclass
