@@ -58,10 +58,10 @@ class Counted:
 
 
 @contextmanager
-def on_the_wire(stand: Stand) -> Iterator[CountingProxy]:
-    """Inside, the stack's functions send through the proxy; with the item before and after each write."""
+def on_the_wire(stand: Stand, *, images: bool = True) -> Iterator[CountingProxy]:
+    """Inside, the stack's functions send through the proxy; `images`: with the item before and after each write."""
     before = {name: stand.settings_of(name) for name in WATCHED}
-    with CountingProxy(stand.endpoint, stand.aws("dynamodb")) as proxy:
+    with CountingProxy(stand.endpoint, stand.aws("dynamodb") if images else None) as proxy:
         try:
             for name, settings in before.items():
                 stand.set_environment(name, settings | {"AWS_ENDPOINT_URL": proxy.url(name)})

@@ -57,8 +57,8 @@ def deploy(stand: Stand) -> Rival:
     """The glue as its author would have it: Chalice's runtime in its zip, boto3 from the Lambda runtime."""
     table(stand.aws("dynamodb"), TABLE)
     settings = {"TABLE": TABLE, "TARGET": f"{STACK}-glue-target"}
-    _function(stand, "glue-target", "glue_target.handler", settings, {})
-    arn = _function(stand, "glue-api", "glue_api.app", settings, _chalice())
+    function(stand, "glue-target", "glue_target.handler", settings, {})
+    arn = function(stand, "glue-api", "glue_api.app", settings, _chalice())
     return Rival(stand, f"{_api(stand, arn)}/jobs")
 
 
@@ -68,7 +68,8 @@ def _chalice() -> dict[str, bytes]:
         return {name: ours.read(name) for name in ours.namelist() if name.startswith("chalice/")}
 
 
-def _function(stand: Stand, name: str, handler: str, settings: Mapping[str, str], more: Mapping[str, bytes]) -> str:
+def function(stand: Stand, name: str, handler: str, settings: Mapping[str, str], more: Mapping[str, bytes]) -> str:
+    """A Python function of `functions/`; returns its ARN."""
     module = handler.partition(".")[0] + ".py"
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:

@@ -63,7 +63,7 @@ def measure(stand: Stand, tell: Progress, rounds: int = ROUNDS) -> dict[str, lis
     rival.table(stand.aws("dynamodb"), TABLE)
     cpu: dict[str, list[float]] = {"ours_cpu": [], "powertools_cpu": []}
     with environment(stand):
-        calls = {"ours": _ours(stand, rounds + WARM_UP), "powertools": _powertools()}
+        calls = {"ours": _ours(stand), "powertools": _powertools()}
         cases = {name: _timed(call, cpu[f"{name}_cpu"]) for name, call in calls.items()}
         taken = samples.interleaved(cases, rounds, WARM_UP, tell)
     return taken | {name: values[WARM_UP:] for name, values in cpu.items()}
@@ -84,22 +84,27 @@ def _timed(call: Callable[[], Callable[[], Any]], cpu: list[float]) -> Callable[
     return sample
 
 
-def _ours(stand: Stand, runs: int) -> Callable[[], Callable[[], Any]]:
+def _ours(stand: Stand) -> Callable[[], Callable[[], Any]]:
     from invoke_once import tracked
 
     handler = tracked(body)
     store, numbers = Store(DynamoTable(stand.runs_table)), count()
 
     def ready() -> Callable[[], Any]:
-        now_ms = time.time_ns() // 1_000_000
-        new = moves.NewRun("demo", "echo", f"warm-{next(numbers)}", payload={"input": b"\x00{}", "input_size": 2})
-        head = store.apply(moves.start(new, now_ms)).head
-        assert head is not None
-        meta = {"run_id": head.run_id, "generation": head.generation, "attempt": 1, "fired_at": now_ms, "v": 1}
-        event = {"invoke_once": meta, "input": {}}
-        return lambda: handler(event, Context())["status"] == "succeeded"
+        event, context = fired_event(store, f"warm-{next(numbers)}")
+        return lambda: handler(event, context)["status"] == "succeeded"
 
     return ready
+
+
+def fired_event(store: Store, key: str) -> tuple[dict[str, Any], Context]:
+    """Accept a run as the service does, and the event that it would fire."""
+    now_ms = time.time_ns() // 1_000_000
+    new = moves.NewRun("demo", "echo", f"{key}-{now_ms}", payload={"input": b"\x00{}", "input_size": 2})
+    head = store.apply(moves.start(new, now_ms)).head
+    assert head is not None
+    meta = {"run_id": head.run_id, "generation": head.generation, "attempt": 1, "fired_at": now_ms, "v": 1}
+    return {"invoke_once": meta, "input": {}}, Context()
 
 
 def _powertools() -> Callable[[], Callable[[], Any]]:
