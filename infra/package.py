@@ -28,10 +28,9 @@ from typing import Any
 
 from chalicelib.functions import Function, load
 from chalicelib.inputs import check_schemas
-from infra import alarms, libraries, stages, zips
+from infra import alarms, exceptions, libraries, stages, zips
 from infra.cfn import ref
 from infra.compute import code_parameter
-from infra.exceptions import explained
 from infra.libraries import NotInstalled
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
 from infra.stages import Stage
@@ -42,7 +41,10 @@ PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is in the template, a test says
 RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
 ANY_REQUIREMENT = "six==1.17.0\n"  # Chalice declares a layer if anything is required; its content is `libraries`'
-INPUTS = ("app.py", "requirements.lock", "functions.toml", ".chalice/config.json", "infra/stages.toml")
+INPUTS = (
+    "app.py", "requirements.lock", "functions.toml", ".chalice/config.json",
+    "infra/package.py", "infra/libraries.py", "infra/zips.py",
+)  # fmt: skip
 
 
 class PackagingFailed(Exception):
@@ -66,15 +68,20 @@ class Package:
 
 
 def content(stage: Stage) -> str:
-    """Stands for everything that decides what is deployed: equal content needs no new deployment."""
+    """Stands for everything that decides what is deployed: equal content needs no new deployment.
+
+    Of `infra` that is the template it makes, and how zips are made of sources; its other files may change freely.
+    """
+    functions = list(load(FUNCTIONS_TOML, stage.stack).values())
     files = {name: (ROOT / name).read_bytes() for name in INPUTS}
-    for directory in ("chalicelib", "invoke_once", "infra"):
+    for directory in ("chalicelib", "invoke_once"):
         files |= zips.tree(ROOT / directory, f"{directory}/")
-    return zips.digest(files | {"stage": repr(stage).encode(), "python": PYTHON.encode()})
+    made = [merge_template(stage, functions, PYTHON), exceptions.REASONS, alarms.values(stage), stage.bundle_boto3]
+    return zips.digest(files | {"template": json.dumps(made).encode(), "python": PYTHON.encode()})
 
 
 def package(stage: Stage) -> Package:
-    """build/STAGE, made anew."""
+    """build/STAGE, made anew, file by file: who reads it meanwhile finds whole files."""
     functions = list(load(FUNCTIONS_TOML, stage.stack).values())
     check_schemas(functions)
     staging = BUILD / ".staging" / stage.name
@@ -82,9 +89,11 @@ def package(stage: Stage) -> Package:
         _stage_sources(stage, staging, functions)
         _run_chalice(stage, staging)
         out = BUILD / stage.name
-        shutil.rmtree(out, ignore_errors=True)
         made = Package(out, _write_zips(stage, staging, out, functions), alarms.values(stage))
-        made.template.write_text(json.dumps(explained(_finished(staging / "out" / "sam.json")), indent=1) + "\n")
+        template = exceptions.explained(_finished(staging / "out" / "sam.json"))
+        zips.write_whole(made.template, (json.dumps(template, indent=1) + "\n").encode())
+        for stale in {*out.iterdir()} - {made.template, *made.zips.values()}:
+            stale.unlink()
     return made
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,13 +31,23 @@ def tree(root: Path, prefix: str = "", without: tuple[Path, ...] = ()) -> dict[s
 
 
 def write(archive: Path, files: Mapping[str, bytes]) -> None:
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as opened:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             opened.writestr(entry, files[name])
+    write_whole(archive, held.getvalue())
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """The file is there whole, or as it was: nobody reads half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent.parent, delete=False) as new:
+        new.write(data)
+    Path(new.name).chmod(0o644)
+    Path(new.name).replace(file)
 
 
 def digest(files: Mapping[str, bytes]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import subprocess
 import sys
@@ -97,6 +98,19 @@ def test_the_same_sources_make_the_same_bytes(shipped: Shipped) -> None:
     before = {name: path.read_bytes() for name, path in shipped.made.zips.items()}
     again = package.package(stages.load("prod"))
     assert {name: path.read_bytes() for name, path in again.zips.items()} == before
+
+
+def test_what_decides_a_deployment_is_what_is_deployed() -> None:
+    """Parameters and sources, but no comment of a file that only makes the template."""
+    prod = stages.load("prod")
+    assert package.content(prod) == package.content(stages.load("prod"))
+    for changed in (
+        dataclasses.replace(prod, worker_memory_mb=320),
+        dataclasses.replace(prod, xray=True),
+        dataclasses.replace(prod, bundle_boto3=True),
+        dataclasses.replace(prod, alarm_email="ops@example.com"),
+    ):
+        assert package.content(changed) != package.content(prod)
 
 
 def test_each_other_language_has_a_zip_of_its_own(shipped: Shipped) -> None:
