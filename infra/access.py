@@ -82,7 +82,7 @@ def _api(functions: list[Function]) -> list[Grant]:
         _may("large inputs and outputs, and links to them", ["s3:GetObject"], OBJECTS),
         _may("large inputs", ["s3:PutObject"], INPUTS),
         _may("`GET /runs/{id}/logs`", ["logs:FilterLogEvents", "logs:GetLogEvents"], *logs),
-        _may("the key that seals cursors", ["ssm:GetParameter"], MASTER_KEY),
+        _may("the key that cursors are sealed with and webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
     ]
 
 

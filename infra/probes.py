@@ -29,7 +29,7 @@ PROBES: dict[tuple[str, str], str] = {
     ("api", "large inputs and outputs, and links to them"): "read_large_input",
     ("api", "large inputs"): "start_large",
     ("api", "`GET /runs/{id}/logs`"): "read_logs",
-    ("api", "the key that seals cursors"): "health",
+    ("api", "the key that cursors are sealed with and webhook secrets come from"): "health",
     ("stream", "have a run looked at now"): "callback",
     ("stream", "have a run looked at later"): "delayed",
     ("wake", "have a run looked at now"): "delayed",
