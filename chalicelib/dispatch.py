@@ -67,7 +67,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
         if found is not None:
             return _repeat(svc, request, new, found)
     kept = svc.payloads.keep_input(request.tenant, new.run_id, request.input, room_taken, draft.set["expires_at"])
-    result = svc.store.apply(moves.start(replace(new, payload=kept), now_ms))
+    result = svc.store.apply(replace(draft, set=records.to_item({**draft.set, **kept})))
     if isinstance(result, Refused):
         assert result.head is not None  # the id was taken, so there is a run
         return _repeat(svc, request, new, result.head)

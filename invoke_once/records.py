@@ -26,6 +26,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from invoke_once.lifecycle import TERMINAL
@@ -128,6 +129,7 @@ def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"part": values.get("part", HEAD)}
 
 
+@lru_cache(maxsize=256)
 def run_id(tenant: str, function: str, key: str) -> str:
     """The id that this key always has: two callers who share nothing derive the same one."""
     return "run_" + digest([tenant, function, key])
