@@ -4,6 +4,8 @@ For every arm there is an item on which all other arms hold and this one does no
 dropped shows here before it shows anywhere else.
 """
 
+# ruff: noqa: E501 (one row a move)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -77,7 +79,9 @@ def on(item: dict[str, Any], move: Move) -> Store:
     return Store(table)
 
 
-@pytest.mark.parametrize(("letter", "item", "make", "arm", "spoiled"), CASES, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("letter", "item", "make", "arm", "spoiled"), CASES, ids=lambda x: x if isinstance(x, str) else ""
+)
 def test_an_arm_refuses_by_itself(
     letter: str, item: dict[str, Any], make: Make, arm: str, spoiled: dict[str, Any]
 ) -> None:
