@@ -112,10 +112,7 @@ def pid_of(emulator: Emulator) -> int:
 
 
 def listening(port: int) -> socket.socket:
-    server = socket.socket()
-    server.bind(("127.0.0.1", port))
-    server.listen()
-    return server
+    return socket.create_server(("127.0.0.1", port))  # also where connections of the last owner still linger
 
 
 def client(url: str) -> object:
