@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NAMESPACE = "invoke-once"
+_text = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
 
 def event(what: str, *, metrics: Mapping[str, float] | None = None, **fields: Any) -> None:
@@ -21,7 +22,7 @@ def event(what: str, *, metrics: Mapping[str, float] | None = None, **fields: An
     if metrics:
         line |= metrics
         line |= {"stack": _stack(), "_aws": _metric_block(metrics)}
-    print(json.dumps(line, default=str, separators=(",", ":")), flush=True)
+    print(_text(line), flush=True)
 
 
 def _stack() -> str:

@@ -15,6 +15,13 @@ ANSWERS = ("GetItem", "BatchGetItem", "Query", *WRITES)
 _KEPT = "invoke_once_request"
 
 
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+_text = json.JSONEncoder(default=_base64, separators=(",", ":")).encode
+
+
 def use(events: Any) -> None:
     """For a DynamoDB client, whose `meta.events` these are."""
     for operation in WRITES:
@@ -31,11 +38,7 @@ def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dic
 
 
 def _send_as_it_is(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    params["body"] = json.dumps(context[_KEPT], default=_base64, separators=(",", ":")).encode()
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+    params["body"] = _text(context[_KEPT]).encode()
 
 
 def _keep_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
