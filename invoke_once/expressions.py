@@ -7,7 +7,7 @@ as much as the request itself. Every name goes through a placeholder, so no rese
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pynamodb.attributes import Attribute
@@ -51,8 +51,11 @@ def update(table: str, move: Move, types: Types) -> Request:
 
 def typed(attribute: Attribute[Any], value: Any) -> Typed:
     """{"S": "text"}, say. None is equal to nothing that is stored here."""
-    if type(value) is int:
+    kind = type(value)
+    if kind is int:
         return {"N": str(value)}
+    if kind is str:
+        return {"S": value}
     return {"NULL": True} if value is None else {attribute.attr_type: attribute.serialize(value)}
 
 
@@ -86,14 +89,17 @@ def _request(request: Request, text: _Text, guard: Iterable[Arm]) -> Request:
 class _Text:
     """The placeholders of one request, and conditions in its words."""
 
+    __slots__ = ("_types", "names", "values")
+
     def __init__(self, types: Types) -> None:
         self._types = types
         self.names: dict[str, str] = {}
         self.values: dict[str, Typed] = {}
 
     def name(self, field: str) -> str:
-        self.names[f"#{field}"] = field
-        return f"#{field}"
+        placeholder = f"#{field}"
+        self.names[placeholder] = field
+        return placeholder
 
     def value(self, field: str, value: Any) -> str:
         placeholder = f":{len(self.values)}"
@@ -101,21 +107,40 @@ class _Text:
         return placeholder
 
     def condition(self, asked: c.Condition) -> str:
-        match asked:
-            case c.Equals(name, value):
-                return f"{self.name(name)} = {self.value(name, value)}"
-            case c.OneOf(name, values):
-                return f"{self.name(name)} IN ({', '.join(self.value(name, value) for value in values)})"
-            case c.Missing(name):
-                return f"attribute_not_exists({self.name(name)})"
-            case c.AtMost(name, value):
-                return f"{self.name(name)} <= {self.value(name, value)}"
-            case c.Below(name, value):
-                return f"{self.name(name)} < {self.value(name, value)}"
-            case c.BelowField(name, other):
-                return f"{self.name(name)} < {self.name(other)}"
-            case c.AllOf(parts):
-                return f"({' AND '.join(map(self.condition, parts))})"
-            case c.AnyOf(parts):
-                return f"({' OR '.join(map(self.condition, parts))})"
-        raise TypeError(f"no expression for {type(asked).__name__}")
+        return _WORDS[type(asked)](self, asked)
+
+    def _equals(self, asked: c.Equals) -> str:
+        return f"{self.name(asked.field)} = {self.value(asked.field, asked.value)}"
+
+    def _one_of(self, asked: c.OneOf) -> str:
+        return f"{self.name(asked.field)} IN ({', '.join([self.value(asked.field, value) for value in asked.values])})"
+
+    def _missing(self, asked: c.Missing) -> str:
+        return f"attribute_not_exists({self.name(asked.field)})"
+
+    def _at_most(self, asked: c.AtMost) -> str:
+        return f"{self.name(asked.field)} <= {self.value(asked.field, asked.value)}"
+
+    def _below(self, asked: c.Below) -> str:
+        return f"{self.name(asked.field)} < {self.value(asked.field, asked.value)}"
+
+    def _below_field(self, asked: c.BelowField) -> str:
+        return f"{self.name(asked.field)} < {self.name(asked.other)}"
+
+    def _all_of(self, asked: c.AllOf) -> str:
+        return f"({' AND '.join([self.condition(part) for part in asked.parts])})"
+
+    def _any_of(self, asked: c.AnyOf) -> str:
+        return f"({' OR '.join([self.condition(part) for part in asked.parts])})"
+
+
+_WORDS: Mapping[type[c.Condition], Callable[[_Text, Any], str]] = {
+    c.Equals: _Text._equals,
+    c.OneOf: _Text._one_of,
+    c.Missing: _Text._missing,
+    c.AtMost: _Text._at_most,
+    c.Below: _Text._below,
+    c.BelowField: _Text._below_field,
+    c.AllOf: _Text._all_of,
+    c.AnyOf: _Text._any_of,
+}

@@ -94,10 +94,15 @@ class Move:
 
     def changed(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """`item` after this move."""
-        kept = {name: value for name, value in item.items() if name not in self.remove}
-        once = {name: value for name, value in self.set_once.items() if kept.get(name) is None}
-        added = {name: (kept.get(name) or 0) + value for name, value in self.add.items()}
-        return kept | once | added | dict(self.set)
+        after = {**item}
+        for name in self.remove:
+            after.pop(name, None)
+        for name, value in self.set_once.items():
+            if after.get(name) is None:
+                after[name] = value
+        for name, value in self.add.items():
+            after[name] = (after.get(name) or 0) + value
+        return after | dict(self.set)
 
 
 class Due(StrEnum):

@@ -27,6 +27,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from invoke_once.lifecycle import TERMINAL
@@ -110,15 +111,17 @@ class Head:
         return self.expires_at * 1000 <= now_ms
 
     def item(self) -> dict[str, Any]:
-        """What `from_item` makes the same head of."""
-        return {name: value for name in HEAD_FIELDS if (value := getattr(self, name)) is not None}
+        """What `from_item` makes the same head of; None stands for what is absent."""
+        return dict(zip(_NAMES, _VALUES(self), strict=True))
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Head:
         return cls(**{name: value for name, value in item.items() if value is not None and name in HEAD_FIELDS})
 
 
-HEAD_FIELDS = frozenset(f.name for f in fields(Head))
+_NAMES = tuple(f.name for f in fields(Head))
+_VALUES = attrgetter(*_NAMES)
+HEAD_FIELDS = frozenset(_NAMES)
 _COMPARED = {"max_attempts"}  # conditions read these; a missing attribute would compare as false
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Head)}
 

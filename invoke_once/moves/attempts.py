@@ -10,6 +10,8 @@ from invoke_once.lifecycle import LEASE_GRACE_MS, Arm, Move, Status
 from invoke_once.moves.common import back_in_queue, new_token, nobody_asked_to_cancel
 from invoke_once.records import Head
 
+_STILL_RUNNING = Arm("still running", Equals("status", Status.RUNNING))
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -22,7 +24,7 @@ class Fence:
     @property
     def arms(self) -> tuple[Arm, ...]:
         return (
-            Arm("still running", Equals("status", Status.RUNNING)),
+            _STILL_RUNNING,
             Arm("my attempt", Equals("attempt", self.attempt)),
             Arm("my lease", Equals("lease_id", self.lease_id)),
         )
@@ -32,16 +34,19 @@ def fence(head: Head) -> Fence:
     return Fence(head.run_id, head.attempt, head.lease_id or "")
 
 
+_QUEUED = Equals("status", Status.QUEUED)
+_NO_BACKOFF = Missing("not_before")
+_MAY_RUN_AGAIN = all_of(
+    Equals("status", Status.RUNNING),
+    BelowField("attempt", "max_attempts"),
+    any_of(Missing("on_lost"), Equals("on_lost", "retry")),
+    Missing("cancel_requested"),
+)
+
+
 def _free_to_claim(now_ms: int) -> Condition:
-    queued = all_of(Equals("status", Status.QUEUED), any_of(Missing("not_before"), AtMost("not_before", now_ms)))
-    abandoned = all_of(
-        Equals("status", Status.RUNNING),
-        Below("lease_until", now_ms),
-        BelowField("attempt", "max_attempts"),
-        any_of(Missing("on_lost"), Equals("on_lost", "retry")),
-        Missing("cancel_requested"),
-    )
-    return any_of(queued, abandoned)
+    queued = all_of(_QUEUED, any_of(_NO_BACKOFF, AtMost("not_before", now_ms)))
+    return any_of(queued, all_of(_MAY_RUN_AGAIN, Below("lease_until", now_ms)))
 
 
 def claim(
