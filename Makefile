@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-auth check package deploy undeploy bench demo-duplicates layer clean-local audit lock least-privilege venv venv-dev venv-bench venv-audit
+.PHONY: help run up down status test test-auth check package deploy undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege venv venv-dev venv-bench venv-audit
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -47,6 +47,9 @@ undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=dele
 
 bench: venv-bench ## the benchmarks, as ratios; docs/performance.md and docs/scale.md say what they mean
 	@.local/bench/venv/bin/python -m bench.run $(BENCH)
+
+chaos: venv-dev ## RUNS=2000 runs while processes are killed at random: all end, none runs too often
+	@$(PY) -m bench.chaos $(RUNS)
 
 demo-duplicates: venv-dev ## SDKs that fire one call 3 to 20 times, and once through us
 	@$(PY) -m infra.demo_duplicates

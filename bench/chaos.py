@@ -21,8 +21,9 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ STACK = "invoke-once-chaos"
 TERMINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled", "expired"})
 UNDER_WAY = 10  #: runs at once: each is a process or two here
 SET_ASIDE_S = 4.0
-POST_TRIES = 12
+TIMEOUT_S = 20  #: of the targets
+POST_TRIES = 40
+TARGETS_FIRST = 0.8  #: how often it is a target that dies, and not the service itself
 SWEEP_EVERY_S = 5.0  #: the minute of a real one would only make this slow
 PATIENCE_S = 240
 Progress = Callable[[str], None]
@@ -66,6 +69,7 @@ KINDS = (
     Kind("sleep, three times", "sleep", 3),
     Kind("echo, twice", "echo", 2),
 )
+TARGETS = frozenset(kind.function for kind in KINDS)
 
 
 @dataclass
@@ -118,16 +122,34 @@ class Ground:
         raise RuntimeError(f"{run.key} was not accepted in {POST_TRIES} tries: {refusal}")
 
     def look(self, runs: Sequence[Run]) -> None:
-        client = self.aws("dynamodb")
-        for run in runs:
-            key = {"run_id": {"S": run.id}, "part": {"S": "head"}}
-            found = client.get_item(TableName=f"{self.stack}-runs", Key=key, ConsistentRead=True).get("Item", {})
-            run.head = {name: next(iter(value.values())) for name, value in found.items()}
+        client, name = self.aws("dynamodb"), f"{self.stack}-runs"
+        by_id = {run.id: run for run in runs}
+        ids = list(by_id)
+        for some in (ids[n : n + 100] for n in range(0, len(ids), 100)):
+            keys = [{"run_id": {"S": run_id}, "part": {"S": "head"}} for run_id in some]
+            answer = client.batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
+            for item in answer["Responses"][name]:
+                head = {field: next(iter(value.values())) for field, value in item.items()}
+                by_id[head["run_id"]].head = head
+
+    def shorten(self, function: str, seconds: int) -> None:
+        """Lambda gives its attempts so much time, and so their leases: a death that nobody reports shows sooner."""
+        self.aws("lambda").update_function_configuration(FunctionName=f"{self.stack}-{function}", Timeout=seconds)
 
     def count_bodies(self, run: Run) -> int:
         key = {"run_id": {"S": f"counter#{run.key}"}, "part": {"S": "counter"}}
         found = self.aws("dynamodb").get_item(TableName=f"{self.stack}-runs", Key=key, ConsistentRead=True)
         return len(found.get("Item", {}).get("marks", {}).get("SS", []))
+
+    def make_due(self, run: Run) -> None:
+        """The sweep looks at it the next time, as if the minutes until then had passed."""
+        key = {"run_id": {"S": run.id}, "part": {"S": "head"}}
+        now = {":now": {"N": str(int(time.time() * 1000) - 1)}}
+        with suppress(self.aws("dynamodb").exceptions.ConditionalCheckFailedException):
+            self.aws("dynamodb").update_item(
+                TableName=f"{self.stack}-runs", Key=key, UpdateExpression="SET due_at = :now",
+                ConditionExpression="due_at > :now", ExpressionAttributeValues=now,
+            )  # fmt: skip
 
     def sweep(self) -> None:
         self.aws("lambda").invoke(FunctionName=f"{self.stack}-sweep", InvocationType="Event", Payload=b"{}")
@@ -154,7 +176,8 @@ def monkey(ground: Ground, luck: random.Random, every_s: tuple[float, float]) ->
 
     def rage() -> None:
         while not over.wait(luck.uniform(*every_s)):
-            victims = ground.victims()
+            targets_only = luck.random() < TARGETS_FIRST
+            victims = [one for one in ground.victims() if one[1] in TARGETS or not targets_only]
             if victims:
                 pid, function = luck.choice(victims)
                 try:
@@ -173,9 +196,18 @@ def monkey(ground: Ground, luck: random.Random, every_s: tuple[float, float]) ->
 
 
 def unleash(
-    ground: Ground, count: int, *, seed: int = 1, every_s: tuple[float, float] = (0.1, 0.6), tell: Progress = print
+    ground: Ground,
+    count: int,
+    *,
+    seed: int = 1,
+    every_s: tuple[float, float] = (0.1, 0.6),
+    tell: Progress = print,
+    hurry: bool = False,
 ) -> tuple[list[Run], Counter[str]]:
-    """`count` runs under a killer's hand. Returns them as they ended, and whose processes died."""
+    """`count` runs under a killer's hand. Returns them as they ended, and whose processes died.
+
+    `hurry`: at the end the sweep looks at what is left at once, and not when it is due.
+    """
     luck, session = random.Random(seed), uuid.uuid4().hex[:8]
     runs = [Run(luck.choice(KINDS), f"chaos-{session}-{n:05d}") for n in range(count)]
     requests = [run.kind.request(luck, run.key) for run in runs]
@@ -191,18 +223,20 @@ def unleash(
                 ground.sweep()
                 swept = time.monotonic()
                 tell(f"{count - len(waiting)} of {count} started, {killed.total()} processes killed")
-            time.sleep(0.05)
-    _wait(ground, runs, tell)
+            time.sleep(0.2)
+    _wait(ground, runs, tell, hurry)
     for run in runs:
         run.bodies = ground.count_bodies(run) if run.kind.bodies else None
     return runs, killed
 
 
-def _wait(ground: Ground, runs: list[Run], tell: Progress) -> None:
+def _wait(ground: Ground, runs: list[Run], tell: Progress, hurry: bool) -> None:
     """Until all have ended, the sweep at work; nobody is killed any more."""
     deadline = time.monotonic() + PATIENCE_S
     left = [run for run in runs if not run.ended]
     while left and time.monotonic() < deadline:
+        for run in left if hurry else ():
+            ground.make_due(run)
         ground.sweep()
         time.sleep(1)
         ground.look(left)
@@ -247,7 +281,9 @@ def own_ground() -> Iterator[Ground]:
     try:
         emulator.start()
         deployed = deploy_locally(emulator.url, HOME / "once.env", STACK)
-        yield Ground(deployed.url, deployed.token, STACK, emulator, lambda service: client(service, emulator.url))
+        yield Ground(
+            deployed.url, deployed.token, STACK, emulator, cache(lambda service: client(service, emulator.url))
+        )
     finally:
         emulator.forget()
 
@@ -259,6 +295,8 @@ def main() -> int:
     given = asked.parse_args()
     began = time.monotonic()
     with own_ground() as ground:
+        for function in TARGETS:
+            ground.shorten(function, TIMEOUT_S)
         runs, killed = unleash(ground, given.runs, seed=given.seed, tell=lambda line: print(f"  {line}", flush=True))
     print(f"\n{table(runs, killed)}\n{time.monotonic() - began:.0f} s, seed {given.seed}")
     wrong = broken(runs)

@@ -61,6 +61,9 @@ class FaultProxy(CountingProxy):
         self._faults: list[Fault] = []
         self._choosing = threading.Lock()
 
+    def __enter__(self) -> FaultProxy:
+        return self
+
     def fail(self, service: str, operation: str, how: How, times: int = 1 << 30) -> Fault:
         """From now on. `operation` is DynamoDB's or Lambda's, else the HTTP method; "*" is any."""
         self._faults.append(Fault(service, operation, how, times))

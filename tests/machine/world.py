@@ -179,11 +179,12 @@ class World(Sandboxes):
         for _ in range(looks):
             due_ms = self.next_due_ms()
             if due_ms is None or due_ms > until_ms:
-                break
-            self.clock.to(min(-(-due_ms // 60_000) * 60_000, until_ms))
+                self.clock.to(until_ms)
+                return
+            next_minute_ms = max(-(-due_ms // 60_000) * 60_000, self.clock() + 60_000)
+            self.clock.to(min(next_minute_ms, until_ms))
             with self.trouble():
                 self.sweep(svc)
-        self.clock.to(until_ms)
 
     def forget_expired(self) -> None:
         """TTL, which comes late, comes."""

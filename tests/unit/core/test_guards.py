@@ -36,10 +36,11 @@ TELLING = FAILED | {"cb_status": "pending", "cb_due": NOW - 1, "cb_attempt": 1, 
 TRY = {"run_id": "run_a", "part": "delivery#g#0002", "at": NOW - callback_moves.DELIVERY_LEASE_MS}
 
 Make = Callable[[Head], Move]
-WORKER = {"still running": {"status": "queued"}, "my attempt": {"attempt": 2}, "my lease": {"lease_id": "m"}}
-OTHER_LIFE = {"same generation": {"generation": "h"}}
-CANCELLED = {moves.NOT_CANCELLED: {"cancel_requested": True}}
-CLAIMED = {"not claimed": {"status": "running"}}
+Spoiled = dict[str, dict[str, Any]]
+WORKER: Spoiled = {"still running": {"status": "queued"}, "my attempt": {"attempt": 2}, "my lease": {"lease_id": "m"}}
+OTHER_LIFE: Spoiled = {"same generation": {"generation": "h"}}
+CANCELLED: Spoiled = {moves.NOT_CANCELLED: {"cancel_requested": True}}
+CLAIMED: Spoiled = {"not claimed": {"status": "running"}}
 #: (letter, item that the move is made on and for, the move, arm -> what makes it refuse)
 TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
     ("A", FAILED | {"expires_at": NOW // 1000}, lambda h: moves.start(_new(h), NOW), {"id is free": {"expires_at": NOW // 1000 + 1}}),
