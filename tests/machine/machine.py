@@ -216,7 +216,8 @@ class Machine(Acts, RuleBasedStateMachine):
         self.world.check_outputs()
         self._drain()
         heads = self.world.heads()
-        need(known <= {(head.run_id, head.generation) for head in heads}, "I2", "a run is gone")
+        gone = known - {(head.run_id, head.generation) for head in heads}
+        need(all(self.world.history.lives[life].outcome for life in gone), "I2", "a run is gone, and it never ended")
         for head in heads:
             need(head.terminal, "I2", head.run_id, "is", head.status, "for ever")
             need((head.finished_at or 0) <= latest_ms.get(head.run_id, 1 << 60), "I2", head.run_id, "ended too late")
