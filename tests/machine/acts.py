@@ -122,7 +122,7 @@ class Acts:
         return heads[nth % len(heads)]
 
     def _at_work(self) -> list[Worker]:
-        return [w for w in self.world.workers if not w.done and not w.dead]
+        return [w for w in self.world.workers if not w.done and not w.dead and not w.direct]
 
     def _worker(self, nth: int) -> Worker:
         at_work = self._at_work()

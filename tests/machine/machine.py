@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from invoke_once import callback_moves
 from tests.machine.acts import CALM, KEYS, MINUTE, NAMES, NESTED, WILD, Acts, ends_by
 from tests.machine.faults import FAULTS, Plan
-from tests.machine.history import need
+from tests.machine.history import Actor, need
 from tests.machine.stage import ANSWERS, CALLBACK
 from tests.machine.workers import MAX_DELIVERIES
 from tests.machine.world import World
@@ -95,6 +95,19 @@ class Machine(Acts, RuleBasedStateMachine):
     @rule(nth=few, what=lost, off=skew)
     def deliver(self, nth: int, what: Any, off: int) -> None:
         self._deliver(nth, off, what)
+
+    @rule(fn=few, key=few, attach=st.booleans(), what=fault, off=skew, inside=few, how=st.sampled_from(ENDS))
+    def call(self, fn: int, key: int, attach: bool, what: Any, off: int, inside: int, how: str) -> None:
+        """Somebody calls a wrapped function directly, and something else happens while its body is at work."""
+        names = [name for name in self.names if name != "plain"]
+        if not names:
+            return
+        meanwhile = self._other(NESTED[inside % len(NESTED)], inside)
+        actor = Actor("worker", self._pick(self.skews, off))
+        with self.world.trouble():
+            self.world.call_directly(
+                self._pick(names, fn), self._pick(KEYS, key), attach, actor, self._plan(what), meanwhile, how
+            )
 
     @precondition(lambda self: self._at_work())
     @rule(nth=few, told=st.floats(0, 1), what=fault)

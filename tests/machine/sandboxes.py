@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from chalicelib.record import record
 from chalicelib.wiring import Service
 from invoke_once.attempt import Attempt, out_of_time, raised, returned
+from invoke_once.current import current_run
 from invoke_once.envelope import envelope_of
-from invoke_once.errors import RunCancelled, StoreUnavailable
-from invoke_once.runtime import Runtime
+from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, StoreUnavailable
+from invoke_once.payloads import encode
+from invoke_once.runtime import Runtime, use_runtime
 from invoke_once.store import Applied
 from invoke_once.testing import Clock, Context
-from invoke_once.wrapper import claim_run
+from invoke_once.wrapper import claim_run, tracked
 from tests.machine.faults import Crash, Plan
-from tests.machine.history import SEEN, Actor, History, need
+from tests.machine.history import SEEN, Actor, History, WatchedTable, need
 from tests.machine.stage import DIED, FUNCTIONS
 from tests.machine.workers import MAX_DELIVERIES, Event, Worker, unwrapped
 
@@ -26,6 +30,7 @@ class Sandboxes:
 
     clock: Clock
     history: History
+    table: WatchedTable
     workers: list[Worker]
     reports: list[dict[str, Any]]
     outputs: dict[str, set[bytes]]
@@ -69,6 +74,41 @@ class Sandboxes:
         worker.beats(self.clock())
         actor.worker = worker
         self.workers.append(worker)
+        return worker
+
+    def call_directly(
+        self, function: str, key: str, attach: bool, actor: Actor, plan: Plan, meanwhile: Callable[[], object], how: str
+    ) -> None:
+        """A rule, a queue or an SDK calls the function; `meanwhile` happens while its body is at work, if it is."""
+        rt = self.runtime(actor, plan, function)
+        timeout_ms = FUNCTIONS[function].timeout_seconds * 1000
+
+        @tracked(key="key", attach=attach)
+        def handler(_event: Any, _context: Any) -> Any:
+            worker = self._direct_worker(function, actor, timeout_ms)
+            try:
+                meanwhile()
+                if how in ("value", "large"):
+                    self.outputs[worker.lease_id].add(encode(worker.lease_id))
+                    return worker.lease_id
+                raise RunCancelled if how == "cancelled" else RuntimeError("no")
+            finally:
+                worker.done = True
+
+        context = Context(self.clock, timeout_ms, f"request-{len(self.workers)}")
+        with use_runtime(rt), suppress(RuntimeError, StillRunning, RecordedFailure, RunCancelled):
+            handler({"key": key}, context)
+
+    def _direct_worker(self, function: str, actor: Actor, timeout_ms: int) -> Worker:
+        run = current_run()
+        item = self.table.items[run.id, "head"]
+        event = Event(function, b"{}", self.clock(), MAX_DELIVERIES)
+        worker = Worker(run.id, item["generation"], run.attempt, item["lease_id"], event, actor,
+                        self.clock() + timeout_ms, wrapped=True, direct=True)  # fmt: skip
+        worker.beats(self.clock())
+        actor.worker = worker
+        self.workers.append(worker)
+        SEEN["direct body"] += 1
         return worker
 
     def finish(self, worker: Worker, how: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.functions import Function, Retry
 from chalicelib.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.settings import read
+from invoke_once.runtime import Policy
 from invoke_once.testing import Clock
 from tests.machine.faults import Plan
 from tests.machine.workers import Event
@@ -37,6 +38,16 @@ FUNCTIONS: Mapping[str, Function] = {
         _function("plain", retry=Retry(max_attempts=2, backoff_seconds=5), mode="destination"),
     )
 }
+def policy_of(function: Function) -> Policy:
+    """What a function that registers its own runs has in its environment."""
+    retry = function.retry
+    return Policy(
+        function=function.name, tenant="demo", retention_s=function.retention_days * 86_400, on_lost=function.on_lost,
+        max_attempts=retry.max_attempts, backoff_ms=retry.backoff_seconds * 1000,
+        max_backoff_ms=retry.max_backoff_seconds * 1000, heartbeat_ms=function.heartbeat_seconds * 1000,
+    )  # fmt: skip
+
+
 #: In the head, in an item, in S3.
 BODIES = (b'{"n":0}', b'{"n":1}', json.dumps({"x": random.Random(1).randbytes(1200).hex()}).encode(),
           json.dumps({"x": random.Random(2).randbytes(6000).hex()}).encode())  # fmt: skip

@@ -47,6 +47,7 @@ class Worker:
     killed_at_ms: int  #: when Lambda ends it
     wrapped: bool
     attempt: Attempt | None = None
+    direct: bool = False  #: its caller waits for it: it ends when the call does
     done: bool = False
     dead: bool = False
     lease_ends_ms: int = 0  #: without the grace, in real time; with a heartbeat it moves

@@ -20,13 +20,13 @@ from chalicelib.wiring import Service
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 from invoke_once.payloads import Payloads
 from invoke_once.records import Head
-from invoke_once.runtime import Policy, Runtime
+from invoke_once.runtime import Runtime
 from invoke_once.store import Result, Store
 from invoke_once.testing import Clock, MemoryObjects
 from tests.machine.faults import Crash, FaultyEngine, FaultyObjects, Plan
 from tests.machine.history import SEEN, Actor, Broken, History, WatchedTable, need
 from tests.machine.sandboxes import Sandboxes
-from tests.machine.stage import BODIES, FUNCTIONS, SECRET, SETTINGS, FakeLambda, Log
+from tests.machine.stage import BODIES, FUNCTIONS, SECRET, SETTINGS, FakeLambda, Log, policy_of
 from tests.machine.workers import MAX_DELIVERIES, MAX_EVENT_AGE_MS, Event
 
 
@@ -65,7 +65,7 @@ class World(Sandboxes):
     def runtime(self, actor: Actor, plan: Plan, function: str) -> Runtime:
         store = self.store_of(FaultyEngine(self.table, actor, plan))
         payloads = self.payloads_of(store, FaultyObjects(self.objects, plan))
-        policy = Policy(function=function, heartbeat_ms=FUNCTIONS[function].heartbeat_seconds * 1000)
+        policy = policy_of(FUNCTIONS[function])
         return Runtime(
             store, payloads, lambda: self.clock() + actor.skew_ms, policy, lambda s: self.clock.step(int(s * 1000))
         )
