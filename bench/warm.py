@@ -38,8 +38,14 @@ class Context:
         return 60_000
 
 
-def body(event: Any, context: Any) -> dict[str, bool]:
-    return {"done": True}
+def order(number: int) -> dict[str, Any]:
+    """The input of both: an order of about 900 bytes, another one each time."""
+    lines = [{"article": f"A-{n:05d}", "name": "Widget, blue", "quantity": n + 1, "price": 12.5} for n in range(10)]
+    return {"order": number, "customer": {"id": "c-1042", "country": "NL"}, "lines": lines}
+
+
+def body(event: Any, context: Any) -> dict[str, Any]:
+    return {"order": event["order"], "done": True}
 
 
 @contextlib.contextmanager
@@ -91,20 +97,21 @@ def _ours(stand: Stand) -> Callable[[], Callable[[], Any]]:
     store, numbers = Store(DynamoTable(stand.runs_table)), count()
 
     def ready() -> Callable[[], Any]:
-        event, context = fired_event(store, f"warm-{next(numbers)}")
+        number = next(numbers)
+        event, context = fired_event(store, f"warm-{number}", order(number))
         return lambda: handler(event, context)["status"] == "succeeded"
 
     return ready
 
 
-def fired_event(store: Store, key: str) -> tuple[dict[str, Any], Context]:
+def fired_event(store: Store, key: str, value: Any) -> tuple[dict[str, Any], Context]:
     """Accept a run as the service does, and the event that it would fire."""
     now_ms = time.time_ns() // 1_000_000
     new = moves.NewRun("demo", "echo", f"{key}-{now_ms}", payload={"input": b"\x00{}", "input_size": 2})
     head = store.apply(moves.start(new, now_ms)).head
     assert head is not None
     meta = {"run_id": head.run_id, "generation": head.generation, "attempt": 1, "fired_at": now_ms, "v": 1}
-    return {"invoke_once": meta, "input": {}}, Context()
+    return {"invoke_once": meta, "input": value}, Context()
 
 
 def _powertools() -> Callable[[], Callable[[], Any]]:
@@ -114,7 +121,7 @@ def _powertools() -> Callable[[], Callable[[], Any]]:
     numbers = count()
 
     def ready() -> Callable[[], Any]:
-        event = {"order": next(numbers)}
+        event = order(next(numbers))
         return lambda: handler(event, Context())
 
     return ready
