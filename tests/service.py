@@ -22,16 +22,20 @@ from infra.deploy import Deployed
 
 TERMINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled", "expired"})
 T = TypeVar("T")
+PATIENCE = 3
 
 
 def until(what: Callable[[], T], timeout: float = 30, message: str = "it did not happen in time") -> T:
-    """The first true answer of `what`, asked again and again; AssertionError after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    """The first true answer of `what`, asked again and again; AssertionError after three times `timeout` seconds.
+
+    `timeout` is what a quiet machine needs at most; a deadline only costs where something is wrong anyway.
+    """
+    deadline = time.monotonic() + PATIENCE * timeout
     while True:
         if found := what():
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"{message} ({timeout} s)")
+            raise AssertionError(f"{message} ({PATIENCE * timeout} s)")
         time.sleep(0.05)
 
 

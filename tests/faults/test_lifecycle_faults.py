@@ -215,8 +215,8 @@ def test_attempts_killed_in_the_middle_are_made_again_and_those_without_a_retry_
     service: Service, emulator: Emulator
 ) -> None:
     twice = {"max_attempts": 2, "backoff_seconds": 0}
-    again = [service.start("sleep", {"seconds": 3}, key=fresh(), retry=twice).json()["id"] for _ in range(2)]
-    once = [service.start("sleep", {"seconds": 3}, key=fresh()).json()["id"] for _ in range(2)]
+    again = [service.start("sleep", {"seconds": 8}, key=fresh(), retry=twice).json()["id"] for _ in range(2)]
+    once = [service.start("sleep", {"seconds": 8}, key=fresh()).json()["id"] for _ in range(2)]
     until(lambda: running(service, [*again, *once]), message="they did not start")
     assert kill_all(service, emulator, "sleep") >= 4
     for run_id in once:

@@ -38,6 +38,8 @@ FUNCTIONS: Mapping[str, Function] = {
         _function("plain", retry=Retry(max_attempts=2, backoff_seconds=5), mode="destination"),
     )
 }
+
+
 def policy_of(function: Function) -> Policy:
     """What a function that registers its own runs has in its environment."""
     retry = function.retry
