@@ -200,7 +200,7 @@ def unleash(
     count: int,
     *,
     seed: int = 1,
-    every_s: tuple[float, float] = (0.1, 0.6),
+    every_s: tuple[float, float] = (0.3, 1.2),
     tell: Progress = print,
     hurry: bool = False,
 ) -> tuple[list[Run], Counter[str]]:

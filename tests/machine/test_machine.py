@@ -20,6 +20,7 @@ MUST_HAVE_HAPPENED = (
     "lost answer of H recognised",
     "two sweeps, one winner",
     "attempt superseded",
+    "direct body",
     "redrive race",
     "requeue lost to a cancel",
     "key used again after its time",
