@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.functions import Function
 from chalicelib.invoker import Fired, Rejected, Unavailable
 from chalicelib.wiring import Service
-from invoke_once import envelope, lifecycle, log, moves, payloads, records
+from invoke_once import envelope, log, moves, payloads, records, recovery
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
 from invoke_once.lifecycle import REDRIVABLE, RERUNNABLE, Status
 from invoke_once.records import Head
@@ -173,16 +173,8 @@ def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes) -
         error = {"error": payloads.error_fields(answer.type, answer.message)}
         result: Result = svc.store.apply(moves.lose(head, svc.now_ms(), None, error, seen_dead=True))
     else:
-        result = _unlaunch(svc, head)
+        result = recovery.give_back(svc.store, head, svc.now_ms())
     return result.head or head
-
-
-def _unlaunch(svc: Service, head: Head) -> Result:
-    result = svc.store.apply(moves.unlaunch(head, svc.now_ms() + lifecycle.dispatch_wait_ms(max(head.attempt, 1))))
-    if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
-        cancelled = {"status": Status.CANCELLED}
-        return svc.store.apply(moves.lose(head, svc.now_ms(), None, cancelled, seen_dead=True))
-    return result
 
 
 def _reject(svc: Service, head: Head, type_name: str, message: str) -> Head:

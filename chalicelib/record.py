@@ -60,8 +60,10 @@ def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None
         return _settle(svc, head, moves.Fence(head.run_id, envelope.attempt or 0, envelope.lease_id), report)
     if report.succeeded:
         return None  # a wrapped function has recorded its outcome itself
-    if head.status == Status.RUNNING and _was_its_attempt(head, envelope, report):
-        return _lose(svc, head, report)
+    if head.status == Status.RUNNING:
+        if _never_heard_of_its_claim(head, report):
+            return recovery.give_back(svc.store, head, svc.now_ms())
+        return _lose(svc, head, report) if _was_its_attempt(head, envelope, report) else None
     waits_for_claim = head.status == Status.QUEUED and not head.not_before
     if waits_for_claim and head.dispatches >= DEAD_DISPATCHES and not _may_start_later(report):
         why = f"its function failed {head.dispatches} times before it could claim the run: {_reason(report)}"
@@ -69,15 +71,20 @@ def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None
     return None
 
 
+def _never_heard_of_its_claim(head: Head, report: Report) -> bool:
+    """Its claim was written and the answer lost, so that it stopped before the body: the lease it names has the run."""
+    told = _NOT_CLAIMED.match(report.message)
+    return told is not None and told["lease"] == head.lease_id
+
+
 def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
     """Whether the invocation that ended in an error is the attempt that has the run.
 
-    An event may be delivered twice, and only one of the two has it: one that says it did not claim has it only if
-    its claim was written and the answer lost, and one that took the run over from an earlier attempt is not meant.
+    An event may be delivered twice, and only one of the two has it: one that says it did not claim has not, and one
+    that took the run over from an earlier attempt is not meant.
     """
-    told = _NOT_CLAIMED.match(report.message)
-    if told is not None:
-        return told["lease"] == head.lease_id
+    if _NOT_CLAIMED.match(report.message):
+        return False
     return bool(head.fired_at) and head.fired_at == envelope.fired_at and envelope.attempt == head.attempt
 
 

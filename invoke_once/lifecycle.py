@@ -54,7 +54,7 @@ LETTERS: Mapping[str, str] = {
     "R": "end_delivery",
     "S": "send_again",
     "T": "postpone",
-    "U": "unlaunch",
+    "U": "give_back",
 }
 
 #: A dispatched run that nobody has claimed is fired again after this; then 1, 2, 4 … 30 min.

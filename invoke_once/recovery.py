@@ -1,4 +1,4 @@
-"""What is done for an attempt that vanished or failed: retry by backoff, or end it. By attend and direct callers."""
+"""What is done for an attempt that vanished, or never began. By attend, dispatch, record and direct callers."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, 
             return result
         return _lose(store, result.head, now_ms, error, seen_dead, spread)
     return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))
+
+
+def give_back(store: Store, head: Head, now_ms: int) -> Result:
+    """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
+    not_before = now_ms + lifecycle.dispatch_wait_ms(max(head.attempt, 1))
+    result = store.apply(moves.give_back(head, not_before))
+    if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
+        return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))
+    if isinstance(result, Applied):
+        log.event("attempt_given_back", run_id=head.run_id, attempt=head.attempt, function=head.function)
+    return result

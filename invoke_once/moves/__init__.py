@@ -4,7 +4,7 @@ Every function is pure and returns a `Move` for `Store.apply`. The arms of a gua
 tells which of them failed. Moves of a callback are in `callback_moves.py`.
 """
 
-from invoke_once.moves.attempts import Fence, claim, fence, launch, progress, requeue, unlaunch
+from invoke_once.moves.attempts import Fence, claim, fence, give_back, launch, progress, requeue
 from invoke_once.moves.births import NewRun, register, start
 from invoke_once.moves.common import AS_SEEN, DAY_S, NOT_CANCELLED, WAITING, new_token
 from invoke_once.moves.endings import FAILED_INDEX, cancel, expire, finish, lose, reject
@@ -14,7 +14,7 @@ __all__ = [
     # How it begins
     "NewRun", "start", "register",
     # What attempts may do
-    "Fence", "fence", "claim", "launch", "unlaunch", "progress", "requeue",
+    "Fence", "fence", "claim", "launch", "give_back", "progress", "requeue",
     # How it ends
     "finish", "lose", "reject", "expire", "cancel",
     # What keeps it going

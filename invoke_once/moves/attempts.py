@@ -96,9 +96,10 @@ def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
                 mine=move.mine)  # fmt: skip
 
 
-def unlaunch(head: Head, not_before: int) -> Move:
-    """U. AWS did not take the event of an unwrapped function: back to the queue. No attempt of the budget is spent.
+def give_back(head: Head, not_before: int) -> Move:
+    """U. Claimed, and its body certainly not started: back to the queue, and no attempt of the budget is spent.
 
+    AWS did not take the event of an unwrapped function, or a wrapped one never heard the answer to its claim.
     Refused if somebody asked to cancel meanwhile: then it ends cancelled.
     """
     guard = (*fence(head).arms, nobody_asked_to_cancel())

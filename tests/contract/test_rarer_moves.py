@@ -27,14 +27,14 @@ def test_an_unwrapped_function_is_claimed_before_it_is_fired_and_by_one(store: S
 
 def test_an_event_that_lambda_did_not_take_costs_no_attempt(store: Store, begin: Begin) -> None:
     launched = applied(store, moves.launch(begin(mode="destination", max_attempts=2), NOW, 60_000))
-    back = applied(store, moves.unlaunch(launched, NOW + 500))
+    back = applied(store, moves.give_back(launched, NOW + 500))
     assert (back.status, back.not_before, back.due_at) == ("queued", NOW + 500, NOW + 500)
     assert back.max_attempts - back.attempt == 2
 
 
 def test_an_event_that_lambda_did_not_take_does_not_swell_the_next_budget(store: Store, begin: Begin) -> None:
     launched = applied(store, moves.launch(begin(mode="destination", max_attempts=2), NOW, 60_000))
-    back = applied(store, moves.unlaunch(launched, NOW))
+    back = applied(store, moves.give_back(launched, NOW))
     again = applied(store, moves.launch(back, NOW, 60_000))
     failed = applied(store, finish(again, Status.FAILED))
     redriven = applied(store, moves.redrive(failed, NOW))
@@ -44,13 +44,13 @@ def test_an_event_that_lambda_did_not_take_does_not_swell_the_next_budget(store:
 def test_a_launch_that_was_cancelled_meanwhile_does_not_go_back_to_the_queue(store: Store, begin: Begin) -> None:
     launched = applied(store, moves.launch(begin(mode="destination"), NOW, 60_000))
     asked = applied(store, moves.request_cancel(launched))
-    assert refused(store, moves.unlaunch(launched, NOW + 1)) == Refused(asked, (moves.NOT_CANCELLED,))
+    assert refused(store, moves.give_back(launched, NOW + 1)) == Refused(asked, (moves.NOT_CANCELLED,))
 
 
 def test_only_the_launch_that_failed_is_taken_back(store: Store, begin: Begin) -> None:
     launched = applied(store, moves.launch(begin(mode="destination", max_attempts=2), NOW, 1_000))
     applied(store, moves.claim(launched.run_id, launched.generation, launched.lease_until + 1, 1_000))
-    assert set(refused(store, moves.unlaunch(launched, NOW)).arms) == {"my attempt", "my lease"}
+    assert set(refused(store, moves.give_back(launched, NOW)).arms) == {"my attempt", "my lease"}
 
 
 def test_of_two_releases_one_wins(store: Store, begin: Begin) -> None:

@@ -182,7 +182,7 @@ MUTANTS = (
     Mutant("the sweep does not check the lease again", without("J", "lease over")),
     Mutant("the sweep does not check whose lease it is", without("J", "my attempt", "my lease")),
     Mutant("a requeue does not look for a cancel", without("IJ", "nobody asked to cancel")),
-    Mutant("an unlaunch does not look for a cancel", without("U", "nobody asked to cancel")),
+    Mutant("a give-back does not look for a cancel", without("U", "nobody asked to cancel")),
     Mutant("a requeue gives an attempt back", _one_more_attempt),
     Mutant("a release is made of any run", without("C", "still waits", "still held back", "same generation")),
     Mutant("a dispatch is made of any run", without("D", "still queued", "nobody dispatched it since")),

@@ -24,6 +24,14 @@ def story(tell: Story) -> Story:
     return tell
 
 
+def told(tell: Story, machine: type[Machine] = Machine) -> None:
+    """The whole of a story in a world of its own, to the end of its runs."""
+    fresh = machine()
+    fresh.clocks(calm=True, names=list(FUNCTIONS))
+    tell(fresh)
+    fresh.teardown()
+
+
 def begin(m: Machine, function: str, **more: Any) -> Worker:
     """A run of `function`, and its first attempt."""
     start(m, function, **more)
@@ -106,6 +114,37 @@ def a_duplicate_that_could_not_claim_is_reported_while_the_first_works(m: Machin
         m.world.deliver_event(first.event, 0, Plan(0, "unavailable"))
     with m.world.trouble():
         m.world.take_report(m.world.service("record"), m.world.reports.pop())
+
+
+def unheard(m: Machine, function: str) -> None:
+    """A run whose claim was written, and whose sandbox never learned it."""
+    start(m, function)
+    with m.world.trouble():
+        m.world.deliver_event(m.world.events[-1], 0, Plan(0, "lost"))
+    if head(m).status != "running":
+        raise Broken("the claim was not written")
+
+
+@story
+def an_answer_to_a_claim_is_lost_and_the_body_not_started(m: Machine) -> None:
+    unheard(m, "once")
+    with m.world.trouble():
+        m.world.take_report(m.world.service("record"), m.world.reports.pop())
+    past(m, "due_at")
+    sweep(m)
+    finish(m, deliver(m))
+    if head(m).status != "succeeded":
+        raise Broken(f"a run whose body had not started is {head(m).status}")
+
+
+@story
+def a_run_is_cancelled_after_a_claim_that_nobody_heard_of(m: Machine) -> None:
+    unheard(m, "thrice")
+    report = m.world.reports.pop()
+    with m.world.trouble():
+        m.world.take_report(m.world.service("record", 0, Plan(1, lambda: m._cancel(0, m.world.service("api")))), report)
+    if head(m).status != "cancelled":
+        raise Broken(f"a run that was asked to stop is {head(m).status}")
 
 
 @story
@@ -290,13 +329,10 @@ def a_timed_out_body_goes_on_until_it_is_killed(m: Machine) -> None:
 
 
 def first_broken(machine: type[Machine]) -> Broken | None:
-    """The first invariant that breaks in a story, each told in a world of its own."""
+    """The first invariant that breaks in a story."""
     for tell in STORIES:
-        fresh = machine()
-        fresh.clocks(calm=True, names=list(FUNCTIONS))
         try:
-            tell(fresh)
-            fresh.teardown()
+            told(tell, machine)
         except Broken as broken:
             return broken
         except (IndexError, KeyError):  # what the story is about did not come to be

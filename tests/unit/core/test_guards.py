@@ -64,7 +64,7 @@ TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
      OTHER_LIFE | {"callback pending": {"cb_status": "delivered"}, "nobody rescheduled it": {"cb_due": NOW}, "this try": {"cb_attempt": 2}}),
     ("S", TELLING, lambda h: callback_moves.send_again(h, NOW), OTHER_LIFE | {"ended": {"status": "queued"}, "as it was seen": {"cb_attempt": 2}}),
     ("T", TELLING, lambda h: callback_moves.postpone(h, NOW), OTHER_LIFE | {"callback pending": {"cb_status": "failed"}, "nobody rescheduled it": {"cb_due": NOW}}),
-    ("U", RUNNING, lambda h: moves.unlaunch(h, NOW), WORKER | CANCELLED),
+    ("U", RUNNING, lambda h: moves.give_back(h, NOW), WORKER | CANCELLED),
 ]  # fmt: skip
 CASES = [(letter, item, make, arm, spoiled) for letter, item, make, arms in TABLE for arm, spoiled in arms.items()]
 

@@ -321,6 +321,23 @@ def test_a_death_of_an_event_that_did_not_claim_leaves_the_attempt_alone(here: R
     assert here.head(head) == head
 
 
+@pytest.mark.parametrize("on_lost", ["retry", "fail"])
+def test_an_attempt_that_never_heard_of_its_claim_is_not_spent(here: Recorded, on_lost: str) -> None:
+    head, event = claimed(here, 1_000)
+    here.world.table.items[head.run_id, "head"]["on_lost"] = on_lost
+    unheard = {"errorType": "NotClaimed", "errorMessage": str(NotClaimed(head.lease_id or "", "no answer"))}
+    here.told(aws.failed(FUNCTION, event, unheard))
+    back = here.head(head)
+    assert (back.status, back.error, back.max_attempts - back.attempt) == ("queued", None, 1)
+
+
+def test_an_attempt_that_did_not_claim_says_nothing_of_the_one_that_did(here: Recorded) -> None:
+    head, event = claimed(here, 1_000)
+    unheard = {"errorType": "NotClaimed", "errorMessage": str(NotClaimed("another", "no answer"))}
+    assert here.told(aws.failed(FUNCTION, event, unheard)) is None
+    assert here.head(head) == head
+
+
 def test_a_function_that_cannot_start_is_given_up_after_three_events(here: Recorded) -> None:
     request = dispatch.StartRequest(here.functions[FUNCTION], TENANT, key="k")
     head = dispatch.accept(here.svc, request).head
