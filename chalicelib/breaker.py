@@ -8,8 +8,9 @@ One small item a receiver and tenant (so that no tenant can shut another's recei
 attempt and written only when an attempt is slow or fails, or succeeds again: healthy receivers cost no write.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from chalicelib.webhook import Outcome
 from invoke_once.conditions import Equals
@@ -29,8 +30,7 @@ PART: Final = "receiver"
 Result = Written | Unwritten
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Struct, frozen=True):
     """The receiver's standing as it was read: failures in a row, closed until when (ms), after what pause."""
 
     store: Store

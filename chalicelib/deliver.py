@@ -10,8 +10,9 @@ master key), and the sweep comes by again.
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from chalicelib import secrets, webhook
 from chalicelib.breaker import Breaker, breaker
@@ -35,8 +36,7 @@ _POSTPONED_SPREAD_MS: Final = 10_000
 Send = Callable[[CallbackUrl, Mapping[str, str], bytes, Callable[[], None]], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """What a delivery needs beside the service: the run as HTTP shows it, the secrets, the wire."""
 
     document: Callable[[Service, Head], Document] = run_document
@@ -85,8 +85,7 @@ def _try(svc: Service, head: Head, means: Means, url: CallbackUrl, gate: Breaker
         gate.report(outcome, svc.now_ms(), suspected=suspicion.told)
 
 
-@dataclass(slots=True)
-class _Suspicion:
+class _Suspicion(Struct):
     """Tells the breaker that this attempt waits, and remembers that it was told."""
 
     gate: Breaker

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.functions import Function
 from chalicelib.invoker import Fired, Rejected, Unavailable
@@ -28,8 +30,7 @@ class KeyReused(InvokeOnceError):
     """The idempotency key was used before with another request."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequest:
+class StartRequest(Struct, frozen=True):
     """What a client asks for. None: the function's own policy. `input` is JSON text, kept byte for byte."""
 
     function: Function
@@ -46,8 +47,7 @@ class StartRequest:
     labels: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     head: Head
     replayed: bool
 

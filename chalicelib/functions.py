@@ -10,10 +10,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from chalicelib import targets
 from invoke_once.errors import ConfigurationError
@@ -23,8 +24,7 @@ SERVICE_NAMES = frozenset({"api", "stream", "wake", "sweep", "attend", "record"}
 LAMBDA_NAME_LIMIT = 64
 
 
-@dataclass(frozen=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """How often the body may start, and how long to wait in between (doubling, up to the maximum)."""
 
     max_attempts: int = 1
@@ -33,8 +33,7 @@ class Retry:
     jitter: bool = True
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Struct, frozen=True):
     """One table of functions.toml. `target` is the Lambda's name or ARN, whoever deploys it."""
 
     name: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
 
 from invoke_once import log
 from invoke_once.aws import client
@@ -24,21 +24,18 @@ FINAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(Struct, frozen=True):
     """AWS has the event, which means: queued, maybe twice, maybe never."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """AWS refuses for good."""
 
     type: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(Struct, frozen=True):
     """Not now. `known`: AWS said so, the event is not queued; else the answer was lost and it may be."""
 
     reason: str

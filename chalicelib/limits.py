@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from invoke_once import records
 from invoke_once.errors import InvokeOnceError
@@ -32,8 +33,7 @@ class OverLimit(InvokeOnceError):
         self.retry_after_s = max(retry_after_s, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Per tenant. `calls_per_second` refills a bucket of `burst` calls, in each process."""
 
     calls_per_second: float = 200
@@ -51,8 +51,7 @@ def rates(env: Mapping[str, str] = os.environ) -> Rates:
     )
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """One tenant's runs in flight, as they were estimated last."""
 
     in_flight: int = 0
@@ -60,8 +59,7 @@ class _Seen:
     at_ms: int = 0
 
 
-@dataclass(slots=True)
-class Limits:
+class Limits(Struct):
     rates: Rates = field(default_factory=rates)
     _buckets: dict[str, tuple[float, int]] = field(default_factory=dict)  # tenant: (calls left, at ms)
     _seen: dict[str, _Seen] = field(default_factory=dict)

@@ -10,8 +10,9 @@ function has no response at all; emulators leave more out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 SUCCESS = "Success"
 TRIED = "RetriesExhausted"  #: it was invoked; EventAgeExceeded and ZeroReservedConcurrency say that it never was
@@ -22,8 +23,7 @@ UNTOLD = {
 REASON_CHARS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     condition: str
     function_arn: str
     request_id: str

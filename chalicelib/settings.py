@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from invoke_once.errors import ConfigurationError
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     stack: str  #: ONCE_STACK; every Lambda is named {stack}-{name}
     stage: str  #: ONCE_STAGE
     local: bool  #: ONCE_LOCAL=1: callbacks may go to http and loopback

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chalicelib.attend import Deliver, attend
 from chalicelib.wiring import Service
@@ -22,8 +23,7 @@ WORKERS = 8
 BUDGET_MS = 45_000  #: of the function's 60 s
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """What one sweep did: runs looked at, runs that raised, and whether time ended before the work did."""
 
     looked_at: int

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from chalicelib.functions import Function
@@ -20,8 +22,7 @@ _FORM = re.compile(
 LATEST = "$LATEST"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A Lambda function, or one version or alias of it. An empty account or region is the stack's own."""
 
     name: str

@@ -12,8 +12,9 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 SCOPES = ("runs:read", "runs:write", "admin")
 CACHE_MS = 50_000
@@ -21,8 +22,7 @@ _CACHED_TOKENS = 10_000
 _FORM = re.compile(r"once_([a-z0-9]{8,32})_([A-Za-z0-9-]{20,128})")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """What is stored of a token. `hash` is the secret's SHA-256 in hex; `expires_at` is in seconds."""
 
     id: str

@@ -13,9 +13,10 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
+
+from msgspec import Struct
 
 from invoke_once.errors import InvokeOnceError
 
@@ -62,8 +63,7 @@ class UrlRefused(InvokeOnceError):
     """This callback URL is not called. The message says why, in words for whoever gave the URL."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackUrl:
+class CallbackUrl(Struct, frozen=True):
     """A URL that passed. `host`: ASCII, lower case, no brackets. `target`: the path with its query."""
 
     scheme: str

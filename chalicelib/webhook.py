@@ -14,8 +14,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from chalicelib.pinned import END_OF_HEAD, READ_LIMIT, Deadline, Pinned, within
 from chalicelib.urls import CallbackUrl, Resolver, UrlRefused, resolve, system_resolver
@@ -28,8 +29,7 @@ _RETRY_AFTER: Final = re.compile(rb"^retry-after:[ \t]*([^\r\n]{1,64}?)[ \t]*\r?
 _LENGTH: Final = re.compile(rb"^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one attempt. `error` says in words why there is no success; None on a 2xx."""
 
     status_code: int | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from chalicelib import functions
 from chalicelib.functions import Function
@@ -19,8 +20,7 @@ from invoke_once.store import Store
 from invoke_once.table import DynamoTable
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """Everything a domain module may touch. Tests hand in their own with `use_service`."""
 
     settings: Settings

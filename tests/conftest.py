@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from infra.deploy import deploy_locally
@@ -21,6 +22,11 @@ from tests.service import Service
 
 STACK = "invoke-once-test"
 SESSIONS = LOCAL / "tests"
+
+# The same examples each time, so that a change fails for what it changed. New ones: ONCE_EXAMPLES=new
+hypothesis.settings.register_profile("same", derandomize=True, database=None)
+hypothesis.settings.register_profile("new")
+hypothesis.settings.load_profile(os.environ.get("ONCE_EXAMPLES", "same"))
 
 
 @pytest.fixture(scope="session")

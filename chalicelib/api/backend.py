@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.limits import Limits
 from chalicelib.tokens import DynamoTokens, TokenCache
@@ -35,8 +36,7 @@ def _logs_client() -> Any:
     return client()
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     service: Service
     tokens: TokenCache
     limits: Limits = field(default_factory=Limits)

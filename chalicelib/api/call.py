@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.api import headers as header
 from chalicelib.api import strictjson
@@ -17,8 +18,7 @@ from chalicelib.wiring import Service
 JSON = "application/json"
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One request, after the strict layer. `who` is there for every route that needs a scope."""
 
     method: str
@@ -60,8 +60,7 @@ class Call:
         return header.matches_etag(self.headers, etag)
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct):
     """An answer. `text` None: no body."""
 
     status: int = 200

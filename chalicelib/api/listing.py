@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib import documents
 from chalicelib.api import cursor, filters
@@ -41,8 +42,7 @@ def list_runs(call: Call) -> Reply:
     return _reply(call, asked, page)
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct):
     """JSON texts of runs, and where the next page begins (None: this is the last one)."""
 
     runs: list[str] = field(default_factory=list)

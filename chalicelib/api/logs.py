@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from chalicelib import documents, targets
 from chalicelib.api import cursor, filters, problems
@@ -33,8 +34,7 @@ _NEXT_INVOCATION = re.compile(r"(?:START|END|REPORT) RequestId: ")
 _OVER = ("attempt_ended", "outcome_refused")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Where an attempt began: its number, the log stream, the time in ms."""
 
     attempt: int
@@ -42,8 +42,7 @@ class Claim:
     at_ms: int
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct):
     events: list[dict[str, Any]]
     attempt: int = 0  #: being read
     token: str | None = None  #: CloudWatch's, within that attempt's stream; None: from its beginning

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.api.parameters import CURSOR, LIST_QUERY, RUN, query_parameter
 
@@ -18,8 +19,7 @@ TAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A good answer. `schema`: a component's name, or a schema. `headers`: names in HEADERS."""
 
     description: str
@@ -29,8 +29,7 @@ class Answer:
     example: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     tag: str
     answers: Mapping[int, Answer]
     description: str = ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from chalice.app import Blueprint
+from msgspec import Struct
 
 from chalicelib.api.call import Call, Reply
 
@@ -13,8 +13,7 @@ View = Callable[[Call], Reply]
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
+class Operation(Struct, frozen=True, eq=False):
     """One method of one path. What else the document says is in operations.py."""
 
     method: str

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 ProfileOf = Callable[..., dict[str, Any]]
 
-ABSENT = ["", "NULL", "null"]
-MARKERS = ["NA", "nan", "N/A"]
+ABSENT = ["", "NULL", "null", "Null", "\\N"]
+MARKERS = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None"]
 TYPES: dict[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
     "integer": (re.compile(r"[+-]?(0|[1-9]\d{0,37})"), int),
     "number": (re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)(e[+-]?\d{1,2})?"), float),
