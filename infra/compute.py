@@ -52,7 +52,7 @@ def _service_function(stage: Stage, name: str, timeout_s: int) -> dict[str, Any]
         "Timeout": timeout_s,
         "MemorySize": stage.api_memory_mb if name == "api" else stage.worker_memory_mb,
         "Tracing": "Active" if stage.xray else "PassThrough",
-        "Environment": {"Variables": _service_environment(stage)},
+        "Environment": {"Variables": _service_environment(stage) | (_limits(stage) if name == "api" else {})},
     }
     if name in EVENTS:
         properties["Events"] = EVENTS[name]()
@@ -70,6 +70,14 @@ def _service_environment(stage: Stage) -> dict[str, Any]:
         "ONCE_WAKE_QUEUE": ref("WakeQueue"),
         "ONCE_ATTEND_FUNCTION": sub(f"{STACK}-attend"),
         "ONCE_MASTER_KEY": sub(f"/{STACK}/master-key"),
+    }
+
+
+def _limits(stage: Stage) -> dict[str, str]:
+    return {
+        "ONCE_CALLS_PER_SECOND": str(stage.calls_per_second),
+        "ONCE_CALLS_BURST": str(stage.calls_burst),
+        "ONCE_RUNS_IN_FLIGHT": str(stage.runs_in_flight),
     }
 
 

@@ -33,6 +33,9 @@ class Stage:
     local: bool
     api_memory_mb: int
     worker_memory_mb: int
+    calls_per_second: float
+    calls_burst: int
+    runs_in_flight: int
 
     def named(self, stack: str) -> Stage:
         """The same stage under another stack's name, as the tests use it."""

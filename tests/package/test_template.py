@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib import limits
 from chalicelib.api import schemas
 from chalicelib.api.problems import InvalidRequest
 from chalicelib.api.schemas import DAY_S
 from chalicelib.functions import load
-from infra import package, stages
+from infra import compute, package, stages
 from infra.paths import FUNCTIONS_TOML, VENV
 
 Resource = dict[str, Any]
@@ -185,3 +187,13 @@ def test_packaging_wants_no_credentials_and_leaves_one_template(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     files = (FUNCTIONS_TOML.parent / "build" / "prod").glob("*.json")
     assert [file.name for file in files if "Resources" in json.loads(file.read_text())] == ["template.json"]
+
+
+def test_what_a_tenant_may_ask_for_is_the_stages(template: dict[str, Any]) -> None:
+    stage = dataclasses.replace(stages.load("prod"), calls_per_second=2.5, calls_burst=9, runs_in_flight=7)
+    made = compute.resources(stage, [], "python3.11")
+    variables = made["APIHandler"]["Properties"]["Environment"]["Variables"]
+    assert limits.rates(variables) == limits.Rates(2.5, 9, 7)
+    packaged = template["Resources"]["APIHandler"]["Properties"]["Environment"]["Variables"]
+    assert limits.rates(packaged) == limits.Rates()
+    assert "ONCE_RUNS_IN_FLIGHT" in packaged
