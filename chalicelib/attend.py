@@ -7,7 +7,8 @@ dies in between leaves a run that is due again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib import dispatch
 from chalicelib.wiring import Service
@@ -40,6 +41,23 @@ def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
         if not _step(svc, head, due):
             return done
     return done
+
+
+def attend_to_all(svc: Service, run_ids: Sequence[str], deliver: Deliver) -> dict[str, Due | None]:
+    """What was done for each; None where it raised, which does not stop the others. None waits for another."""
+    if len(run_ids) == 1:
+        return {run_ids[0]: attend_safely(svc, run_ids[0], deliver)}
+    with ThreadPoolExecutor(max(len(run_ids), 1)) as pool:
+        return dict(zip(run_ids, pool.map(lambda run_id: attend_safely(svc, run_id, deliver), run_ids), strict=True))
+
+
+def attend_safely(svc: Service, run_id: str, deliver: Deliver) -> Due | None:
+    """`attend`; None where it raised: the run stays due, and the sweep comes by again."""
+    try:
+        return attend(svc, run_id, deliver)
+    except Exception as error:  # whatever is wrong with one run must not stop the others
+        log.event("attend_failed", run_id=run_id, reason=type(error).__name__, metrics={"AttendFailed": 1})
+        return None
 
 
 def _step(svc: Service, head: Head, due: Due) -> bool:

@@ -49,7 +49,7 @@ REAL: Final = Means()
 
 def have_delivered(svc: Service, head: Head) -> None:
     """Let `attend` deliver it, in an invocation of its own: for whoever must not wait for a receiver."""
-    fire_attend(svc.invoker, svc.settings.attend_function, head.run_id)
+    fire_attend(svc.invoker, svc.settings.attend_function, [head.run_id])
 
 
 def deliver(svc: Service, head: Head, means: Means = REAL) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -12,6 +13,8 @@ from msgspec import Struct
 from invoke_once import log
 from invoke_once.aws import client
 
+#: Runs that one invocation of `attend` looks at, each in a thread of its own: botocore keeps ten connections.
+TOGETHER = 10
 #: Answers that no repetition will change (Lambda API reference, Invoke, "Errors").
 FINAL = {
     "ResourceNotFoundException": "TargetNotFound",
@@ -82,8 +85,11 @@ class LambdaInvoker:
         return Fired()
 
 
-def fire_attend(invoker: Invoker, function: str, run_id: str) -> None:
-    """Have `attend` look at a run, in an invocation of its own. Losing it is harmless: the sweep comes by."""
-    answer = invoker.fire(function, json.dumps({"run_id": run_id}).encode(), tries=2)
-    if not isinstance(answer, Fired):
-        log.event("attend_not_fired", run_id=run_id, reason=str(answer))
+def fire_attend(invoker: Invoker, function: str, run_ids: Iterable[str]) -> None:
+    """Have `attend` look at runs, `TOGETHER` to an invocation. Losing it is harmless: the sweep comes by."""
+    waiting = list(dict.fromkeys(run_ids))
+    for start in range(0, len(waiting), TOGETHER):
+        some = waiting[start : start + TOGETHER]
+        answer = invoker.fire(function, json.dumps({"run_ids": some}).encode(), tries=2)
+        if not isinstance(answer, Fired):
+            log.event("attend_not_fired", run_ids=some, reason=str(answer))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from chalicelib.attend import Deliver, attend
+from chalicelib.attend import Deliver, attend_safely
 from chalicelib.wiring import Service
 from invoke_once import log
 from invoke_once.records import due_shards
@@ -43,8 +43,8 @@ def sweep(
     with _several(workers) as each:
         for page in _pages(svc, shards(), began_ms):
             oldest_ms = min([oldest_ms, *(key.at for key in page)])
-            results = list(each(lambda key: _attend_safely(svc, key, deliver), page))
-            looked_at, failed = looked_at + len(results), failed + results.count(False)
+            results = list(each(lambda key: attend_safely(svc, key.run_id, deliver), page))
+            looked_at, failed = looked_at + len(results), failed + results.count(None)
             if svc.now_ms() - began_ms > budget_ms:
                 unfinished = True
                 break
@@ -54,7 +54,7 @@ def sweep(
 
 
 @contextmanager
-def _several(workers: int) -> Iterator[Callable[..., Iterable[bool]]]:
+def _several(workers: int) -> Iterator[Callable[..., Iterable[object]]]:
     """A `map` that does several at once; with one worker, the plain one: in order, in this thread."""
     if workers == 1:
         yield map
@@ -75,15 +75,6 @@ def _pages(svc: Service, shards: list[str], now_ms: int) -> Iterator[list[Key]]:
                 del after[shard]
             else:
                 after[shard] = page[-1]
-
-
-def _attend_safely(svc: Service, key: Key, deliver: Deliver) -> bool:
-    try:
-        attend(svc, key.run_id, deliver)
-    except Exception as error:  # whatever is wrong with one run must not stop the others
-        log.event("attend_failed", run_id=key.run_id, reason=type(error).__name__, metrics={"AttendFailed": 1})
-        return False
-    return True
 
 
 def _report(swept: Swept, took_ms: int) -> None:

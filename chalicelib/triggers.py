@@ -44,11 +44,12 @@ def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @triggers.lambda_function(name="attend")
 def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One run."""
-    from chalicelib.attend import attend as attend_to
+    """Some runs, each on its own; or one, as a person asks for it."""
+    from chalicelib.attend import attend_to_all
     from chalicelib.deliver import deliver
 
-    return {"did": attend_to(service(), str(event["run_id"]), deliver)}
+    run_ids = [str(run_id) for run_id in event.get("run_ids") or [event["run_id"]]]
+    return {"did": attend_to_all(service(), run_ids, deliver)}
 
 
 @triggers.lambda_function(name="record")

@@ -1,7 +1,7 @@
 """What makes things quick: the table's stream at once, the wake queue to the second. Both are hints; neither is needed.
 
-Neither talks to a receiver or does the work itself: they fire `attend` with `Event`, one a run, so that a slow one
-delays nobody else (on AWS a shard would wait for it, in the emulator the one poller).
+Neither talks to a receiver or does the work itself: they fire `attend` with `Event`, where each run has a thread of
+its own, so that a slow receiver delays nobody else (on AWS a shard would wait for it, in the emulator the one poller).
 """
 
 from __future__ import annotations
@@ -64,44 +64,45 @@ def _text(image: Mapping[str, Any], name: str) -> str:
 
 
 def on_stream(svc: Service, queue: Queue, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Every record of a batch; those that raised are reported, so that the others are not repeated.
+    """Every record of a batch; those that raised are reported, so that the others are not repeated."""
+    due_now: list[str] = []
 
-    Several at once: each costs a call, and the last of a hundred must not wait for the others' answers.
-    """
+    def failed(record: Mapping[str, Any]) -> bool:
+        try:
+            _wake(svc, queue, record, due_now)
+        except Exception as error:  # one bad record must not stop the others
+            log.event("stream_record_failed", reason=type(error).__name__, metrics={"StreamRecordFailed": 1})
+            return True
+        return False
+
     records = event.get("Records", [])
-    with ThreadPoolExecutor(WORKERS) as pool:
-        failed = list(pool.map(lambda record: _failed(svc, queue, record), records))
+    with ThreadPoolExecutor(WORKERS) as pool:  # the last of a hundred must not wait for the others' messages
+        bad = list(pool.map(failed, records))
+    fire_attend(svc.invoker, svc.settings.attend_function, due_now)
     sequences = [record.get("dynamodb", {}).get("SequenceNumber") for record in records]
-    return {"batchItemFailures": [{"itemIdentifier": n} for n, bad in zip(sequences, failed, strict=True) if bad]}
+    return {"batchItemFailures": [{"itemIdentifier": n} for n, was in zip(sequences, bad, strict=True) if was]}
 
 
-def _failed(svc: Service, queue: Queue, record: Mapping[str, Any]) -> bool:
-    try:
-        found = wanted_at(record)
-        if found:
-            _wake(svc, queue, *found)
-    except Exception as error:  # one bad record must not stop the others
-        log.event("stream_record_failed", reason=type(error).__name__, metrics={"StreamRecordFailed": 1})
-        return True
-    return False
-
-
-def _wake(svc: Service, queue: Queue, run_id: str, at_ms: int) -> None:
+def _wake(svc: Service, queue: Queue, record: Mapping[str, Any], due_now: list[str]) -> None:
+    found = wanted_at(record)
+    if found is None:
+        return
+    run_id, at_ms = found
     delay_s = -(-(at_ms - svc.now_ms()) // 1000)
     if delay_s <= 0:
-        fire_attend(svc.invoker, svc.settings.attend_function, run_id)
+        due_now.append(run_id)
     elif delay_s <= MAX_DELAY_S:
         queue.send(run_id, delay_s)  # what is further off is the sweep's
 
 
 def on_wake(svc: Service, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Messages whose delay is over: look at each run now."""
-    failures = []
+    """Messages whose delay is over: look at their runs now."""
+    due_now, failures = [], []
     for message in event.get("Records", []):
         try:
-            run_id = json.loads(message["body"])["run_id"]
-            fire_attend(svc.invoker, svc.settings.attend_function, str(run_id))
+            due_now.append(str(json.loads(message["body"])["run_id"]))
         except (ValueError, KeyError, TypeError):
             log.event("wake_message_unreadable", message_id=message.get("messageId"))
             failures.append({"itemIdentifier": message.get("messageId")})
+    fire_attend(svc.invoker, svc.settings.attend_function, due_now)
     return {"batchItemFailures": failures}

@@ -102,7 +102,7 @@ def _enable_expiry(deployed: Stack) -> None:
 
 def _warm_up(deployed: Stack) -> None:
     """One sandbox of the stream's reader and of attend is up: the first callback does not wait for two cold starts."""
-    events: dict[str, dict[str, object]] = {"stream": {"Records": []}, "attend": {"run_id": "run_none"}}
+    events: dict[str, dict[str, object]] = {"stream": {"Records": []}, "attend": {"run_ids": ["run_none"]}}
     client = deployed.client("lambda")
     with ThreadPoolExecutor(len(events)) as pool:
         for name, event in events.items():

@@ -44,11 +44,11 @@ def test_however_many_attend_to_a_run_at_once_its_receiver_is_called_once(servic
         run_id = start(service, receiver.url)
         receiver.wait()
         with ThreadPoolExecutor(4) as pool:
-            did = list(pool.map(lambda _: invoke(service, "attend", {"run_id": run_id})["did"], range(8)))
-        assert set(did) == {"deliver"}, "it was due while it was being sent"
+            did = list(pool.map(lambda _: invoke(service, "attend", {"run_ids": [run_id]})["did"], range(8)))
+        assert all(each == {run_id: "deliver"} for each in did), "it was due while it was being sent"
         receiver.release()
         until(lambda: delivered(service, run_id))
-        assert invoke(service, "attend", {"run_id": run_id}) == {"did": "nothing"}
+        assert invoke(service, "attend", {"run_ids": [run_id]}) == {"did": {run_id: "nothing"}}
         assert len(receiver.hits) == 1
 
 
@@ -170,7 +170,7 @@ def waits_s(service: Service, healthy: Receiver, urls: list[str]) -> list[float]
 def warm_up(service: Service, healthy: Receiver) -> None:
     """As many sandboxes as will be busy at once: what is measured is who waits for whom, not how processes start."""
     with ThreadPoolExecutor(14) as pool:
-        list(pool.map(lambda _: invoke(service, "attend", {"run_id": "run_none"}), range(14)))
+        list(pool.map(lambda _: invoke(service, "attend", {"run_ids": ["run_none"]}), range(14)))
         list(pool.map(lambda _: start(service, healthy.url), range(RUNS_UNDER_WAY)))
     healthy.wait(RUNS_UNDER_WAY, 90)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.invoker import Answer, Fired
+from chalicelib.invoker import TOGETHER, Answer, Fired
 from chalicelib.settings import read
 from chalicelib.wake import MAX_DELAY_S, WORKERS, on_stream, on_wake
 from chalicelib.wiring import Service
@@ -18,22 +18,26 @@ NOW_MS = 1_800_000_000_000
 
 @dataclass
 class Attends:
-    runs: list[str] = field(default_factory=list)
-    together: threading.Barrier | None = None
+    fired: list[list[str]] = field(default_factory=list)
+
+    @property
+    def runs(self) -> list[str]:
+        return [run for some in self.fired for run in some]
 
     def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer:
-        if self.together is not None:
-            self.together.wait(10)
         assert target == "s-attend"
-        self.runs.append(json.loads(payload)["run_id"])
+        self.fired.append(json.loads(payload)["run_ids"])
         return Fired()
 
 
 @dataclass
 class Delayed:
     sent: list[tuple[str, int]] = field(default_factory=list)
+    together: threading.Barrier | None = None
 
     def send(self, run_id: str, delay_s: int) -> None:
+        if self.together is not None:
+            self.together.wait(10)
         if run_id == "run_poison":
             raise OSError("the queue is away")
         self.sent.append((run_id, delay_s))
@@ -42,7 +46,7 @@ class Delayed:
 class Stage:
     def __init__(self, together: threading.Barrier | None = None) -> None:
         bench = Bench()
-        self.attends, self.queue = Attends(together=together), Delayed()
+        self.attends, self.queue = Attends(), Delayed(together=together)
         env = read({"ONCE_STACK": "s", "ONCE_RUNS_TABLE": "t"})
         self.svc = Service(env, bench.store, bench.payloads, {}, self.attends, lambda: NOW_MS)
 
@@ -124,11 +128,19 @@ def test_one_bad_record_is_reported_and_stops_no_other() -> None:
 
 
 def test_the_records_of_a_batch_do_not_wait_for_one_another() -> None:
-    """Each call waits until as many are under way at once: one after another they would wait for ever."""
+    """Each message waits until as many are under way at once: one after another they would wait for ever."""
     stage = Stage(threading.Barrier(WORKERS))
     runs = [f"run_{n}" for n in range(WORKERS)]
-    assert stage.records(*(record(ended(run)) for run in runs)) == {"batchItemFailures": []}
-    assert sorted(stage.attends.runs) == runs
+    assert stage.records(*(record(ended(run, NOW_MS + 5_000)) for run in runs)) == {"batchItemFailures": []}
+    assert sorted(run for run, _ in stage.queue.sent) == runs
+
+
+def test_runs_that_are_due_together_are_looked_at_together_and_each_once() -> None:
+    stage = Stage()
+    runs = [f"run_{n}" for n in range(TOGETHER + 3)]
+    stage.records(*(record(ended(run)) for run in [*runs, runs[0]]))
+    assert [len(some) for some in stage.attends.fired] == [TOGETHER, 3]
+    assert sorted(stage.attends.runs) == sorted(runs)
 
 
 def test_a_message_whose_delay_is_over_is_attended_to_and_an_unreadable_one_is_handed_back() -> None:
