@@ -65,8 +65,9 @@ def test_a_stream_record_that_comes_twice_and_late_sends_nothing_twice(service: 
         }
         record = {"eventName": "MODIFY", "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
         attends = Attends(service)
-        assert invoke(service, "stream", {"Records": [record, record]}) == {"batchItemFailures": []}
-        until(lambda: attends.since_made(run_id) >= 2, message="the record's two copies were not looked at")
+        for records in ([record, record], [record]):
+            assert invoke(service, "stream", {"Records": records}) == {"batchItemFailures": []}
+        until(lambda: attends.since_made(run_id) >= 2, message="the record's copies were not looked at")
         assert len(receiver.hits) == 1
 
 

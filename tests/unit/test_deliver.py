@@ -385,7 +385,7 @@ def test_a_run_that_has_not_ended_has_nothing_to_send_again(stage: Stage) -> Non
 def test_the_sweep_has_it_delivered_by_an_invocation_of_its_own(stage: Stage) -> None:
     run_id = stage.ended_run()
     have_delivered(stage.svc, stage.head(run_id))
-    assert stage.invoked.fired == [("s-attend", json.dumps({"run_id": run_id}).encode())]
+    assert stage.invoked.fired == [("s-attend", json.dumps({"run_ids": [run_id]}).encode())]
     assert stage.wire.sent == []
 
 
