@@ -42,16 +42,16 @@ WHAT = ("poll", "list", "sweep")
 
 
 def measure(tell: Progress, rounds: int = ROUNDS, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
-    """{"poll": {size: [ms]}, "list": …, "sweep": …, "loaded_per_second": …}"""
+    """{"poll": {size: [ms]}, "list": …, "sweep": …, "units": {"poll": {size: RRU}, …}, "loaded_per_second": …}"""
     with ordered.engine() as url, _environment():
         speeds = {size: _table(url, size, tell) for size in sizes}
         asked = {size: Asked(url, size) for size in sizes}
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"units": {}}
         for what in WHAT:
             cases = {str(size): partial(_timed, one.question(what)) for size, one in asked.items() if one.can(what)}
             with contextlib.redirect_stdout(io.StringIO()) as said:
-                taken = samples.interleaved(cases, rounds, WARM_UP, _quietly(tell, what, said))
-            found[what] = taken
+                found[what] = samples.interleaved(cases, rounds, WARM_UP, _quietly(tell, what, said))
+                found["units"][what] = {str(size): one.units(what) for size, one in asked.items() if one.can(what)}
         return found | {"loaded_per_second": max(speeds.values())}
 
 
@@ -102,6 +102,13 @@ def _timed(call: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+@contextlib.contextmanager
+def _hooked(events: Any, name: str, hook: Callable[..., Any]) -> Iterator[None]:
+    events.register(name, hook)
+    yield
+    events.unregister(name, hook)
+
+
 class Asked:
     """One table, and the service on it."""
 
@@ -118,6 +125,22 @@ class Asked:
 
     def question(self, what: str) -> Callable[[], None]:
         return {"poll": self.poll, "list": self.page, "sweep": self.sweep}[what]
+
+    def units(self, what: str) -> float:
+        """Read units of one question, as the engine counts them."""
+        spent: list[float] = []
+        events = self.service.store.engine.connect().meta.events  # type: ignore[attr-defined]
+
+        def ask_for_them(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+            return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+        def take_them(parsed: dict[str, Any], **_: Any) -> None:
+            told = parsed["ConsumedCapacity"]
+            spent.extend(one["CapacityUnits"] for one in (told if isinstance(told, list) else [told]))
+
+        with _hooked(events, "provide-client-params.dynamodb", ask_for_them), _hooked(events, "after-call", take_them):
+            self.question(what)()
+        return sum(spent)
 
     def poll(self) -> None:
         run_id = moves.NewRun(TENANT, "echo", f"key-{self.size // 2}").run_id

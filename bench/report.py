@@ -148,7 +148,13 @@ def growth_table(made: Result) -> str:
     grown = made["raw"]["growth"]
     sizes = sorted({int(size) for what in ("poll", "list", "sweep") for size in grown[what]})
     rows = [
-        (what, *(f"{median(grown[what][str(n)]):.1f} ms" if str(n) in grown[what] else "" for n in sizes))
+        (
+            what,
+            *(
+                f"{median(grown[what][n]):.1f} ms, {grown['units'][what][n]:g} RRU" if n in grown[what] else ""
+                for n in map(str, sizes)
+            ),
+        )
         for what in ("poll", "list", "sweep")
     ]
     return markdown(("stored runs", *(f"{n:,}".replace(",", " ") for n in sizes)), rows)
