@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from chalicelib.webhook import Outcome
-from invoke_once.conditions import Equals
+from invoke_once.conditions import equals
 from invoke_once.lifecycle import Arm, Move
 from invoke_once.records import digest
 from invoke_once.store import Item, Store, Unwritten, Written
@@ -46,7 +46,7 @@ class Breaker(Struct, frozen=True):
             return None
         if now_ms < self.closed_until:
             return self.closed_until
-        nobody = Arm("nobody tries it", Equals("closed_until", self.closed_until))
+        nobody = Arm("nobody tries it", equals("closed_until", self.closed_until))
         found = self._write({"closed_until": now_ms + PROBE_MS}, guard=(nobody,))
         return None if isinstance(found, Written) else int(found.item.get("closed_until", now_ms + PROBE_MS))
 

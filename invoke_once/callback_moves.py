@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from invoke_once import records
-from invoke_once.conditions import AtMost, Equals, Missing, OneOf, any_of
+from invoke_once.conditions import any_of, at_most, equals, missing, one_of
 from invoke_once.lifecycle import TERMINAL, Arm, Move
 from invoke_once.moves import DAY_S, new_token
 from invoke_once.records import Head
@@ -40,7 +40,7 @@ def begin_delivery(head: Head, now_ms: int) -> Move:
         "expires_at": head.expires_at,
         "previous": head.cb_last,
     }
-    lapsed = any_of(Missing("run_id"), AtMost("at", now_ms - DELIVERY_LEASE_MS))
+    lapsed = any_of(missing("run_id"), at_most("at", now_ms - DELIVERY_LEASE_MS))
     return Move(
         "Q",
         head.run_id,
@@ -67,8 +67,8 @@ def end_delivery(head: Head, status: str, next_at: int | None, last: str) -> Mov
 def send_again(head: Head, now_ms: int) -> Move:
     """S. A person wants the callback sent again, delivered or not. The webhook-id stays, the schedule starts over."""
     guard = (
-        Arm("same generation", Equals("generation", head.generation)),
-        Arm("ended", OneOf("status", tuple(sorted(TERMINAL)))),
+        Arm("same generation", equals("generation", head.generation)),
+        Arm("ended", one_of("status", tuple(sorted(TERMINAL)))),
         Arm("as it was seen", _tries(head)),
     )
     sets = {"cb_status": "pending", "cb_base": head.cb_attempt} | _due(head, now_ms)
@@ -82,14 +82,14 @@ def postpone(head: Head, at_ms: int) -> Move:
 
 def _seen(head: Head) -> tuple[Arm, ...]:
     return (
-        Arm("same generation", Equals("generation", head.generation)),
-        Arm("callback pending", Equals("cb_status", "pending")),
-        Arm("nobody rescheduled it", Equals("cb_due", head.cb_due)),
+        Arm("same generation", equals("generation", head.generation)),
+        Arm("callback pending", equals("cb_status", "pending")),
+        Arm("nobody rescheduled it", equals("cb_due", head.cb_due)),
     )
 
 
 def _tries(head: Head) -> Any:
-    return Equals("cb_attempt", head.cb_attempt) if head.cb_attempt else Missing("cb_attempt")
+    return equals("cb_attempt", head.cb_attempt) if head.cb_attempt else missing("cb_attempt")
 
 
 def _due(head: Head, at_ms: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Conditions on one stored item, as data: evaluated here in memory, compiled for DynamoDB in `table.py`.
+"""Conditions on one stored item, as data: evaluated here in memory, compiled for DynamoDB in `expressions.py`.
 
 A comparison with a missing attribute is false, as in DynamoDB
 (Developer Guide, "Comparison operator and function reference").
@@ -6,102 +6,75 @@ A comparison with a missing attribute is false, as in DynamoDB
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Item = Mapping[str, Any]
-
-
-class Condition:
-    """A yes-or-no question about one item."""
-
-    def holds(self, item: Item) -> bool:
-        raise NotImplementedError
+Comparison = Literal["=", "<=", "<"]
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {"=": operator.eq, "<=": operator.le, "<": operator.lt}
 
 
 @dataclass(frozen=True, slots=True)
-class Equals(Condition):
+class Check:
+    """One attribute against a value, another attribute (`< field`), several values (`in`), or nothing (`missing`)."""
+
     field: str
-    value: Any
+    op: Comparison | Literal["< field", "in", "missing"]
+    value: Any = None
 
     def holds(self, item: Item) -> bool:
         found = item.get(self.field)
-        return found is not None and bool(found == self.value)
+        if self.op == "missing":
+            return found is None
+        if self.op == "in":
+            return found in self.value
+        op, other = ("<", item.get(self.value)) if self.op == "< field" else (self.op, self.value)
+        return found is not None and other is not None and bool(_COMPARE[op](found, other))
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf(Condition):
-    field: str
-    values: tuple[Any, ...]
+class Group:
+    """Several conditions, of which all or any must hold."""
 
-    def holds(self, item: Item) -> bool:
-        return item.get(self.field) in self.values
-
-
-@dataclass(frozen=True, slots=True)
-class Missing(Condition):
-    field: str
-
-    def holds(self, item: Item) -> bool:
-        return item.get(self.field) is None
-
-
-@dataclass(frozen=True, slots=True)
-class AtMost(Condition):
-    """The field is there and at most `value`."""
-
-    field: str
-    value: int
-
-    def holds(self, item: Item) -> bool:
-        found = item.get(self.field)
-        return found is not None and bool(found <= self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Below(Condition):
-    """The field is there and below `value`."""
-
-    field: str
-    value: int
-
-    def holds(self, item: Item) -> bool:
-        found = item.get(self.field)
-        return found is not None and bool(found < self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class BelowField(Condition):
-    """Both fields are there and the first is below the second."""
-
-    field: str
-    other: str
-
-    def holds(self, item: Item) -> bool:
-        left, right = item.get(self.field), item.get(self.other)
-        return left is not None and right is not None and bool(left < right)
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf(Condition):
+    word: Literal["AND", "OR"]
     parts: tuple[Condition, ...]
 
     def holds(self, item: Item) -> bool:
-        return all(part.holds(item) for part in self.parts)
+        return (all if self.word == "AND" else any)(part.holds(item) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf(Condition):
-    parts: tuple[Condition, ...]
-
-    def holds(self, item: Item) -> bool:
-        return any(part.holds(item) for part in self.parts)
+Condition = Check | Group
 
 
-def all_of(*parts: Condition) -> Condition:
-    return AllOf(parts)
+def equals(field: str, value: Any) -> Check:
+    return Check(field, "=", value)
 
 
-def any_of(*parts: Condition) -> Condition:
-    return AnyOf(parts)
+def at_most(field: str, value: int) -> Check:
+    return Check(field, "<=", value)
+
+
+def below(field: str, value: int) -> Check:
+    return Check(field, "<", value)
+
+
+def below_field(field: str, other: str) -> Check:
+    return Check(field, "< field", other)
+
+
+def one_of(field: str, values: tuple[Any, ...]) -> Check:
+    return Check(field, "in", values)
+
+
+def missing(field: str) -> Check:
+    return Check(field, "missing")
+
+
+def all_of(*parts: Condition) -> Group:
+    return Group("AND", parts)
+
+
+def any_of(*parts: Condition) -> Group:
+    return Group("OR", parts)

@@ -7,12 +7,12 @@ as much as the request itself. Every name goes through a placeholder, so no rese
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pynamodb.attributes import Attribute
 
-from invoke_once import conditions as c
+from invoke_once.conditions import Condition, Group
 from invoke_once.lifecycle import Arm, Move
 
 Types = Mapping[str, Attribute[Any]]
@@ -106,41 +106,14 @@ class _Text:
         self.values[placeholder] = typed(self._types[field], value)
         return placeholder
 
-    def condition(self, asked: c.Condition) -> str:
-        return _WORDS[type(asked)](self, asked)
-
-    def _equals(self, asked: c.Equals) -> str:
-        return f"{self.name(asked.field)} = {self.value(asked.field, asked.value)}"
-
-    def _one_of(self, asked: c.OneOf) -> str:
-        return f"{self.name(asked.field)} IN ({', '.join([self.value(asked.field, value) for value in asked.values])})"
-
-    def _missing(self, asked: c.Missing) -> str:
-        return f"attribute_not_exists({self.name(asked.field)})"
-
-    def _at_most(self, asked: c.AtMost) -> str:
-        return f"{self.name(asked.field)} <= {self.value(asked.field, asked.value)}"
-
-    def _below(self, asked: c.Below) -> str:
-        return f"{self.name(asked.field)} < {self.value(asked.field, asked.value)}"
-
-    def _below_field(self, asked: c.BelowField) -> str:
-        return f"{self.name(asked.field)} < {self.name(asked.other)}"
-
-    def _all_of(self, asked: c.AllOf) -> str:
-        return f"({' AND '.join([self.condition(part) for part in asked.parts])})"
-
-    def _any_of(self, asked: c.AnyOf) -> str:
-        return f"({' OR '.join([self.condition(part) for part in asked.parts])})"
-
-
-_WORDS: Mapping[type[c.Condition], Callable[[_Text, Any], str]] = {
-    c.Equals: _Text._equals,
-    c.OneOf: _Text._one_of,
-    c.Missing: _Text._missing,
-    c.AtMost: _Text._at_most,
-    c.Below: _Text._below,
-    c.BelowField: _Text._below_field,
-    c.AllOf: _Text._all_of,
-    c.AnyOf: _Text._any_of,
-}
+    def condition(self, asked: Condition) -> str:
+        if isinstance(asked, Group):
+            return f"({f' {asked.word} '.join([self.condition(part) for part in asked.parts])})"
+        name = self.name(asked.field)
+        if asked.op == "missing":
+            return f"attribute_not_exists({name})"
+        if asked.op == "in":
+            return f"{name} IN ({', '.join([self.value(asked.field, value) for value in asked.value])})"
+        if asked.op == "< field":
+            return f"{name} < {self.name(asked.value)}"
+        return f"{name} {asked.op} {self.value(asked.field, asked.value)}"

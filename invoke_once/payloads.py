@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from invoke_once.conditions import Equals
+from invoke_once.conditions import equals
 from invoke_once.errors import NotSerializable, PayloadCorrupt, PayloadTooLarge
 from invoke_once.lifecycle import Arm, Move
 from invoke_once.records import Head
@@ -146,7 +146,7 @@ class Payloads:
         """Let an input of its own live until `expires_at` (s): its run does. What is gone already stays gone."""
         kind, _, name = (head.input_ref or "").partition(":")
         if kind == "item":
-            there = (Arm("still there", Equals("run_id", head.run_id)),)
+            there = (Arm("still there", equals("run_id", head.run_id)),)
             part = f"input#{name}"
             self._store.put_part(Move("input", head.run_id, there, {"expires_at": expires_at}, part=part))
         elif kind == "s3":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoke_once import log, moves, records
-from invoke_once.conditions import Below, Missing, any_of
+from invoke_once.conditions import any_of, below, missing
 from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Arm, Move
 from invoke_once.records import Head
@@ -81,7 +81,7 @@ def _hint(rt: Runtime, payload: Payload, number: int) -> None:
         "run_id": payload.slot_id, "part": "slot", "sequence": number,
         "expires_at": rt.now_ms() // 1000 + rt.policy.retention_s + KEPT_LONGER_S,
     }  # fmt: skip
-    behind = any_of(Missing("sequence"), Below("sequence", number))
+    behind = any_of(missing("sequence"), below("sequence", number))
     try:
         rt.store.put_part(Move("slot", payload.slot_id, (Arm("behind", behind),), item, part="slot", replace=True))
     except StoreUnavailable as error:

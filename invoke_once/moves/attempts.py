@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from invoke_once.conditions import AtMost, Below, BelowField, Condition, Equals, Missing, all_of, any_of
+from invoke_once.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
 from invoke_once.lifecycle import LEASE_GRACE_MS, Arm, Move, Status
 from invoke_once.moves.common import back_in_queue, new_token, nobody_asked_to_cancel
 from invoke_once.records import Head
 
-_STILL_RUNNING = Arm("still running", Equals("status", Status.RUNNING))
+_STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Fence:
     def arms(self) -> tuple[Arm, ...]:
         return (
             _STILL_RUNNING,
-            Arm("my attempt", Equals("attempt", self.attempt)),
-            Arm("my lease", Equals("lease_id", self.lease_id)),
+            Arm("my attempt", equals("attempt", self.attempt)),
+            Arm("my lease", equals("lease_id", self.lease_id)),
         )
 
 
@@ -34,19 +34,19 @@ def fence(head: Head) -> Fence:
     return Fence(head.run_id, head.attempt, head.lease_id or "")
 
 
-_QUEUED = Equals("status", Status.QUEUED)
-_NO_BACKOFF = Missing("not_before")
+_QUEUED = equals("status", Status.QUEUED)
+_NO_BACKOFF = missing("not_before")
 _MAY_RUN_AGAIN = all_of(
-    Equals("status", Status.RUNNING),
-    BelowField("attempt", "max_attempts"),
-    any_of(Missing("on_lost"), Equals("on_lost", "retry")),
-    Missing("cancel_requested"),
+    equals("status", Status.RUNNING),
+    below_field("attempt", "max_attempts"),
+    any_of(missing("on_lost"), equals("on_lost", "retry")),
+    missing("cancel_requested"),
 )
 
 
 def _free_to_claim(now_ms: int) -> Condition:
-    queued = all_of(_QUEUED, any_of(_NO_BACKOFF, AtMost("not_before", now_ms)))
-    return any_of(queued, all_of(_MAY_RUN_AGAIN, Below("lease_until", now_ms)))
+    queued = all_of(_QUEUED, any_of(_NO_BACKOFF, at_most("not_before", now_ms)))
+    return any_of(queued, all_of(_MAY_RUN_AGAIN, below("lease_until", now_ms)))
 
 
 def claim(
@@ -64,7 +64,7 @@ def claim(
     Refused: another attempt has it, it ended, or its backoff is not over.
     """
     lease_id = new_token()
-    guard = (Arm("same generation", Equals("generation", generation)), Arm("free", _free_to_claim(now_ms)))
+    guard = (Arm("same generation", equals("generation", generation)), Arm("free", _free_to_claim(now_ms)))
     return Move(
         "E",
         run_id,

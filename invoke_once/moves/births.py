@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from invoke_once import records
-from invoke_once.conditions import AtMost, Missing, any_of
+from invoke_once.conditions import any_of, at_most, missing
 from invoke_once.lifecycle import FIRST_LOOK_MS, LEASE_GRACE_MS, Arm, Move, Status
 from invoke_once.moves.common import DAY_S, look_by, new_token
 
@@ -68,7 +68,7 @@ def _birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
 
 def _nobody_here(now_ms: int) -> Arm:
     """The id is free: never used, or its run's retention is over (TTL deletes late)."""
-    return Arm("id is free", any_of(Missing("run_id"), AtMost("expires_at", now_ms // 1000)))
+    return Arm("id is free", any_of(missing("run_id"), at_most("expires_at", now_ms // 1000)))
 
 
 def start(new: NewRun, now_ms: int) -> Move:

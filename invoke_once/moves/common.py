@@ -6,7 +6,7 @@ import base64
 import secrets
 from typing import Any
 
-from invoke_once.conditions import Equals, Missing
+from invoke_once.conditions import equals, missing
 from invoke_once.lifecycle import Arm, Status
 from invoke_once.records import Head
 
@@ -29,7 +29,7 @@ def look_by(at_ms: int, queue_until: int) -> int:
 
 
 def same_generation(head: Head) -> Arm:
-    return Arm("same generation", Equals("generation", head.generation))
+    return Arm("same generation", equals("generation", head.generation))
 
 
 def back_in_queue(head: Head, not_before: int) -> dict[str, Any]:
@@ -43,4 +43,4 @@ def back_in_queue(head: Head, not_before: int) -> dict[str, Any]:
 
 
 def nobody_asked_to_cancel() -> Arm:
-    return Arm(NOT_CANCELLED, Missing("cancel_requested"))
+    return Arm(NOT_CANCELLED, missing("cancel_requested"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from invoke_once import records
-from invoke_once.conditions import Below, OneOf
+from invoke_once.conditions import below, one_of
 from invoke_once.lifecycle import FIRST_LOOK_MS, Arm, Move, Status
 from invoke_once.moves.attempts import Fence, fence
 from invoke_once.moves.common import WAITING, back_in_queue, nobody_asked_to_cancel, same_generation
@@ -53,7 +53,7 @@ def finish(mine: Fence, head: Head, status: Status, now_ms: int, fields: Mapping
 
 def _lease_is_over(head: Head, now_ms: int) -> tuple[Arm, ...]:
     """The attempt seen is still the one, and its lease is over now too: a heartbeat since then wins."""
-    return (*fence(head).arms, Arm("lease over", Below("lease_until", now_ms)))
+    return (*fence(head).arms, Arm("lease over", below("lease_until", now_ms)))
 
 
 def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, Any], *, seen_dead: bool) -> Move:
@@ -73,7 +73,7 @@ def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, A
 
 def reject(head: Head, now_ms: int, error: bytes) -> Move:
     """K. AWS refuses to start it for good (no such function, access denied, too large). By whoever fired it."""
-    guard = (same_generation(head), Arm("not claimed", OneOf("status", WAITING)))
+    guard = (same_generation(head), Arm("not claimed", one_of("status", WAITING)))
     sets, removes = _end(head, Status.FAILED, now_ms, {"error": error})
     return Move("K", head.run_id, guard, sets, remove=tuple(removes))
 
@@ -82,8 +82,8 @@ def expire(head: Head, now_ms: int, error: bytes) -> Move:
     """L. Nobody claimed it within its queue timeout: it never ran, so it is safe to send again."""
     guard = (
         same_generation(head),
-        Arm("not claimed", OneOf("status", WAITING)),
-        Arm("queue timeout over", Below("queue_until", now_ms)),
+        Arm("not claimed", one_of("status", WAITING)),
+        Arm("queue timeout over", below("queue_until", now_ms)),
     )
     sets, removes = _end(head, Status.EXPIRED, now_ms, {"error": error})
     return Move("L", head.run_id, guard, sets, remove=tuple(removes))
@@ -91,7 +91,7 @@ def expire(head: Head, now_ms: int, error: bytes) -> Move:
 
 def cancel(head: Head, now_ms: int) -> Move:
     """M. A run that nobody has claimed ends cancelled at once. By a person."""
-    guard = (same_generation(head), Arm("not claimed", OneOf("status", WAITING)))
+    guard = (same_generation(head), Arm("not claimed", one_of("status", WAITING)))
     sets, removes = _end(head, Status.CANCELLED, now_ms, {})
     mine = {"status": Status.CANCELLED, "finished_at": now_ms}  # or another person's of the same millisecond
     return Move("M", head.run_id, guard, sets, remove=tuple(removes), mine=mine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from invoke_once import records
-from invoke_once.conditions import Equals, Missing, OneOf
+from invoke_once.conditions import equals, missing, one_of
 from invoke_once.lifecycle import FIRST_LOOK_MS, REDRIVABLE, Arm, Move, Status, dispatch_wait_ms
 from invoke_once.moves.common import AS_SEEN, DAY_S, WAITING, look_by, new_token, same_generation
 from invoke_once.records import Head
@@ -13,8 +13,8 @@ def release(head: Head, now_ms: int) -> Move:
     """C. The time of a scheduled or backing-off run has come: it may be claimed. By attend, which then fires it."""
     guard = (
         same_generation(head),
-        Arm("still waits", OneOf("status", WAITING)),
-        Arm("still held back", Equals("not_before", head.not_before)),
+        Arm("still waits", one_of("status", WAITING)),
+        Arm("still held back", equals("not_before", head.not_before)),
     )
     return Move(
         "C",
@@ -34,8 +34,8 @@ def dispatch(head: Head, now_ms: int) -> Move:
     """D. Nobody claimed it in time: count one more dispatch, then fire. By attend; of two, one wins."""
     guard = (
         same_generation(head),
-        Arm("still queued", Equals("status", Status.QUEUED)),
-        Arm("nobody dispatched it since", Equals("due_at", head.due_at)),
+        Arm("still queued", equals("status", Status.QUEUED)),
+        Arm("nobody dispatched it since", equals("due_at", head.due_at)),
     )
     due_at = look_by(now_ms + dispatch_wait_ms(head.dispatches + 1), head.queue_until)
     return Move("D", head.run_id, guard, set={"due_at": due_at}, add={"dispatches": 1})
@@ -43,7 +43,7 @@ def dispatch(head: Head, now_ms: int) -> Move:
 
 def request_cancel(head: Head) -> Move:
     """N. A running attempt is asked to stop; it sees the flag at its next progress or check. By a person."""
-    guard = (same_generation(head), Arm("running", Equals("status", Status.RUNNING)))
+    guard = (same_generation(head), Arm("running", equals("status", Status.RUNNING)))
     return Move("N", head.run_id, guard, {"cancel_requested": True})
 
 
@@ -55,8 +55,8 @@ def redrive(head: Head, now_ms: int) -> Move:
     generation = new_token()
     guard = (
         same_generation(head),
-        Arm("ended without success", OneOf("status", tuple(sorted(REDRIVABLE)))),
-        Arm(AS_SEEN, Equals("attempt", head.attempt) if head.attempt else Missing("attempt")),
+        Arm("ended without success", one_of("status", tuple(sorted(REDRIVABLE)))),
+        Arm(AS_SEEN, equals("attempt", head.attempt) if head.attempt else missing("attempt")),
     )
     budget = max(head.max_attempts - head.extra_attempts, 1)
     sets = {
@@ -80,8 +80,8 @@ def rearm(head: Head, at_ms: int | None) -> Move:
     """P. Nothing to do now: look again at `at_ms`, or (None) never. By attend."""
     guard = (
         same_generation(head),
-        Arm("as it was seen", Equals("status", head.status)),
-        Arm("nobody moved it", Equals("due_at", head.due_at)),
+        Arm("as it was seen", equals("status", head.status)),
+        Arm("nobody moved it", equals("due_at", head.due_at)),
     )
     if at_ms is not None:
         return Move("P", head.run_id, guard, {"due_at": at_ms})

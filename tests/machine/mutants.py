@@ -10,24 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from invoke_once.conditions import (
-    AllOf,
-    AnyOf,
-    AtMost,
-    Below,
-    BelowField,
-    Condition,
-    Equals,
-    Missing,
-    OneOf,
-)
+from invoke_once.conditions import Check, Condition, Group, any_of, equals, missing, one_of
 from invoke_once.lifecycle import LEASE_GRACE_MS, Arm, Move
 from invoke_once.payloads import Payloads
 from invoke_once.records import Head
 from invoke_once.store import Result, Store, Unwritten, Written
 
 Rewrite = Callable[[Move], Move]
-ALWAYS = AnyOf((Missing("run_id"), Equals("part", "head")))
+ALWAYS = any_of(missing("run_id"), equals("part", "head"))
 
 
 class MutantStore(Store):
@@ -87,8 +77,8 @@ def free_to_claim(change: Callable[[Condition], Condition]) -> Rewrite:
 
 
 def _walk(condition: Condition, change: Callable[[Condition], Condition]) -> Condition:
-    if isinstance(condition, (AllOf, AnyOf)):
-        return change(type(condition)(tuple(_walk(part, change) for part in condition.parts)))
+    if isinstance(condition, Group):
+        return change(replace(condition, parts=tuple(_walk(part, change) for part in condition.parts)))
     return change(condition)
 
 
@@ -100,24 +90,25 @@ def _drop(field: str) -> Callable[[Condition], Condition]:
 def _no_lease_is_free(move: Move) -> Move:
     if move.letter not in "EF":
         return move
-    free = tuple(Arm(a.name, AnyOf((a.condition, Missing("lease_until")))) for a in move.guard if a.name == "free")
+    free = tuple(Arm(a.name, any_of(a.condition, missing("lease_until"))) for a in move.guard if a.name == "free")
     return replace(move, guard=(*(a for a in move.guard if a.name != "free"), *free))
 
 
-def _any_running(condition: Condition) -> Condition:
-    return ALWAYS if isinstance(condition, Below) else condition
+def _drop_op(op: str) -> Callable[[Condition], Condition]:
+    """Comparisons of this kind always hold."""
+    return lambda c: ALWAYS if getattr(c, "op", None) == op else c
 
 
 def _any_status(condition: Condition) -> Condition:
-    if isinstance(condition, Equals) and condition.field == "status" and condition.value == "queued":
-        return OneOf("status", ("queued", "succeeded", "failed", "timed_out", "cancelled", "expired"))
+    if condition == equals("status", "queued"):
+        return one_of("status", ("queued", "succeeded", "failed", "timed_out", "cancelled", "expired"))
     return condition
 
 
 def _seconds(condition: Condition) -> Condition:
     """A time compared in seconds where milliseconds are stored."""
-    if isinstance(condition, (Below, AtMost)):
-        return type(condition)(condition.field, condition.value * 1000)
+    if isinstance(condition, Check) and condition.op in ("<", "<="):
+        return replace(condition, value=condition.value * 1000)
     return condition
 
 
@@ -168,10 +159,10 @@ MUTANTS = (
     Mutant("a start puts over what is there", _id_is_free),
     Mutant("a lease is over when compared in seconds", free_to_claim(_seconds)),
     Mutant("a missing lease is a free one", _no_lease_is_free),
-    Mutant("any running run may be claimed", free_to_claim(_any_running)),
+    Mutant("any running run may be claimed", free_to_claim(_drop_op("<"))),
     Mutant("an ended run may be claimed", free_to_claim(_any_status)),
     Mutant("a claim does not look at the backoff", free_to_claim(_drop("not_before"))),
-    Mutant("a claim goes beyond max_attempts", free_to_claim(lambda c: ALWAYS if isinstance(c, BelowField) else c)),
+    Mutant("a claim goes beyond max_attempts", free_to_claim(_drop_op("< field"))),
     Mutant("a claim does not look at on_lost", free_to_claim(_drop("on_lost"))),
     Mutant("a claim goes on with what is to be cancelled", free_to_claim(_drop("cancel_requested"))),
     Mutant("a claim does not count", _no_attempt_counted),
