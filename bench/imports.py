@@ -17,7 +17,7 @@ from bench.samples import Progress
 from bench.stand import CREDENTIALS
 from infra.paths import ROOT
 
-ROUNDS, WARM_UP = 31, 2
+ROUNDS, WARM_UP = 61, 2
 
 _TIMER = """
 import resource, sys

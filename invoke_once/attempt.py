@@ -6,8 +6,7 @@ import math
 import random
 import threading
 import traceback
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from invoke_once import lifecycle, log, moves
 from invoke_once.errors import (
@@ -29,8 +28,7 @@ MESSAGE_CHARS = 500
 SETTLE_PAUSES_S = (0.1, 0.3, 1, 2, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How an attempt ended: the output's JSON text, or an error."""
 
     status: Status

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Item = Mapping[str, Any]
 Comparison = Literal["=", "<=", "<"]
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {"=": operator.eq, "<=": operator.le, "<": operator.lt}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One attribute against a value, another attribute (`< field`), several values (`in`), or nothing (`missing`)."""
 
     field: str
@@ -34,8 +32,7 @@ class Check:
         return found is not None and other is not None and bool(_COMPARE[op](found, other))
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Several conditions, of which all or any must hold."""
 
     word: Literal["AND", "OR"]

@@ -12,8 +12,7 @@ of a tracked function goes by reference and the wrapper fetches it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from invoke_once.records import Head
 
@@ -22,8 +21,7 @@ INLINE_EVENT_BYTES = 240_000
 MAX_EVENT_BYTES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Which run an event is for."""
 
     run_id: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from invoke_once.conditions import Condition
 
@@ -64,8 +64,7 @@ LAST_LOOK_MS = 30 * 60_000
 LEASE_GRACE_MS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(NamedTuple):
     """One named part of a guard, so that a refusal can say which part refused."""
 
     name: str

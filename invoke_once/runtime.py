@@ -9,8 +9,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from invoke_once.errors import ConfigurationError
 from invoke_once.payloads import Payloads
@@ -21,8 +21,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """How runs that register themselves are kept and retried (the function's entry in functions.toml)."""
 
     function: str = ""
@@ -36,12 +35,11 @@ class Policy:
     heartbeat_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     store: Store
     payloads: Payloads
     now_ms: Callable[[], int] = now_ms
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     sleep: Callable[[float], None] = time.sleep
 
 

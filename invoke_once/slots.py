@@ -9,8 +9,7 @@ died in between it is one behind, and the next one finds the run and goes on fro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from invoke_once import log, moves, records
 from invoke_once.conditions import any_of, below, missing
@@ -25,8 +24,7 @@ KEPT_LONGER_S = 2 * moves.DAY_S
 HASH_CHARS = 22  #: of the payload's SHA-256, base64url: 132 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """The direct calls of one function that have the same payload."""
 
     tenant: str

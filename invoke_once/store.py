@@ -7,8 +7,7 @@ guard holds, atomically, and returns the item as it is after the write, or, refu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from invoke_once.lifecycle import Move
 from invoke_once.records import HEAD, Head
@@ -16,22 +15,19 @@ from invoke_once.records import HEAD, Head
 Item = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The write happened; `item` is what is stored now."""
 
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
-class Unwritten:
+class Unwritten(NamedTuple):
     """The guard did not hold; `item` is what was found (empty: nothing)."""
 
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A position in an index: what the next page starts after."""
 
     run_id: str
@@ -62,16 +58,14 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The move was made (or had been, by this very write). `head` is the run after it."""
 
     head: Head
     repeated: bool = False  #: a lost response, recognised
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The move was not made. `head` is the winner (None: there is no such run), `arms` the reasons."""
 
     head: Head | None

@@ -194,7 +194,7 @@ class Bench:
     def _in_use(self) -> AbstractContextManager[None]:
         from invoke_once.runtime import Policy, Runtime, use_runtime
 
-        policy = Policy(**{name: value for name, value in self._new.items() if name in Policy.__dataclass_fields__})
+        policy = Policy(**{name: value for name, value in self._new.items() if name in Policy._fields})
         return use_runtime(Runtime(self.store, self.payloads, self.clock, policy, self._sleep))
 
     def _sleep(self, seconds: float) -> None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from invoke_once import log, moves
 from invoke_once.attempt import Attempt, Outcome, raised, returned
@@ -31,8 +30,7 @@ Handler = Callable[[Any, Any], Any]
 DEFAULT_TIMEOUT_MS = 900_000  #: Lambda's longest, for a context that does not tell
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How direct calls are told apart, and what a duplicate of one does."""
 
     key: str | Callable[[Any], str] | None = None

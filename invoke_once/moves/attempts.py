@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from invoke_once.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
 from invoke_once.lifecycle import LEASE_GRACE_MS, Arm, Move, Status
@@ -13,8 +12,7 @@ from invoke_once.records import Head
 _STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """What makes a worker's write its own: the attempt's number and its random lease, while the run is running."""
 
     run_id: str

@@ -78,7 +78,7 @@ def free_to_claim(change: Callable[[Condition], Condition]) -> Rewrite:
 
 def _walk(condition: Condition, change: Callable[[Condition], Condition]) -> Condition:
     if isinstance(condition, Group):
-        return change(replace(condition, parts=tuple(_walk(part, change) for part in condition.parts)))
+        return change(condition._replace(parts=tuple(_walk(part, change) for part in condition.parts)))
     return change(condition)
 
 
@@ -108,7 +108,7 @@ def _any_status(condition: Condition) -> Condition:
 def _seconds(condition: Condition) -> Condition:
     """A time compared in seconds where milliseconds are stored."""
     if isinstance(condition, Check) and condition.op in ("<", "<="):
-        return replace(condition, value=condition.value * 1000)
+        return condition._replace(value=condition.value * 1000)
     return condition
 
 
