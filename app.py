@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from chalicelib.api import deliveries, functions, listing, logs, meta, payloads, runs, tokens, webhook_secrets
-from chalicelib.api.front import Api
-from chalicelib.triggers import triggers
+from chalicelib.startup import starting
+
+with starting():
+    from chalicelib.api import deliveries, functions, listing, logs, meta, payloads, runs, tokens, webhook_secrets
+    from chalicelib.api.front import Api
+    from chalicelib.triggers import triggers
 
 app = Api(app_name="invoke-once")
 app.include(

@@ -74,6 +74,7 @@ _ENVIRONMENT = {
     "PATH": os.environ.get("PATH", os.defpath),
     "HOME": "/nonexistent",  # nobody's ~/.aws
     "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
     "ONCE_STACK": "bench",
     "ONCE_RUNS_TABLE": "bench-runs",
     "ONCE_TOKENS_TABLE": "bench-tokens",
