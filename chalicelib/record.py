@@ -22,15 +22,13 @@ from chalicelib.wiring import Service
 from invoke_once import direct_keys, lifecycle, log, moves, payloads, records, recovery
 from invoke_once.direct import payload_of
 from invoke_once.envelope import Envelope, envelope_of
-from invoke_once.errors import PayloadError
+from invoke_once.errors import PayloadError, is_for_good
 from invoke_once.lifecycle import Status
 from invoke_once.records import Head
 from invoke_once.store import Refused, Result
 
 #: Events that died before any claim, after which the run is given up: its function cannot even start.
 DEAD_DISPATCHES = 3
-#: The table's answers to a claim that no repetition will change: a right or a setting is missing.
-_FOR_GOOD = ("AccessDenied", "ResourceNotFound", "UnrecognizedClient", "ValidationException")
 _NOT_CLAIMED = re.compile(r"not claimed(?: \(lease (?P<lease>\w+)\))?: ")  # errors.NotClaimed
 
 
@@ -91,7 +89,7 @@ def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
 def _may_start_later(report: Report) -> bool:
     """Lambda did not start it, or the table did not answer. A table that forbids the claim will do so again."""
     told = _NOT_CLAIMED.match(report.message)
-    return not report.invoked or (told is not None and not any(code in report.message for code in _FOR_GOOD))
+    return not report.invoked or (told is not None and not is_for_good(report.message))
 
 
 def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Result:

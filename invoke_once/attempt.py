@@ -24,8 +24,6 @@ from invoke_once.store import Applied, Refused, Result
 
 TELL_EVERY_MS = 2_000
 MESSAGE_CHARS = 500
-#: Pauses between tries of an outcome's write, in seconds, each with jitter; the last repeats until the lease ends.
-SETTLE_PAUSES_S = (0.1, 0.3, 1, 2, 5)
 
 
 class Outcome(NamedTuple):
@@ -162,19 +160,18 @@ class Attempt:
             return self._settled
 
     def _settle(self, outcome: Outcome) -> Result:
-        token, tries = moves.new_token(), 0
-        while True:
-            try:
-                return self._record(outcome, token)
-            except PayloadTooLarge as error:
-                outcome = refused_output("OutputTooLarge", str(error))
-            except StoreUnavailable as error:
-                pause = SETTLE_PAUSES_S[min(tries, len(SETTLE_PAUSES_S) - 1)] * (0.5 + random.random())
-                if self._runtime.now_ms() + pause * 1000 > self._deadline_ms + LEASE_GRACE_MS:
-                    raise
-                log.event("outcome_delayed", run_id=self.id, attempt=self.attempt, reason=str(error))
-                self._runtime.sleep(pause)
-                tries += 1
+        token = moves.new_token()
+        try:
+            return self._keep_recording(outcome, token)
+        except PayloadTooLarge as error:
+            return self._keep_recording(refused_output("OutputTooLarge", str(error)), token)
+
+    def _keep_recording(self, outcome: Outcome, token: str) -> Result:
+        def delayed(error: StoreUnavailable) -> None:
+            log.event("outcome_delayed", run_id=self.id, attempt=self.attempt, reason=str(error))
+
+        until_ms = self._deadline_ms + LEASE_GRACE_MS
+        return self._runtime.keep_trying(lambda: self._record(outcome, token), until_ms, delayed)
 
     def _record(self, outcome: Outcome, token: str) -> Result:
         store, now_ms = self._runtime.store, self._runtime.now_ms()

@@ -39,6 +39,15 @@ class StoreUnavailable(InvokeOnceError):
     """The run store did not answer; repeating the call is safe."""
 
 
+def is_for_good(message: str) -> bool:
+    """Whether a `StoreUnavailable` says that no repetition will help: a right or a setting is missing."""
+    return any(code in message for code in _FOR_GOOD)
+
+
+#: Error codes of DynamoDB (its API reference, "Common errors" and each operation's).
+_FOR_GOOD = ("AccessDenied", "ResourceNotFound", "UnrecognizedClient", "ValidationException")
+
+
 class NotClaimed(StoreUnavailable):
     """The run could not be claimed; its body was not started."""
 

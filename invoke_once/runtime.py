@@ -6,15 +6,19 @@ Read once per process from the environment; tests hand in their own with `use_ru
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
-from invoke_once.errors import ConfigurationError
+from invoke_once.errors import ConfigurationError, StoreUnavailable
 from invoke_once.payloads import Payloads
-from invoke_once.store import Store
+from invoke_once.store import Result, Store
+
+#: Pauses between tries of a write while DynamoDB or S3 is away, in seconds, each with jitter; the last one repeats.
+PAUSES_S = (0.1, 0.3, 1, 2, 5)
 
 
 def now_ms() -> int:
@@ -41,6 +45,25 @@ class Runtime(NamedTuple):
     now_ms: Callable[[], int] = now_ms
     policy: Policy = Policy()
     sleep: Callable[[float], None] = time.sleep
+
+    def keep_trying(
+        self, write: Callable[[], Result], until_ms: int, delayed: Callable[[StoreUnavailable], object]
+    ) -> Result:
+        """`write` again and again while the store is away; its `StoreUnavailable` where it still is at `until_ms`.
+
+        `delayed` hears of each failure before the next try, and may raise where another try is of no use.
+        """
+        tries = 0
+        while True:
+            try:
+                return write()
+            except StoreUnavailable as error:
+                pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)] * (0.5 + random.random())
+                if self.now_ms() + pause * 1000 > until_ms:
+                    raise
+                delayed(error)
+                self.sleep(pause)
+                tries += 1
 
 
 def _policy() -> Policy:

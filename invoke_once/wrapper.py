@@ -20,7 +20,7 @@ from invoke_once import log, moves
 from invoke_once.attempt import Attempt, Outcome, raised, returned
 from invoke_once.current import current
 from invoke_once.envelope import Envelope, envelope_of
-from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable
+from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable, is_for_good
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime, runtime
 from invoke_once.store import Applied, Result
@@ -28,6 +28,9 @@ from invoke_once.watchdog import Watchdog
 
 Handler = Callable[[Any, Any], Any]
 DEFAULT_TIMEOUT_MS = 900_000  #: Lambda's longest, for a context that does not tell
+#: How long a claim is tried while the table is away: given back, the run would wait a minute for its next dispatch. But
+#: never for more than a tenth of the lease, which is the body's time.
+CLAIM_PATIENCE_MS, PATIENCE_SHARE = 30_000, 10
 
 
 class Options(NamedTuple):
@@ -109,8 +112,15 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     left_ms = time_left_ms(context)
     lease_ms = min(left_ms, rt.policy.heartbeat_ms) if rt.policy.heartbeat_ms else left_ms
     claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at)
+
+    def delayed(error: StoreUnavailable) -> None:
+        if is_for_good(str(error)):
+            raise error
+        log.event("claim_delayed", run_id=envelope.run_id, reason=str(error))
+
+    until_ms = now_ms + min(lease_ms // PATIENCE_SHARE, CLAIM_PATIENCE_MS)
     try:
-        return rt.store.apply(claim), now_ms + left_ms
+        return rt.keep_trying(lambda: rt.store.apply(claim), until_ms, delayed), now_ms + left_ms
     except StoreUnavailable as error:
         raise NotClaimed(str(claim.set["lease_id"]), str(error)) from error
 

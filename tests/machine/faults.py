@@ -6,6 +6,7 @@ says what happens at the n-th:
     crash before / crash after    the process is gone, before the call or with the call made
     unavailable                   StoreUnavailable, nothing was written
     lost                          StoreUnavailable, but it was written
+    away / lost, away             the same two, and from then on nothing answers this actor
     repeat                        the response was lost and botocore sent the very write again
     a callable                    somebody else does something just before the call
 """
@@ -23,7 +24,8 @@ from invoke_once.testing import MemoryObjects
 from tests.machine.history import Actor, WatchedTable
 
 Fault = str | Callable[[], object]
-FAULTS = ("crash before", "crash after", "unavailable", "lost", "repeat")
+FAULTS = ("crash before", "crash after", "unavailable", "lost", "away", "lost, away", "repeat")
+LASTING = ("away", "lost, away")
 
 
 class Crash(BaseException):
@@ -43,7 +45,10 @@ class Plan:
         if self.dead:
             raise Crash
         self.calls += 1
-        fault = self.fault if self.calls - 1 == self.at else None
+        nth = self.calls - 1
+        if self.fault in LASTING and 0 <= self.at < nth:
+            return "unavailable"
+        fault = self.fault if nth == self.at else None
         if callable(fault):
             fault()
             return None
@@ -56,13 +61,13 @@ class Plan:
     def before(self, fault: Fault | None) -> None:
         if fault == "crash before":
             self.die()
-        if fault == "unavailable":
+        if fault in ("unavailable", "away"):
             raise StoreUnavailable("refused on purpose")
 
     def after(self, fault: Fault | None) -> None:
         if fault == "crash after":
             self.die()
-        if fault == "lost":
+        if fault in ("lost", "lost, away"):
             raise StoreUnavailable("the answer was lost on purpose")
 
 

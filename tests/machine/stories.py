@@ -111,7 +111,7 @@ def a_sandbox_that_lost_to_a_duplicate_is_reported_late(m: Machine) -> None:
 def a_duplicate_that_could_not_claim_is_reported_while_the_first_works(m: Machine) -> None:
     first = begin(m, "once")
     with m.world.trouble():
-        m.world.deliver_event(first.event, 0, Plan(0, "unavailable"))
+        m.world.deliver_event(first.event, 0, Plan(0, "away"))
     with m.world.trouble():
         m.world.take_report(m.world.service("record"), m.world.reports.pop())
 
@@ -120,7 +120,7 @@ def unheard(m: Machine, function: str) -> None:
     """A run whose claim was written, and whose sandbox never learned it."""
     start(m, function)
     with m.world.trouble():
-        m.world.deliver_event(m.world.events[-1], 0, Plan(0, "lost"))
+        m.world.deliver_event(m.world.events[-1], 0, Plan(0, "lost, away"))
     if head(m).status != "running":
         raise Broken("the claim was not written")
 
@@ -135,6 +135,15 @@ def an_answer_to_a_claim_is_lost_and_the_body_not_started(m: Machine) -> None:
     finish(m, deliver(m))
     if head(m).status != "succeeded":
         raise Broken(f"a run whose body had not started is {head(m).status}")
+
+
+@story
+def an_answer_to_a_claim_is_lost_and_the_claim_is_tried_again(m: Machine) -> None:
+    start(m, "once")
+    m.world.deliver_event(m.world.events[-1], 0, Plan(0, "lost"))
+    finish(m, m.world.workers[-1])
+    if (head(m).status, head(m).attempt) != ("succeeded", 1):
+        raise Broken(f"after a lost answer the run is {head(m).status}, by attempt {head(m).attempt}")
 
 
 @story

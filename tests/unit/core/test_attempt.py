@@ -25,7 +25,7 @@ LEFT_MS = 60_000
 
 
 class Flaky(MemoryTable):
-    """Answers as planned, then well: "away" (not written), "lost" (written, the answer was not heard)."""
+    """Answers as planned, then well: "lost" (written, the answer was not heard), else why nothing was written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,8 +35,8 @@ class Flaky(MemoryTable):
     def write(self, move: Move) -> Written | Unwritten:
         self.letters.append(move.letter)
         what = self.plan.pop(0) if self.plan else ""
-        if what == "away":
-            raise StoreUnavailable("away")
+        if what not in ("", "lost"):
+            raise StoreUnavailable(what)
         outcome = super().write(move)
         if what == "lost":
             raise StoreUnavailable("lost")
@@ -284,11 +284,11 @@ def test_a_duplicate_returns_and_does_not_start_the_body() -> None:
     assert bodies == ["once"]
 
 
-@pytest.mark.parametrize("what", ["away", "lost"])
-def test_without_a_confirmed_claim_no_body_starts(what: str) -> None:
+@pytest.mark.parametrize("first", ["away", "lost"])
+def test_without_a_confirmed_claim_no_body_starts(first: str) -> None:
     work, bodies = Work(), []
     queued = work.bench.start(1)
-    work.table.plan = [what]
+    work.table.plan = [first, *["away"] * 99]
 
     @tracked
     def handler(event: Any, _context: Any) -> None:
@@ -298,6 +298,42 @@ def test_without_a_confirmed_claim_no_body_starts(what: str) -> None:
     with use_runtime(work.runtime), pytest.raises(NotClaimed, match=r"not claimed \(lease \w+\)"):
         handler(event, Context(work.bench.clock, LEFT_MS))
     assert bodies == []
+
+
+@pytest.mark.parametrize("plan", [["away", "away"], ["lost"], ["lost", "away", "away"]])
+def test_a_claim_is_tried_again_while_the_table_is_away(plan: list[str]) -> None:
+    work = Work()
+    queued = work.bench.start(1)
+    work.table.plan = [*plan]
+    event = json.loads(fired_event(queued, b"1", work.bench.clock()))
+    with use_runtime(work.runtime):
+        tracked(lambda event, _context: event)(event, Context(work.bench.clock, LEFT_MS))
+    told = work.bench.finished(queued.run_id)
+    assert (told.status, told.attempt) == ("succeeded", 1)
+    assert len(work.slept) == len(plan)
+
+
+@pytest.mark.parametrize(("left_ms", "spent_ms"), [(6_000, 600), (60_000, 6_000), (900_000, 30_000)])
+def test_a_claim_is_tried_for_a_tenth_of_the_lease_at_most(left_ms: int, spent_ms: int) -> None:
+    work = Work()
+    queued = work.bench.start(1)
+    work.table.plan = ["away"] * 99
+    began = work.bench.clock()
+    event = json.loads(fired_event(queued, b"1", began))
+    with use_runtime(work.runtime), pytest.raises(NotClaimed):
+        tracked(lambda event, _context: event)(event, Context(work.bench.clock, left_ms))
+    assert work.bench.clock() - began <= spent_ms
+    assert work.table.plan != ["away"] * 98, "it was not tried again"
+
+
+def test_a_claim_that_can_never_be_written_is_not_tried_again() -> None:
+    work = Work()
+    queued = work.bench.start(1)
+    work.table.plan = ["AccessDeniedException"] * 9
+    event = json.loads(fired_event(queued, b"1", work.bench.clock()))
+    with use_runtime(work.runtime), pytest.raises(NotClaimed, match="AccessDenied"):
+        tracked(lambda event, _context: event)(event, Context(work.bench.clock, LEFT_MS))
+    assert (len(work.table.plan), work.slept) == (8, [])
 
 
 def test_one_run_leaves_nothing_for_the_next_in_the_same_process() -> None:
