@@ -119,10 +119,14 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
         log.event("claim_delayed", run_id=envelope.run_id, reason=str(error))
 
     until_ms = now_ms + min(lease_ms // PATIENCE_SHARE, CLAIM_PATIENCE_MS)
+    lease_id = str(claim.set["lease_id"])
     try:
-        return rt.keep_trying(lambda: rt.store.apply(claim), until_ms, delayed), now_ms + left_ms
+        result = rt.keep_trying(lambda: rt.store.apply(claim), until_ms, delayed)
     except StoreUnavailable as error:
-        raise NotClaimed(str(claim.set["lease_id"]), str(error)) from error
+        raise NotClaimed(lease_id, str(error)) from error
+    if isinstance(result, Applied) and rt.now_ms() > now_ms + lease_ms:  # the grace is for clocks that differ
+        raise NotClaimed(lease_id, "the answer came when the lease was over")
+    return result, now_ms + left_ms
 
 
 def _input(rt: Runtime, event: Any, envelope: Envelope) -> Any:

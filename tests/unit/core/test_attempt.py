@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,19 +26,22 @@ LEFT_MS = 60_000
 
 
 class Flaky(MemoryTable):
-    """Answers as planned, then well: "lost" (written, the answer was not heard), else why nothing was written."""
+    """Answers as planned, then well: "lost" (written, unheard), "late" (written, after `late`), else why it is not."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plan: list[str] = []
         self.letters: list[str] = []
+        self.late: Callable[[], object] = int
 
     def write(self, move: Move) -> Written | Unwritten:
         self.letters.append(move.letter)
         what = self.plan.pop(0) if self.plan else ""
-        if what not in ("", "lost"):
+        if what not in ("", "lost", "late"):
             raise StoreUnavailable(what)
         outcome = super().write(move)
+        if what == "late":
+            self.late()
         if what == "lost":
             raise StoreUnavailable("lost")
         return outcome
@@ -324,6 +328,19 @@ def test_a_claim_is_tried_for_a_tenth_of_the_lease_at_most(left_ms: int, spent_m
         tracked(lambda event, _context: event)(event, Context(work.bench.clock, left_ms))
     assert work.bench.clock() - began <= spent_ms
     assert work.table.plan != ["away"] * 98, "it was not tried again"
+
+
+@pytest.mark.parametrize(("took_ms", "runs"), [(5_000, True), (5_001, False)])
+def test_no_body_starts_under_a_lease_that_is_over(took_ms: int, runs: bool) -> None:
+    work, bodies = Work(), []
+    queued = work.bench.start(1)
+    work.table.plan = ["late"]
+    work.table.late = lambda: work.bench.clock.step(took_ms)
+    event = json.loads(fired_event(queued, b"1", work.bench.clock()))
+    beating = work.runtime._replace(policy=Policy(heartbeat_ms=5_000))
+    with use_runtime(beating), nullcontext() if runs else pytest.raises(NotClaimed, match="lease was over"):
+        tracked(lambda event, _context: bodies.append(event))(event, Context(work.bench.clock, LEFT_MS))
+    assert bool(bodies) is runs
 
 
 def test_a_claim_that_can_never_be_written_is_not_tried_again() -> None:
