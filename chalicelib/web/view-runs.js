@@ -152,15 +152,14 @@ function queryOf({ status, function: name, label, key, since }) {
 function filterBar(params, go) {
   const option = (value, label) => h("option", { value, selected: params[value] }, label);
   const status = h("select", { name: "status", id: "filter-status" }, option("", "Any status"), STATUSES.map((each) => option(each, statusLabel(each))));
-  const name = h("select", { name: "function", id: "filter-function" }, option("", "Any function"));
+  const name = h("select", { name: "function", id: "filter-function" }, option("", "Any function"), params.function ? option(params.function, params.function) : null);
   const since = h("select", { name: "since", id: "filter-since" }, option("", "Any time"), Object.entries(SINCE).map(([each, [label]]) => option(each, label)));
   const label = h("input", { name: "label", id: "filter-label", placeholder: "team:billing", autocomplete: "off", spellcheck: "false" });
   const key = h("input", { name: "key", id: "filter-key", placeholder: "order-4711", autocomplete: "off", spellcheck: "false" });
   const error = h("p", { class: "field-error", id: "filter-error", role: "alert" });
   const fields = { status, function: name, since, label, key };
-  const fill = () => { for (const [field, input] of Object.entries(fields)) input.value = params[field] ?? ""; };
-  fillFunctions(name, params.function).then(fill);
-  fill();
+  for (const [field, input] of Object.entries(fields)) input.value = params[field] ?? "";
+  addFunctions(name); // late, and without a touch on what somebody has typed or chosen meanwhile
   const apply = (event) => {
     event.preventDefault();
     const next = Object.entries(fields).map(([field, input]) => [field, input.value.trim()]).filter(([, value]) => value);
@@ -190,9 +189,9 @@ function labelProblem(value) {
   return value && !/^[^:]+:/.test(value) ? "A label is written name:value, as in team:billing." : "";
 }
 
-async function fillFunctions(select, chosen) {
+async function addFunctions(select) {
+  const there = new Set([...select.options].map((each) => each.value));
   const known = await getFunctions().catch(() => []);
-  const names = new Set(known.map((each) => each.name));
-  if (chosen) names.add(chosen);
-  select.append(...[...names].sort().map((name) => h("option", { value: name }, name)));
+  const names = known.map((each) => each.name).filter((name) => !there.has(name));
+  select.append(...names.sort().map((name) => h("option", { value: name }, name)));
 }

@@ -6,7 +6,7 @@ import re
 import secrets
 import uuid
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.driver import Dashboard
 
@@ -122,6 +122,21 @@ def test_a_label_that_is_not_a_pair_is_refused_beside_its_field(tab: Dashboard) 
     tab.page.keyboard.press("Enter")
     expect(tab.page.get_by_label("Label")).to_have_attribute("aria-invalid", "true")
     expect(tab.page.get_by_text("A label is written name:value")).to_be_visible()
+
+
+def test_what_is_typed_into_a_filter_stays_when_the_functions_arrive(tab: Dashboard) -> None:
+    held: list[Route] = []
+    tab.page.route("**/functions", lambda route: held.append(route))
+    with tab.page.expect_request("**/functions"):
+        tab.sign_in("#/runs?function=echo")
+    function, label = tab.page.get_by_label("Function", exact=True), tab.page.get_by_label("Label")
+    expect(function).to_have_value("echo")
+    label.fill("team:billing")
+    held[0].continue_()
+    expect(function.locator("option[value=sleep]")).to_have_count(1)
+    expect(function.locator("option[value=echo]")).to_have_count(1)
+    expect(label).to_have_value("team:billing")
+    expect(function).to_have_value("echo")
 
 
 def test_what_the_service_refuses_is_shown_beside_the_field_that_is_wrong(tab: Dashboard) -> None:
