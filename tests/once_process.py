@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
-PROGRAM = [sys.executable, "-c", "from invoke_once.cli import main; main()"]
+#: A shell's background job ignores Ctrl-C, and all it starts with it: the program is started as from a terminal.
+_START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+PROGRAM = [sys.executable, "-c", f"{_START}; from invoke_once.cli import main; main()"]
 DEADLINE_S = 30.0
 
 
