@@ -200,10 +200,11 @@ class Attempt:
         now = result.head
         took = self._runtime.now_ms() - self._began_ms
         if isinstance(result, Refused):
-            log.event("outcome_refused", run_id=self.id, attempt=self.attempt, outcome=outcome.status,
-                      winner=now.status if now else None, because=result.arms,
+            log.event("outcome_refused", run_id=self.id, attempt=self.attempt, claim=self._head.claim_token,
+                      outcome=outcome.status, winner=now.status if now else None, because=result.arms,
                       metrics={"OutcomesRefused": 1})  # fmt: skip
             return
-        log.event("attempt_ended", run_id=self.id, attempt=self.attempt, function=self.function,
-                  outcome=outcome.status, run_status=result.head.status, error_type=outcome.error_type,
+        log.event("attempt_ended", run_id=self.id, attempt=self.attempt, claim=self._head.claim_token,
+                  function=self.function, outcome=outcome.status, run_status=result.head.status,
+                  error_type=outcome.error_type,
                   metrics={"attempt_ms": took, f"Ended_{result.head.status}": 1})  # fmt: skip

@@ -29,7 +29,7 @@ MAX_DIRECT_BYTES = 8 * 1024 * 1024  #: more than Lambda takes (6 MB): a direct c
 MAX_OUTPUT_BYTES = 10 * 1024 * 1024  #: what API Gateway can carry (its payload quota)
 MAX_ITEM_BYTES = 8 * 1024  #: packed
 MAX_INLINE_TEXT = 64 * 1024  #: unpacked: it is read, and shown in the run, with every look at it
-HEAD_ROOM_BYTES = 880  #: a new head up to this stays within 1 KB when the claim has added its fields
+HEAD_ROOM_BYTES = 832  #: a new head up to this stays within 1 KB when the claim has added its fields
 COMPRESS_OVER_BYTES = 1024
 PLAIN, ZLIB = b"\x00", b"\x01"
 

@@ -72,10 +72,12 @@ class Head:
     on_lost: str = "retry"  #: A, B
     lease_id: str | None = None  #: E, F, B; random: the fence of every later write of the attempt
     lease_until: int = 0  #: E, F, B, G
+    claim_token: str | None = None  #: E, B, at the first claim; random: a log line that has it is this run's own
     fired_at: int | None = None  #: E; of the event that claimed: ties a death that Lambda reports to its attempt
     request_id: str | None = None  #: B, E; Lambda's, of a direct invocation that claimed (`fired_at` is then 0)
     not_before: int | None = None  #: A, I, J: may not be fired earlier; removed when it is fired
-    started_at: int | None = None  #: E, F, B
+    started_at: int | None = None  #: E, F, B; of the first attempt
+    attempt_started_at: int | None = None  #: E, F, B; of the attempt that runs, or ran last
     finished_at: int | None = None  #: every move to an end
     settled_by: str | None = None  #: H, I; random: recognises the writer's own repeated write
     progress: float | None = None  #: G, H

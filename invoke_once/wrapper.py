@@ -143,7 +143,8 @@ def run_attempt(
     rt: Runtime, handler: Handler, value: Any, context: Any, head: Head, deadline_ms: int
 ) -> tuple[Result, tuple[Any, BaseException | None]]:
     """Run the body of a claimed run and record how it ended. Returns (how it was recorded, (value, error))."""
-    log.event("claimed", run_id=head.run_id, attempt=head.attempt, function=head.function, metrics={"Claimed": 1})
+    log.event("claimed", run_id=head.run_id, attempt=head.attempt, claim=head.claim_token, function=head.function,
+              metrics={"Claimed": 1})  # fmt: skip
     attempt = Attempt(rt, head, deadline_ms)
     value_or_error: tuple[Any, BaseException | None]
     with Watchdog(attempt, deadline_ms - rt.now_ms(), rt.policy.heartbeat_ms):

@@ -71,9 +71,10 @@ def claim(
             "status": Status.RUNNING,
             "lease_id": lease_id,
             "lease_until": now_ms + max(lease_ms, 0) + LEASE_GRACE_MS,
+            "attempt_started_at": now_ms,
             **_holder(fired_at, request_id),
         },
-        set_once={"started_at": now_ms},
+        set_once={"started_at": now_ms, "claim_token": new_token()},
         add={"attempt": 1},
         remove=("not_before", "progress", "message", "error"),
         mine={"lease_id": lease_id},
@@ -90,7 +91,8 @@ def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
     """F. The claim of an unwrapped function, made for it by whoever fires it, before it is fired."""
     move = claim(head.run_id, head.generation, now_ms, lease_ms)
     due = now_ms + max(lease_ms, 0) + LEASE_GRACE_MS + 1
-    return Move("F", move.run_id, move.guard, {**move.set, "due_at": due}, move.set_once, move.add, move.remove,
+    once = {"started_at": now_ms}  # it prints no line that would have to prove itself
+    return Move("F", move.run_id, move.guard, {**move.set, "due_at": due}, once, move.add, move.remove,
                 mine=move.mine)  # fmt: skip
 
 

@@ -99,7 +99,9 @@ def register(new: NewRun, now_ms: int, lease_ms: int, request_id: str) -> Move:
         "attempt": 1,
         "lease_id": lease_id,
         "lease_until": lease_until,
+        "claim_token": new_token(),
         "started_at": now_ms,
+        "attempt_started_at": now_ms,
         "due_at": lease_until + 1,
     }
     guard = (_nobody_here(now_ms),)

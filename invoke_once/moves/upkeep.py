@@ -70,8 +70,8 @@ def redrive(head: Head, now_ms: int) -> Move:
         "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
         "due_shard": records.due_shard(head.run_id),
     }
-    removes = ("not_before", "finished_at", "started_at", "cancel_requested", "progress", "message", "failed_shard",
-               "output", "output_ref", "output_size", "output_sha", "error", "settled_by",
+    removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "progress",
+               "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by",
                "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
     return Move("O", head.run_id, guard, sets, remove=removes, mine={"generation": generation})
 

@@ -81,7 +81,7 @@ def test_an_expired_run_reads_as_absent_before_ttl_deletes_it(store: Store, begi
 
 def test_a_claim_counts_the_attempt_and_sets_the_lease(store: Store, claimed: Begin) -> None:
     head = claimed(lease_ms=60_000)
-    assert (head.status, head.attempt, head.started_at) == ("running", 1, NOW)
+    assert (head.status, head.attempt, head.started_at, head.attempt_started_at) == ("running", 1, NOW, NOW)
     assert head.lease_until == NOW + 60_000 + LEASE_GRACE_MS
 
 
@@ -301,3 +301,14 @@ def test_registering_is_start_and_claim_in_one_write(store: Store, tenant: str) 
     assert (head.status, head.attempt, head.direct) == ("running", 1, True)
     assert refused(store, moves.register(new, NOW, 60_000, "request-2")).head == head
     assert applied(store, finish(head)).status == "succeeded"
+
+
+def test_a_claim_token_is_made_once_and_kept_over_attempts_and_redrives(store: Store, claimed: Begin) -> None:
+    first = claimed(max_attempts=2)
+    second = applied(store, moves.claim(first.run_id, first.generation, first.lease_until + 1, 1_000))
+    assert first.claim_token and second.claim_token == first.claim_token
+    assert (second.started_at, second.attempt_started_at) == (NOW, first.lease_until + 1)
+    failed = applied(store, finish(second, Status.FAILED, at=second.lease_until))
+    again = applied(store, moves.redrive(failed, second.lease_until))
+    assert (again.claim_token, again.attempt_started_at) == (first.claim_token, None)
+    assert claimed().claim_token != first.claim_token
