@@ -45,7 +45,7 @@ deploy: venv ## STAGE=prod: to AWS, with your credentials
 undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=delete
 	@$(PY) -m infra.undeploy $(STAGE) $(DATA)
 
-bench: venv-bench ## the benchmarks, as ratios; docs/performance.md and docs/scale.md say what they mean
+bench: venv-bench ## the benchmarks, as ratios; docs/explanation/performance.md and docs/explanation/scale.md say what they mean
 	@.local/bench/venv/bin/python -m bench.run $(BENCH)
 
 chaos: venv-dev ## RUNS=2000 runs while processes are killed at random: all end, none runs too often

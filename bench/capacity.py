@@ -33,7 +33,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Units:
-    """Write units of a run by place, as counted (docs/performance.md); a callback's come on top."""
+    """Write units of a run by place, as counted (docs/explanation/performance.md); a callback's come on top."""
 
     table: float = 3
     due: float = 2

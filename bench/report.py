@@ -17,7 +17,7 @@ from bench.samples import Ratio, quantile, ratio
 from infra.paths import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-PERFORMANCE, SCALE = ROOT / "docs" / "performance.md", ROOT / "docs" / "scale.md"
+PERFORMANCE, SCALE = ROOT / "docs" / "explanation" / "performance.md", ROOT / "docs" / "explanation" / "scale.md"
 Result = dict[str, Any]
 
 

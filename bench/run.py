@@ -5,8 +5,8 @@
 
     python -m bench.run [--quick] [--strict] [--only PHASE,PHASE]
 
-Writes bench/results/latest.json (raw samples, machine, versions) and the tables in docs/performance.md and
-docs/scale.md. `--quick` takes few samples and `--only` some phases; both write bench/results/partial.json instead.
+Writes bench/results/latest.json (raw samples, machine, versions) and the tables in performance.md and scale.md of
+docs/explanation. `--quick` takes few samples and `--only` some phases; both write bench/results/partial.json instead.
 `--strict` ends with 1 where a bar does not hold.
 """
 

@@ -211,7 +211,7 @@ def play(scenario: Scenario, seconds: float) -> dict[str, Any]:
 
 
 def measure(tell: Progress, seconds: float = SECONDS, observed: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All scenarios, the check against the emulator (`observed`, low_rates.py), and the tables of docs/scale.md."""
+    """All scenarios, the check against the emulator (`observed`, low_rates.py), and the tables of scale.md."""
     rows = []
     for scenario in scenarios():
         tell(f"{scenario.load.rate:g} runs a second, {scenario.name}")

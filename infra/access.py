@@ -1,6 +1,6 @@
 """Least privilege: what each function may do, as exact actions on exact resources; one role a function.
 
-`docs/security.md` has the same list with the reasons, and a test compares the two.
+`docs/explanation/security.md` has the same list with the reasons, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MASTER_KEY = arn("ssm", f"parameter/{STACK}/master-key")
 
 @dataclass(frozen=True)
 class Grant:
-    """One statement of a role, and the reason for it, which docs/security.md shows."""
+    """One statement of a role, and the reason for it, which docs/explanation/security.md shows."""
 
     why: str
     actions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What calls a person. Each alarm is a section of docs/runbook.md; a test compares the two.
+"""What calls a person. Each alarm is a section of docs/how-to/runbook.md; a test compares the two.
 
 They tell the topic `Alarms`; the parameter AlarmEmail, if given, subscribes a person to it. Metrics of the
 namespace `invoke-once` are our own, in the log lines of the functions (`invoke_once/log.py`).
@@ -122,7 +122,7 @@ def _named(name: str, alarm: dict[str, Any]) -> dict[str, Any]:
 def _alarm(what: str, namespace: str, metric: str, dimensions: Dimensions, **more: Any) -> dict[str, Any]:
     """Over the threshold in each of the last EvaluationPeriods minutes, unless `more` says otherwise."""
     return {
-        "AlarmDescription": f"{what}: see docs/runbook.md",
+        "AlarmDescription": f"{what}: see docs/how-to/runbook.md",
         "Namespace": namespace,
         "MetricName": metric,
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],

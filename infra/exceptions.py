@@ -12,7 +12,7 @@ from typing import Any
 REASONS: dict[str, dict[str, str]] = {
     "AWS::Lambda::Function": {
         "CKV_AWS_115": "reserved concurrency is taken from the account's other functions: the operator decides, "
-        "docs/runbook.md says how; the service is safe without",
+        "docs/how-to/runbook.md says how; the service is safe without",
         "CKV_AWS_116": "asynchronous invocations have destinations (EventInvokeConfig), which carry more than a dead "
         "letter; attend and sweep are repeated by the next sweep",
         "CKV_AWS_117": "it talks to AWS's endpoints and to public receivers; a VPC would need a NAT for both and "

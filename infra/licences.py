@@ -1,4 +1,4 @@
-"""docs/licences.md: the libraries that the zips hold, with their licences, from the packages' own metadata.
+"""docs/reference/licences.md: the libraries that the zips hold, with their licences, from the packages' own metadata.
 
 `python -m infra.licences` writes it.
 """
@@ -14,7 +14,7 @@ from infra import libraries
 from infra.package import PYTHON, RUNTIME_BRINGS
 from infra.paths import ROOT
 
-FILE = ROOT / "docs" / "licences.md"
+FILE = ROOT / "docs" / "reference" / "licences.md"
 #: what the project may ship: free to use, change and pass on, without a duty beyond naming the authors
 WELCOME = frozenset({"MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "Apache-2.0 OR BSD-3-Clause"})
 #: words of older metadata, which knew no SPDX

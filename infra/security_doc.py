@@ -1,4 +1,4 @@
-"""The table of docs/security.md: what each function may do and why, written from the grants themselves.
+"""The table of docs/explanation/security.md: what each function may do and why, written from the grants themselves.
 
 `python -m infra.security_doc` rewrites it after a change of infra/access.py or functions.toml.
 """
@@ -16,7 +16,7 @@ from infra.access import Grant
 from infra.compute import SERVICE
 from infra.paths import FUNCTIONS_TOML, ROOT
 
-FILE = ROOT / "docs" / "security.md"
+FILE = ROOT / "docs" / "explanation" / "security.md"
 BEGIN, END = "<!-- begin: written by python -m infra.security_doc -->", "<!-- end -->"
 HEADER = "| functions | may | on | for |\n|---|---|---|---|"
 NAMED = re.compile(r"(.*STACK-)([a-z0-9-]+)(.*)")

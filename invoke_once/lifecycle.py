@@ -1,7 +1,7 @@
 """The life of a run: its states, what a move is, and what is due. Pure: no clock, no AWS.
 
 `moves/` has the moves themselves, one function each; `store.py` is the only place that carries them out.
-The diagram with lettered edges is docs/lifecycle.md; `LETTERS` is its key and a test keeps the two the same.
+The diagram with lettered edges is docs/explanation/lifecycle.md; `LETTERS` is its key, and a test compares the two.
 """
 
 from __future__ import annotations

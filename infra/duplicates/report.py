@@ -56,7 +56,7 @@ def show(console: Console, rows: list[Row]) -> None:
 
 
 def markdown(rows: list[Row]) -> str:
-    """The same for docs/duplicates.md."""
+    """The same for docs/explanation/duplicates.md."""
     lines = ["| | client | sends | body runs | the client is told | after |", "|---|---|---|---|---|---|"]
     for row in rows:
         cells = [TITLES[row.way], row.client, str(row.sends), f"**{row.body_runs}**", row.told, f"{row.seconds:.0f} s"]

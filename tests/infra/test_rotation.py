@@ -1,4 +1,4 @@
-"""The master key, rotated as docs/security.md says, on the deployed service: callbacks carry both signatures."""
+"""The master key, rotated as docs/explanation/security.md says, deployed: callbacks carry both signatures."""
 
 from __future__ import annotations
 

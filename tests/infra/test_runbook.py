@@ -1,4 +1,4 @@
-"""docs/runbook.md, tried where the emulator can: alarms on our own log lines, and the queues of what failed."""
+"""docs/how-to/runbook.md, tried where the emulator can: alarms on our own log lines, and the queues of what failed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_old_due_run_is_an_alarm_that_the_topic_tells_and_takes_back(service:
     as_cloudwatch_would(service, line, oldest_due_ms=11 * 60_000)
     until(lambda: state(service, "OldestDue") == "ALARM")
     message = first_message(service, told, "OldestDue")
-    assert message["NewStateValue"] == "ALARM" and message["AlarmDescription"].endswith("docs/runbook.md")
+    assert message["NewStateValue"] == "ALARM" and message["AlarmDescription"].endswith("docs/how-to/runbook.md")
 
 
 def first_message(service: Service, queue: str, alarm: str) -> dict[str, Any]:

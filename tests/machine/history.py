@@ -1,7 +1,7 @@
 """Every write that was made, checked against the invariants the moment it lands.
 
 The checks know the truth (real time, who wrote, who is alive) and nothing of the guards: a guard that lost an arm
-lets a write through that one of these refuses. Numbers I1 … I13 are those of docs/guarantees.md.
+lets a write through that one of these refuses. Numbers I1 … I13 are those of docs/explanation/guarantees.md.
 """
 
 from __future__ import annotations

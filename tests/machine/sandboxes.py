@@ -58,7 +58,7 @@ class Sandboxes:
             self._report(event, {"errorType": "Runtime.HandlerError", "errorMessage": str(error)})
             raise
         except Crash:
-            # Lambda reports when it has given the event up. A duplicate of that very event: see docs/guarantees.md
+            # Lambda reports when it has given the event up. A duplicate of that very event: see guarantees.md
             if not any(w.event is event and w.live(self.clock()) for w in self.workers):
                 event.deliveries = MAX_DELIVERIES
                 self._report(event, DIED)

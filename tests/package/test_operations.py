@@ -64,7 +64,7 @@ def _texts(node: ast.Dict) -> Iterator[str]:
 
 
 def test_every_alarm_has_its_section_in_the_runbook_and_every_section_its_alarm(named: dict[str, Any]) -> None:
-    text = (ROOT / "docs" / "runbook.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "runbook.md").read_text()
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     told = {
         name.strip() for heading in headings if heading != "Other things that happen" for name in heading.split(",")
@@ -133,7 +133,7 @@ def known(template: dict[str, Any]) -> set[tuple[str, str]]:
 def test_every_alarm_tells_the_topic_when_it_goes_off_and_when_it_is_over(named: dict[str, Any]) -> None:
     for alarm in named.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
-        assert alarm["AlarmDescription"].endswith("see docs/runbook.md")
+        assert alarm["AlarmDescription"].endswith("see docs/how-to/runbook.md")
 
 
 def test_an_e_mail_address_is_subscribed_if_one_is_given(template: dict[str, Any]) -> None:
@@ -180,7 +180,7 @@ def test_tracing_is_a_matter_of_the_stage_for_functions_and_api_alike(on: bool) 
 
 
 def test_commands_of_the_runbook_are_there() -> None:
-    text = (ROOT / "docs" / "runbook.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "runbook.md").read_text()
     modules = set(re.findall(r"python -m (infra\.\w+)", text))
     assert modules
     for module in modules:

@@ -1,4 +1,4 @@
-"""Nothing is bound to one region, partition, account or stage; and docs/deploy.md tells what there is."""
+"""Nothing is bound to one region, partition, account or stage; and docs/how-to/deploy.md tells what there is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra import package, stages
 from infra.paths import ROOT
 from infra.stages import STACK_LIMIT, Stage, StageProblem
 
-GUIDE = ROOT / "docs" / "deploy.md"
+GUIDE = ROOT / "docs" / "how-to" / "deploy.md"
 REGION = re.compile(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:gov-)?(?:[a-z]+)-[0-9]\b|arn:aws:|\d{12}")
 #: where a region may stand: the emulator's own, S3's one exception, what packaging wants to hear, examples in help
 MAY = {
@@ -106,6 +106,6 @@ def test_the_guide_counts_the_alarms_right(template: dict[str, Any]) -> None:
 
 def test_make_knows_each_target_that_the_guides_name() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for name in ("deploy.md", "security.md", "runbook.md"):
+    for name in ("how-to/deploy.md", "explanation/security.md", "how-to/runbook.md"):
         named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", (ROOT / "docs" / name).read_text()))
         assert named <= targets, name

@@ -1,4 +1,4 @@
-"""docs/security.md against the finished template: every statement is in the table, and nothing else is."""
+"""docs/explanation/security.md against the finished template: every statement is in the table, and nothing else is."""
 
 from __future__ import annotations
 

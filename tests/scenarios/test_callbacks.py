@@ -1,4 +1,4 @@
-"""Callbacks as docs/callbacks.md tells them, on the whole service: the stream, the queue, and a real receiver."""
+"""Callbacks as docs/how-to/callbacks.md tells them, on the whole service: stream, queue, a real receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/migrate.md, duplicates.md and ways.md: what they show is run, what they say is so."""
+"""docs/how-to/migrate.md, duplicates.md and ways.md: what they show is run, what they say is so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from invoke_once.testing import Bench
 from invoke_once.wrapper import Options
 from tests.service import Service
 
-MIGRATE, DUPLICATES, WAYS = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("migrate", "duplicates", "ways"))
+PAGES = tuple(ROOT / "docs" / page for page in ("how-to/migrate.md", "explanation/duplicates.md", "reference/ways.md"))
+MIGRATE, DUPLICATES, WAYS = (page.read_text() for page in PAGES)
 BLOCK = re.compile(r"^```(\w+) ?([\w: ]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -38,7 +39,7 @@ def test_what_was_there_before_is_python(role: str) -> None:
     found = blocks(MIGRATE, "python", role)
     assert found
     for code in found:
-        compile(code, "docs/migrate.md", "exec")
+        compile(code, "docs/how-to/migrate.md", "exec")
 
 
 @pytest.mark.parametrize("code", blocks(MIGRATE, "python", "after: handler"))
@@ -50,7 +51,7 @@ def test_a_migrated_handler_runs_once(code: str) -> None:
         return {"of": given}
 
     scope: dict[str, Any] = {"bill": work, "profile": work}
-    exec(compile(code, "docs/migrate.md", "exec"), scope)
+    exec(compile(code, "docs/how-to/migrate.md", "exec"), scope)
     bench = Bench()
     event = {"order_id": "o-1", "csv": "a\n1\n"}
     first = bench.call(scope["handler"], event, request_id="r-1")
@@ -63,7 +64,7 @@ def test_a_migrated_caller_gets_its_answer(code: str, service: Service, monkeypa
     for name, value in service.env.items():
         monkeypatch.setenv(name, value)
     scope: dict[str, Any] = {}
-    exec(compile(code, "docs/migrate.md", "exec"), scope)
+    exec(compile(code, "docs/how-to/migrate.md", "exec"), scope)
     assert scope["answer"]["rows"] == 1
 
 
@@ -81,7 +82,7 @@ def test_a_migrated_command_works(code: str, service: Service, tmp_path: Path) -
 
 def test_the_story_s_code_is_python() -> None:
     for _, _, code in BLOCK.findall(DUPLICATES):
-        compile(code, "docs/duplicates.md", "exec")
+        compile(code, "docs/explanation/duplicates.md", "exec")
 
 
 def test_the_table_was_measured_with_the_clients_that_the_demo_uses() -> None:
@@ -120,6 +121,6 @@ def test_every_setting_of_a_wrapped_function_is_told() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for name in ("migrate", "duplicates", "ways"):
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "docs" / f"{name}.md").read_text()):
-            assert (ROOT / "docs" / link).exists(), f"{name}.md: {link}"
+    for page in PAGES:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"

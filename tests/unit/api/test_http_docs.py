@@ -1,4 +1,4 @@
-"""docs/http.md says what there is: every operation, every problem, every field, every setting."""
+"""docs/reference/http.md says what there is: every operation, every problem, every field, every setting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app import app
 from chalicelib import limits
 from chalicelib.api import documented, problems, schemas
 
-TEXT = (Path(__file__).parents[3] / "docs" / "http.md").read_text()
+TEXT = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text()
 
 
 @pytest.mark.parametrize("operation", app.all_operations, ids=lambda o: f"{o.method} {o.path}")

@@ -10,7 +10,7 @@ from invoke_once.records import DUE_SHARDS, TENANT_SHARDS
 
 def test_the_shards_that_are_there_are_full_at_four_thousand_runs_a_second() -> None:
     assert breaks_at(Shards(), Load(1)) == 4_000
-    assert (DUE_SHARDS, TENANT_SHARDS) == (8, 4), "docs/scale.md says what these hold: measure again"
+    assert (DUE_SHARDS, TENANT_SHARDS) == (8, 4), "docs/explanation/scale.md says what these hold: measure again"
 
 
 def test_a_tenant_with_a_small_share_leaves_the_limit_to_the_due_index() -> None:

@@ -1,4 +1,4 @@
-"""docs/cli.md and docs/python.md say what there is, and all of it."""
+"""docs/reference/cli.md and docs/reference/python.md say what there is, and all of it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from invoke_once._http.options import StartOptions
 from invoke_once.commands import exits
 from invoke_once.commands.root import COMMANDS
 
-CLI = Path("docs/cli.md").read_text(encoding="utf-8")
-PYTHON = Path("docs/python.md").read_text(encoding="utf-8")
+CLI = Path("docs/reference/cli.md").read_text(encoding="utf-8")
+PYTHON = Path("docs/reference/python.md").read_text(encoding="utf-8")
 
 
 def long_options() -> Iterator[tuple[str, str]]:
@@ -61,4 +61,4 @@ def test_the_examples_are_python() -> None:
     examples = re.findall(r"```python\n(.*?)```", PYTHON, re.DOTALL)
     assert examples
     for example in examples:
-        compile(example, "docs/python.md", "exec")
+        compile(example, "docs/reference/python.md", "exec")

@@ -13,7 +13,7 @@ from invoke_once.lifecycle import FIRST_LOOK_MS, LAST_LOOK_MS, LETTERS, TERMINAL
 from invoke_once.records import Head
 
 NOW = 1_800_000_000_000
-DOC = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"
+DOC = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "lifecycle.md"
 
 
 def head(status: str, **more: Any) -> Head:
