@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-auth check package deploy undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege venv venv-dev venv-bench venv-audit
+.PHONY: help run up down status test test-auth check package deploy undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -25,7 +25,7 @@ status: ## is it running, and where
 
 test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
-	@$(MAKE) check
+	@$(MAKE) check docs
 	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
 
 test-auth: venv-dev ## the tests on the stack, with IAM enforced by the emulator
@@ -66,6 +66,10 @@ lock: venv-audit ## requirements.lock anew from requirements.txt, with hashes
 least-privilege: venv-dev ## take each IAM statement away, one at a time, and see what fails (minutes)
 	@$(PY) -m infra.least_privilege
 
+docs: venv-docs ## the documentation site in build/site; a broken link stops it
+	@NO_MKDOCS_2_WARNING=1 .local/docs/bin/python -m mkdocs build --strict --quiet
+	@echo "the documentation: build/site/index.html"
+
 clean-local: down ## forget the local AWS and its data; the virtualenvs stay
 	@$(PYTHON) -m infra.local forget
 
@@ -80,3 +84,6 @@ venv-bench:
 
 venv-audit:
 	@$(PYTHON) infra/venvs.py audit
+
+venv-docs:
+	@$(PYTHON) infra/venvs.py docs

@@ -2,6 +2,7 @@
 
     .venv             the project, for people and for packaging (`run`), with tests and lint on top (`dev`)
     .local/emulator   the emulator, the AWS CLI and boto3; both are installed at the same time
+    .local/docs       what builds the documentation site
     .local/bench/venv the project beside what it is measured against; for `make bench` alone
 
 Runs on the system's Python with the standard library alone. A stamp in each virtualenv holds the hash of what
@@ -78,10 +79,17 @@ def audit() -> Environment:
     return Environment("audit", LOCAL / "audit", ("-r", str(requirements)), (requirements,))
 
 
+def docs() -> Environment:
+    requirements = ROOT / "infra" / "docs-requirements.txt"
+    return Environment("docs", LOCAL / "docs", ("-r", str(requirements)), (requirements,))
+
+
 def needs(kind: str) -> list[Environment]:
     """The project's own virtualenv for `kind`, and what goes with it."""
     if kind == "audit":
         return [project("run"), audit()]
+    if kind == "docs":
+        return [project("run"), docs()]
     if kind == "bench":
         return [project("run"), project(kind), emulator()]
     return [project(kind), emulator()]
