@@ -66,7 +66,9 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
         found = svc.store.get(new.run_id, now_ms)  # before a large payload is put for a request that is refused
         if found is not None:
             return _repeat(svc, request, new, found)
-    kept = svc.payloads.keep_input(request.tenant, new.run_id, request.input, room_taken, draft.set["expires_at"])
+    kept = svc.payloads.keep_input(
+        request.function.name, new.run_id, request.input, room_taken, draft.set["expires_at"]
+    )
     result = svc.store.apply(replace(draft, set=records.to_item({**draft.set, **kept})))
     if isinstance(result, Refused):
         assert result.head is not None  # the id was taken, so there is a run

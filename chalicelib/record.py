@@ -169,7 +169,7 @@ def _register(svc: Service, function: Function, report: Report) -> Result | None
     draft = moves.register(new, svc.now_ms(), 0, report.request_id).set
     text = payloads.encode(report.payload)
     size, expires_at = payloads.item_size(draft), draft["expires_at"]
-    kept = svc.payloads.keep_input(new.tenant, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES)
+    kept = svc.payloads.keep_input(new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES)
     born = moves.register(dataclasses.replace(new, payload=kept), svc.now_ms(), 0, report.request_id)
     result = svc.store.apply(born)
     head = result.head

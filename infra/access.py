@@ -13,9 +13,10 @@ from chalicelib import targets
 from chalicelib.functions import Function
 from chalicelib.targets import Target
 from infra.cfn import STACK, Statement, allow, arn, arn_of, sub
+from invoke_once import outside
 
 OBJECTS = sub("${Bucket.Arn}/*")
-INPUTS = sub("${Bucket.Arn}/in/*")
+INPUTS = sub("${Bucket.Arn}/*/in/*")
 MASTER_KEY = arn("ssm", f"parameter/{STACK}/master-key")
 
 
@@ -26,9 +27,10 @@ class Grant:
     why: str
     actions: tuple[str, ...]
     resources: tuple[Any, ...]
+    only_if: Statement | None = None  # the statement's Condition
 
     def statement(self) -> Statement:
-        return allow(list(self.actions), *self.resources)
+        return allow(list(self.actions), *self.resources, only_if=self.only_if)
 
 
 def service(name: str, functions: list[Function]) -> list[Grant]:
@@ -36,14 +38,27 @@ def service(name: str, functions: list[Function]) -> list[Grant]:
     return [*SERVICE[name](functions), own_logs(name)]
 
 
-def target(function: Function) -> list[Grant]:
-    """What a function deployed from functions.toml may do: its run, payloads, outcome, and its own."""
+def target(function: Function, *, any_run: bool = False) -> list[Grant]:
+    """What a function deployed from functions.toml may do: its own runs, payloads, outcomes, and what it asks for.
+
+    `any_run`: also those of other functions, as long as runs of 0.1.0 are under way (infra/stages.toml).
+    """
     grants = [_may("Lambda tells `record` how an event ended", ["lambda:InvokeFunction"], own("record"))]
     if function.mode == "tracked":
         moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         grants += [
-            _may("claim its run, tell progress and the outcome, register a direct call", moves, arn_of("Runs")),
-            _may("large inputs and outputs", ["s3:GetObject", "s3:PutObject"], OBJECTS),
+            _may(
+                "claim its run, tell progress and the outcome, register a direct call",
+                moves,
+                arn_of("Runs"),
+                only_if=None if any_run else outside.own_runs(function.name),
+            ),
+            _may(
+                "large inputs and outputs",
+                ["s3:GetObject", "s3:PutObject"],
+                OBJECTS if any_run else sub(f"${{Bucket.Arn}}/{function.name}/*"),
+            ),
+            _objects_that_are_missing(f"{function.name}/*"),
         ]
     for permission in function.permissions:
         why = f"its own: `permissions` of {function.name} in functions.toml"
@@ -66,8 +81,14 @@ def xray() -> Grant:
     return _may("traces; X-Ray has no resources", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
 
 
-def _may(why: str, actions: list[str], *resources: Any) -> Grant:
-    return Grant(why, tuple(actions), resources)
+def _may(why: str, actions: list[str], *resources: Any, only_if: Statement | None = None) -> Grant:
+    return Grant(why, tuple(actions), resources, only_if)
+
+
+def _objects_that_are_missing(prefix: str) -> Grant:
+    """Without it S3 answers a missing object as a refused one (API reference, GetObject, "Permissions")."""
+    why = "that a missing object is told as missing"
+    return _may(why, ["s3:ListBucket"], arn_of("Bucket"), only_if=outside.only_under(prefix))
 
 
 def _api(functions: list[Function]) -> list[Grant]:
@@ -81,6 +102,7 @@ def _api(functions: list[Function]) -> list[Grant]:
         _may("fire what was accepted, at once", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("large inputs and outputs, and links to them", ["s3:GetObject"], OBJECTS),
         _may("large inputs", ["s3:PutObject"], INPUTS),
+        _objects_that_are_missing("*/*"),
         _may("`GET /runs/{id}/logs`", ["logs:FilterLogEvents", "logs:GetLogEvents"], *logs),
         _may("the key that cursors are sealed with and webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
     ]
@@ -112,6 +134,7 @@ def _sweep(functions: list[Function]) -> list[Grant]:
         _may("look at each and move it", ["dynamodb:GetItem", "dynamodb:UpdateItem"], arn_of("Runs")),
         _may("fire again; have callbacks sent", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("the large input of a run that is fired again", ["s3:GetObject"], INPUTS),
+        _objects_that_are_missing("*/in/*"),
     ]
 
 
@@ -121,6 +144,7 @@ def _attend(functions: list[Function]) -> list[Grant]:
         _may("look at a run and move it; the log of callbacks", moves, arn_of("Runs")),
         _may("fire what is due", ["lambda:InvokeFunction"], *_targets(functions)),
         _may("the large input of a run that is fired", ["s3:GetObject"], INPUTS),
+        _objects_that_are_missing("*/in/*"),
         _may("the key that webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
     ]
 

@@ -27,8 +27,9 @@ def arn(service: str, resource: str) -> dict[str, str]:
     return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
-def allow(actions: list[str], *resources: Any) -> Statement:
-    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
+def allow(actions: list[str], *resources: Any, only_if: Statement | None = None) -> Statement:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
+    return statement | ({"Condition": only_if} if only_if else {})
 
 
 def camel(name: str) -> str:

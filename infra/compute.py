@@ -95,7 +95,7 @@ def _target(stage: Stage, function: Function, python: str) -> Resources:
     }
     return {
         f"Target{name}": resource("AWS::Lambda::Function", properties),
-        f"Target{name}Role": resource("AWS::IAM::Role", _role(stage, access.target(function))),
+        f"Target{name}Role": resource("AWS::IAM::Role", _role(stage, access.target(function, any_run=stage.any_run))),
         f"Target{name}Logs": _log_group(stage, function.name),
         f"Target{name}Outcome": resource("AWS::Lambda::EventInvokeConfig", _outcome(function, f"Target{name}")),
     }

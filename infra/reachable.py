@@ -28,6 +28,8 @@ def needs(template: dict[str, Any]) -> Iterator[Need]:
     for id_, found in _functions(template).items():
         for action in LOGS:
             yield id_, action, f"logs log-group:/aws/lambda/{short(found['FunctionName'])}:*"
+        if any(action == "s3:GetObject" and on.startswith("Bucket/") for action, on in _allowed(template, id_)):
+            yield id_, "s3:ListBucket", "Bucket"  # S3 asks for it before it says that an object is missing
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":

@@ -31,6 +31,7 @@ class Stage:
     alarms: bool
     alarm_email: str
     local: bool
+    any_run: bool
     api_memory_mb: int
     worker_memory_mb: int
     calls_per_second: float

@@ -83,7 +83,7 @@ class _Call:
             if found is not None:
                 return Refused(found, ("id is free",))
         kept = self._rt.payloads.keep_input(
-            new.tenant, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES
+            new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES
         )
         return self._rt.store.apply(self._birth(dataclasses.replace(new, payload=kept)))
 

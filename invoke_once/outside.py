@@ -10,10 +10,12 @@ Everything in the stack is named after it, so its name is enough:
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from invoke_once import records
 from invoke_once.errors import ConfigurationError
 
 Mode = Literal["tracked", "destination"]
@@ -54,8 +56,8 @@ class Place:
         return self._arn("dynamodb", f"table/{self.table}")
 
     @property
-    def objects_arn(self) -> str:
-        return f"arn:{self.partition}:s3:::{self.bucket}/*"
+    def bucket_arn(self) -> str:
+        return f"arn:{self.partition}:s3:::{self.bucket}"
 
     @classmethod
     def at(cls, stack: str, account: str, region: str) -> Place:
@@ -68,21 +70,34 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
-def policy(place: Place, mode: Mode) -> Document:
-    """The IAM policy of the function's role, beside what it has."""
+def own_runs(function: str) -> Document:
+    """The condition under which a role reaches this function's runs alone (see `records.mark`)."""
+    mark = records.mark(function)
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"run_{mark}*", f"slot_{mark}*"]}}
+
+
+def only_under(prefix: str) -> Document:
+    """The condition under which a role may ask for the bucket's objects below a prefix."""
+    return {"StringLike": {"s3:prefix": [prefix]}}
+
+
+def policy(place: Place, mode: Mode, function: str) -> Document:
+    """The IAM policy of the function's role, beside what it has: its own runs and payloads alone."""
     statements = [_allow("TellRecord", ["lambda:InvokeFunction"], place.record)]
     if mode == "tracked":
         moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         statements = [
-            _allow("OwnRun", moves, place.table_arn),
-            _allow("LargePayloads", ["s3:GetObject", "s3:PutObject"], place.objects_arn),
+            _allow("OwnRuns", moves, place.table_arn, own_runs(function)),
+            _allow("LargePayloads", ["s3:GetObject", "s3:PutObject"], f"{place.bucket_arn}/{function}/*"),
+            _allow("MissingPayloads", ["s3:ListBucket"], place.bucket_arn, only_under(f"{function}/*")),
             *statements,
         ]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _allow(sid: str, actions: list[str], resource: str) -> Document:
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+def _allow(sid: str, actions: list[str], resource: str, only_if: Document | None = None) -> Document:
+    statement: Document = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+    return statement | ({"Condition": only_if} if only_if else {})
 
 
 def environment(place: Place, mode: Mode, function: str, tenant: str) -> dict[str, str]:
@@ -115,16 +130,19 @@ def sam(place: Place, mode: Mode, function: str, tenant: str) -> str:
     lines = ["Environment:", "  Variables:"] if mode == "tracked" else []
     lines += [f"    {name}: {_yaml(value)}" for name, value in environment(place, mode, function, tenant).items()]
     lines += ["Policies:", '  - Version: "2012-10-17"', "    Statement:"]
-    for statement in policy(place, mode)["Statement"]:
+    for statement in policy(place, mode, function)["Statement"]:
         lines += [
             f"      - Sid: {statement['Sid']}",
             f"        Effect: {statement['Effect']}",
             f"        Action: [{', '.join(statement['Action'])}]",
             f"        Resource: {_yaml(statement['Resource'])}",
         ]
-    asked = destinations(place, mode)
-    lines += ["EventInvokeConfig:", f"  MaximumRetryAttempts: {asked['MaximumRetryAttempts']}", "  DestinationConfig:"]
-    for end, where in asked["DestinationConfig"].items():
+        for operator, asked in statement.get("Condition", {}).items():
+            lines += ["        Condition:", f"          {operator}:"]
+            lines += [f"            {key}: {json.dumps(values)}" for key, values in asked.items()]
+    told = destinations(place, mode)
+    lines += ["EventInvokeConfig:", f"  MaximumRetryAttempts: {told['MaximumRetryAttempts']}", "  DestinationConfig:"]
+    for end, where in told["DestinationConfig"].items():
         lines += [f"    {end}:", "      Type: Lambda", f"      Destination: {_yaml(where['Destination'])}"]
     return "\n".join(lines) + "\n"
 

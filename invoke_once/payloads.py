@@ -5,6 +5,7 @@
 
 A packed payload is one byte that says how (0 plain, 1 zlib) and the text; text over 1 KB is compressed where that
 makes it shorter. S3 objects are plain, so that a presigned link gives any client the JSON text itself.
+Their keys begin with the function, so that a role can be limited to its own.
 Writing 8 KB to DynamoDB costs about what one S3 PUT does (AWS price lists, on-demand writes and S3 Standard PUT).
 """
 
@@ -124,7 +125,7 @@ class Payloads:
         self._objects = objects
 
     def keep_input(
-        self, tenant: str, run_id: str, text: bytes, head_size: int, expires_at: int, limit: int = MAX_INPUT_BYTES
+        self, function: str, run_id: str, text: bytes, head_size: int, expires_at: int, limit: int = MAX_INPUT_BYTES
     ) -> dict[str, Any]:
         """Put the input where it fits, before its head, and return the head's fields for it."""
         if len(text) > limit:
@@ -138,7 +139,7 @@ class Payloads:
             item = {"run_id": run_id, "part": part, "input": packed, "expires_at": expires_at}
             self._store.put_part(Move("input", run_id, (), item, part=part, replace=True))
             return {"input_ref": f"item:{name}", **size}
-        key = f"in/{tenant}/{run_id}/{name}.json"
+        key = f"{function}/in/{run_id}/{name}.json"
         self._objects.put(key, text)
         return {"input_ref": f"s3:{key}", **size}
 
@@ -178,7 +179,7 @@ class Payloads:
         packed, known = pack(text), {"output_size": len(text), "output_sha": sha(text)}
         if _fits_an_item(packed, text):
             return {"output": packed, **known}
-        key = f"out/{head.tenant}/{head.run_id}/{head.generation}/{head.attempt}-{head.lease_id}.json"
+        key = f"{head.function}/out/{head.run_id}/{head.generation}/{head.attempt}-{head.lease_id}.json"
         self._objects.put(key, text)
         return {"output_ref": f"s3:{key}", **known}
 

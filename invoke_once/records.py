@@ -35,6 +35,7 @@ from invoke_once.lifecycle import TERMINAL
 DUE_SHARDS = 8
 TENANT_SHARDS = 4
 HEAD = "head"
+MARK_CHARS = 5  #: 25 bits: packaging refuses two functions with one mark
 #: index: (partition key, sort key)
 INDEX_KEYS: Mapping[str, tuple[str, str]] = {
     "due": ("due_shard", "due_at"),
@@ -47,7 +48,7 @@ INDEX_KEYS: Mapping[str, tuple[str, str]] = {
 class Head:
     """The run. Written by the moves alone; each field says who writes it (letters of `lifecycle.LETTERS`)."""
 
-    run_id: str  #: `run_` + 26 base32 characters, derived from tenant, function and key
+    run_id: str  #: `run_` + 26 base32 characters: the function's mark, then a hash of tenant, function and key
     tenant: str  #: A, B
     function: str  #: A, B
     status: str  #: every move
@@ -137,7 +138,18 @@ def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def run_id(tenant: str, function: str, key: str) -> str:
     """The id that this key always has: two callers who share nothing derive the same one."""
-    return "run_" + digest([tenant, function, key])
+    return "run_" + owned(function, [tenant, function, key])
+
+
+def owned(function: str, value: Any) -> str:
+    """26 base32 characters: the function's mark, then 105 bits of the value's hash."""
+    return mark(function) + digest(value)[: 26 - MARK_CHARS]
+
+
+@lru_cache(maxsize=256)
+def mark(function: str) -> str:
+    """What ids of this function's runs begin with, so that a role can be limited to them (`dynamodb:LeadingKeys`)."""
+    return digest([function])[:MARK_CHARS]
 
 
 def digest(value: Any) -> str:

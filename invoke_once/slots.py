@@ -33,7 +33,7 @@ class Payload(NamedTuple):
 
     @property
     def slot_id(self) -> str:
-        return "slot_" + records.digest([self.tenant, self.function, self.sha])
+        return "slot_" + records.owned(self.function, [self.tenant, self.function, self.sha])
 
     def key(self, number: int) -> str:
         """The idempotency key of its run number `number`, from 1."""

@@ -62,7 +62,10 @@ class Lab:
             "Action": ["dynamodb:UpdateItem"],
             "Resource": f"arn:aws:dynamodb:{LOCAL_REGION}:{place.account}:table/{MARKS}",
         }
-        policies = {"marks": {"Version": "2012-10-17", "Statement": [own]}, "runs": outside.policy(place, "tracked")}
+        policies = {
+            "marks": {"Version": "2012-10-17", "Statement": [own]},
+            "runs": outside.policy(place, "tracked", TRACKED),
+        }
         iam, name = self.aws("iam"), ROLE.rpartition("/")[2]
         document = {"Version": "2012-10-17", "Statement": [trust]}
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))

@@ -50,7 +50,7 @@ def command(
         raise click.UsageError("--account and --region are needed, or --show sam for a template")
     place = outside.Place.at(stack, account, region)
     if show == "policy":
-        json_out(outside.policy(place, mode))
+        json_out(outside.policy(place, mode, function))
     elif show == "environment":
         json_out({"Variables": outside.environment(place, mode, function, tenant)})
     else:

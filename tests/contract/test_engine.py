@@ -66,8 +66,8 @@ def test_an_input_lies_where_it_fits(store: Store, tenant: str, size: int, place
 
 def test_a_large_text_that_packs_small_is_still_an_object(claimed: Callable[..., Head], store: Store) -> None:
     kept, text = Payloads(store, MemoryObjects()), payloads.encode("x" * 3_000_000)
-    assert kept.keep_output(claimed(), text)["output_ref"].startswith("s3:out/")
-    assert kept.keep_input("tenant", "run_x", text, 0, NOW)["input_ref"].startswith("s3:in/")
+    assert kept.keep_output(claimed(), text)["output_ref"].startswith("s3:echo/out/")
+    assert kept.keep_input("echo", "run_x", text, 0, NOW)["input_ref"].startswith("s3:echo/in/run_x/")
 
 
 @pytest.mark.parametrize("size", [10, 5_000, 100_000])

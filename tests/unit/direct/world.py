@@ -75,7 +75,7 @@ class World:
         """A run that another invocation has begun, and works at until it is told to `end` or dies silently."""
         new = moves.NewRun(TENANT, FUNCTION, key, **asked)
         text = json.dumps(event).encode()
-        kept = self.payloads.keep_input(TENANT, new.run_id, text, 300, self.clock() // 1000 + 9_999_999)
+        kept = self.payloads.keep_input(FUNCTION, new.run_id, text, 300, self.clock() // 1000 + 9_999_999)
         new = moves.NewRun(TENANT, FUNCTION, key, payload=kept, **asked)
         result = self.store.apply(moves.register(new, self.clock(), lease_ms, "elsewhere"))
         assert isinstance(result, Applied)
