@@ -1,4 +1,4 @@
-"""The sample `report`, a job as one would write it: profile a CSV of any size, in constant memory.
+"""The sample `report`, a job as one would write it: profile a CSV of any size, in bounded memory.
 
     {"csv": "a,b\\n1,x\\n"}  or  {"uri": "s3://bucket/key"}
     -> {"rows": 1, "columns": [{"name": "a", "type": "integer", "nulls": 0, "distinct": 1, "min": 1, …}, …]}
@@ -9,14 +9,13 @@ about. How the profile is made is in `csv_profile`.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from typing import Any
 
 from chalicelib.jobs import inputs
-from chalicelib.jobs.csv_profile import profile
-from chalicelib.jobs.csv_profile.s3 import open_uri, split
-from chalicelib.jobs.csv_profile.source import Source
+from chalicelib.jobs.csv_profile import Source, profile
 from invoke_once import Run, current_run, tracked
 
 
@@ -25,10 +24,10 @@ def handler(event: object, _context: object) -> dict[str, Any]:
     return report(event, current_run())
 
 
-def report(event: object, run: Run, opened: Callable[[str], Source] = open_uri) -> dict[str, Any]:
+def report(event: object, run: Run, s3: Callable[[], Any] | None = None) -> dict[str, Any]:
     """The profile of the CSV that the event names. ValueError or TypeError says what is wrong with either."""
     given = request(event)
-    source = source_of(given, opened)
+    source = source_of(given, s3 or s3_client)
 
     def tell(rows: int) -> None:
         run.check()
@@ -53,22 +52,40 @@ def request(event: object) -> dict[str, Any]:
     return detail
 
 
-def source_of(given: dict[str, Any], opened: Callable[[str], Source]) -> Source:
+def source_of(given: dict[str, Any], s3: Callable[[], Any]) -> Source:
     if ("csv" in given) == ("uri" in given):
         raise ValueError("the input needs either `csv`, the CSV's text, or `uri`, where it lies: s3://bucket/key")
     if "uri" in given:
-        uri = inputs.text(given, "uri")
-        refuse_own_bucket(uri, os.environ.get("ONCE_BUCKET"))
-        return opened(uri)
+        return opened(inputs.text(given, "uri"), s3)
     if not isinstance(given["csv"], str):
         raise TypeError(f"`csv` must be a string, not {inputs.kind(given['csv'])}")
-    return Source.of_text(given["csv"])
+    body = given["csv"].encode(errors="replace")  # half a surrogate pair, which JSON can hold, becomes a question mark
+    return Source(io.BytesIO(body).read, len(body))
 
 
-def refuse_own_bucket(uri: str, own: str | None) -> None:
-    """The function may read the service's bucket, with other runs' inputs in it; its callers may not."""
-    if split(uri)[0] == own:
+def opened(uri: str, s3: Callable[[], Any]) -> Source:
+    """The object at `s3://bucket/key`, read as it is needed. The key is taken as it is, without percent-decoding."""
+    from botocore.exceptions import ClientError
+
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket or not key:
+        raise ValueError(f"`uri` must look like s3://bucket/key, not {uri[:200]!r}")
+    if bucket == os.environ.get("ONCE_BUCKET"):  # with other runs' inputs in it: callers may not read what we may
         raise ValueError(f"{uri} lies in the service's own bucket: put the CSV into another")
+    try:
+        answer = s3().get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "AccessDenied"):
+            raise ValueError(f"{uri} does not exist, or this function may not read it") from error
+        raise
+    return Source(answer["Body"].read, int(answer["ContentLength"]))
+
+
+def s3_client() -> Any:
+    import boto3  # only for a `uri`: a CSV in the input needs no AWS client
+
+    return boto3.client("s3")
 
 
 def delimiter(given: dict[str, Any]) -> str | None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.jobs.csv_profile import profile
-from chalicelib.jobs.csv_profile.source import Source
+from chalicelib.jobs.csv_profile import Source, profile
 from invoke_once import RunCancelled
 
 

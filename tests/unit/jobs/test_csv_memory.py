@@ -16,8 +16,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 MEASURE = """
 import json, os, sys, time
 from pathlib import Path
-from chalicelib.jobs.csv_profile import profile
-from chalicelib.jobs.csv_profile.source import Source
+from chalicelib.jobs.csv_profile import Source, profile
 
 def peak_mb():
     lines = Path("/proc/self/status").read_text().splitlines()

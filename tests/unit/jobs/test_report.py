@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.jobs import report as job
-from chalicelib.jobs.csv_profile.source import Source
 from chalicelib.jobs.report import report
 from invoke_once import RunCancelled
 from invoke_once.testing import Bench
@@ -21,8 +21,21 @@ def event_of(detail: Any) -> dict[str, Any]:
     return {"version": "0", "id": "e1", "detail-type": "t", "source": "s", "resources": [], "detail": detail}
 
 
-def no_uri(uri: str) -> Source:
-    raise AssertionError(f"{uri} was opened")
+def no_uri() -> Any:
+    raise AssertionError("S3 was asked")
+
+
+class S3:
+    """One object, s3://box/in/a.csv; what it was asked for."""
+
+    def __init__(self, body: bytes, refuses: str = "NoSuchKey") -> None:
+        self.body, self.refuses, self.asked = body, refuses, list[dict[str, str]]()
+
+    def get_object(self, **asked: str) -> dict[str, Any]:
+        self.asked.append(asked)
+        if (asked["Bucket"], asked["Key"]) != ("box", "in/a.csv"):
+            raise ClientError({"Error": {"Code": self.refuses}}, "GetObject")
+        return {"Body": io.BytesIO(self.body), "ContentLength": len(self.body)}
 
 
 def test_a_csv_in_the_input_is_profiled(run: Any) -> None:
@@ -38,15 +51,21 @@ def test_an_event_of_a_rule_carries_the_request_as_its_detail(run: Any) -> None:
 
 
 def test_s3_s_own_event_names_the_object(run: Any) -> None:
-    opened: list[str] = []
-
-    def open_it(uri: str) -> Source:
-        opened.append(uri)
-        return Source.of_text(CSV)
-
+    s3 = S3(CSV.encode())
     detail = {"bucket": {"name": "box"}, "object": {"key": "in/a.csv", "size": 11}}
-    assert report(event_of(detail), run, open_it)["rows"] == 2
-    assert opened == ["s3://box/in/a.csv"]
+    assert report(event_of(detail), run, lambda: s3)["rows"] == 2
+    assert s3.asked == [{"Bucket": "box", "Key": "in/a.csv"}]
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchBucket", "AccessDenied"])
+def test_an_object_that_is_not_there_or_not_ours_is_told_as_such(run: Any, code: str) -> None:
+    with pytest.raises(ValueError, match=r"^s3://box/other does not exist, or this function may not read it$"):
+        report({"uri": "s3://box/other"}, run, lambda: S3(b"", code))
+
+
+def test_what_s3_cannot_do_now_is_its_own_error(run: Any) -> None:
+    with pytest.raises(ClientError, match="SlowDown"):
+        report({"uri": "s3://box/other"}, run, lambda: S3(b"", "SlowDown"))
 
 
 @pytest.mark.parametrize(
@@ -81,13 +100,13 @@ def test_the_service_s_own_bucket_is_not_read_for_a_caller(run: Any, monkeypatch
         report({"uri": "s3://payloads/someone-elses"}, run, no_uri)
 
 
-def large(rows: int) -> Source:
+def large(rows: int) -> S3:
     body = b"id,word\n" + b"".join(b"%d,word-%d\n" % (i, i % 100) for i in range(rows))
-    return Source(io.BytesIO(body).read, len(body))
+    return S3(body)
 
 
 def test_progress_grows_with_the_bytes_read_and_ends_at_one(run: Any) -> None:
-    report({"uri": "s3://b/k"}, run, lambda _uri: large(200_000))
+    report({"uri": "s3://box/in/a.csv"}, run, lambda: large(200_000))
     fractions = [fraction for fraction, _ in run.told]
     assert len(fractions) > 5
     assert fractions == sorted(fractions)
@@ -99,7 +118,7 @@ def test_progress_grows_with_the_bytes_read_and_ends_at_one(run: Any) -> None:
 def test_a_cancel_ends_it_after_the_batch_at_hand(make_run: Any) -> None:
     run = make_run(cancelled_after_checks=2)
     with pytest.raises(RunCancelled):
-        report({"uri": "s3://b/k"}, run, lambda _uri: large(200_000))
+        report({"uri": "s3://box/in/a.csv"}, run, lambda: large(200_000))
     assert len(run.told) == 2
 
 
