@@ -50,7 +50,8 @@ def text(x: float, y: float, words: str, kind: str = "", anchor: str = "middle")
 def page(title: str, width: float, height: float, body: list[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
-        f' height="{height:g}" role="img"><title>{html.escape(title)}</title><style>{STYLE}</style><defs>{HEAD}</defs>\n'
+        f' height="{height:g}" role="img"><title>{html.escape(title)}</title>'
+        f'<style>{STYLE}</style><defs>{HEAD}</defs>\n'
         + "\n".join(body) + "\n</svg>\n"
     )  # fmt: skip
 
