@@ -22,6 +22,9 @@ from invoke_once.errors import ConfigurationError
 PATH = Path(__file__).resolve().parent.parent / "functions.toml"
 SERVICE_NAMES = frozenset({"api", "stream", "wake", "sweep", "attend", "record"})  # {stack}-NAME is the service's own
 LAMBDA_NAME_LIMIT = 64
+TENANT = r"[a-z0-9][a-z0-9._-]{0,62}"
+#: Lambda's longest timeout, and on Managed Instances, where functions of elsewhere may run (API reference, Timeout).
+DEPLOYED_S, MANAGED_S = 1_800, 5_400
 
 
 class Retry(Struct, frozen=True):
@@ -55,7 +58,13 @@ class Function(Struct, frozen=True):
     schedule: str = ""  # of a deployed function: an EventBridge rule runs it, rate(…) or cron(…)
     schedule_input: Mapping[str, Any] | None = None  # the `detail` of the event it then gets
     environment: Mapping[str, str] = field(default_factory=dict)  # of a deployed function, beside the service's
+    log_group: str = ""  # where its log is, if not /aws/lambda/NAME
+    tenants: tuple[str, ...] = ()  # who may run it; empty: every tenant
+    tenant_isolation: bool = False  # the Lambda has it: Invoke then takes the run's tenant
     permissions: tuple[Mapping[str, Any], ...] = ()  # IAM statements: {"actions": [...], "resources": [...]}
+
+    def may_be_run_by(self, tenant: str) -> bool:
+        return not self.tenants or tenant in self.tenants
 
     @property
     def deployed(self) -> bool:
@@ -103,18 +112,21 @@ class _Table:
             **origin,
             description=self.text("description"),
             mode=self.choice("mode", ("tracked", "destination"), "tracked"),
-            tenant=self.text("tenant", "demo", r"[a-z0-9][a-z0-9._-]{0,62}"),
-            timeout_seconds=self.integer("timeout_seconds", 60, 1, 900),
+            tenant=self.text("tenant", "demo", TENANT),
+            timeout_seconds=self.integer("timeout_seconds", 60, 1, MANAGED_S if self.elsewhere else DEPLOYED_S),
             memory_mb=self.integer("memory_mb", 256, 128, 10240),
             on_lost=self.choice("on_lost", ("retry", "fail"), "retry"),
             retention_days=self.integer("retention_days", 30, 1, 3650),
-            heartbeat_seconds=self.integer("heartbeat_seconds", 0, 0, 900),
+            heartbeat_seconds=self.integer("heartbeat_seconds", 0, 0, MANAGED_S),
             retry=self.retry(),
             input_schema=self.table("input_schema"),
             schedule=self.text("schedule", "", r"(rate|cron)\([^()]+\)"),
             schedule_input=self.table("schedule_input"),
             environment=self.environment(),
             permissions=self.permissions(),
+            log_group=self.text("log_group", "", r"[A-Za-z0-9_./#-]{1,512}"),
+            tenants=self.tenants(),
+            tenant_isolation=self.flag("tenant_isolation", default=False),
         )
         self.nothing_left(self.left, "")
         self.check_together(function)
@@ -129,7 +141,7 @@ class _Table:
         given = [key for key, value in (("handler", handler), ("code", code), ("target", target)) if value]
         if len(given) != 1:
             raise self.wrong("", f"give exactly one of handler, code and target, not {' and '.join(given) or 'none'}")
-        own = f"{stack}-{self.name}"
+        own, self.elsewhere = f"{stack}-{self.name}", bool(target)
         if not target and (self.name in SERVICE_NAMES or len(own) > LAMBDA_NAME_LIMIT):
             raise self.wrong(
                 "", f"the Lambda's name {own} is the service's own, or over {LAMBDA_NAME_LIMIT} characters"
@@ -158,6 +170,8 @@ class _Table:
             raise self.wrong("target", f"{function.target!r} is neither a Lambda's name nor its ARN")
         if function.qualifier and target.qualifier:
             raise self.wrong("qualifier", "the target names one already")
+        if function.log_group and function.deployed:
+            raise self.wrong("log_group", "only for a target that exists elsewhere")
         if not function.deployed and (function.environment or function.permissions):
             raise self.wrong("environment", "environment and permissions are only for functions deployed here")
 
@@ -186,6 +200,18 @@ class _Table:
         given = self.left.pop("permissions", [])
         if not isinstance(given, list) or not all(_is_statement(entry) for entry in given):
             raise self.wrong("permissions", 'a list of { actions = ["…"], resources = ["…"] } without a bare "*"')
+        return tuple(given)
+
+    def tenants(self) -> tuple[str, ...]:
+        given = self.left.pop("tenants", None)
+        if given is None:
+            return ()
+        if (
+            not isinstance(given, list)
+            or not given
+            or not all(isinstance(t, str) and re.fullmatch(TENANT, t) for t in given)
+        ):
+            raise self.wrong("tenants", "a list of tenants' names")
         return tuple(given)
 
     def text(self, key: str, default: str = "", pattern: str = r"[^\x00-\x1f]*") -> str:

@@ -191,7 +191,7 @@ def _log_group(function: Function) -> list[Any]:
         group = f"log-group:/aws/lambda/{STACK}-{function.name}"
         return [arn("logs", group), arn("logs", f"{group}:*")]
     target = targets.of(function)
-    group = f"log-group:/aws/lambda/{target.name}"
+    group = f"log-group:{function.log_group or f'/aws/lambda/{target.name}'}"
     return [_arn_of_target(target, "logs", group), _arn_of_target(target, "logs", f"{group}:*")]
 
 

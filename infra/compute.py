@@ -92,6 +92,7 @@ def _target(stage: Stage, function: Function, python: str) -> Resources:
         "Role": arn_of(f"Target{name}Role"),
         "Environment": {"Variables": _target_environment(function)},
         **_code(function, python),
+        **({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}} if function.tenant_isolation else {}),
     }
     return {
         f"Target{name}": resource("AWS::Lambda::Function", properties),

@@ -20,7 +20,7 @@ from chalicelib.api.problems import InvalidCursor
 
 VALID_MS = 86_400_000
 _MAC_BYTES = 16
-_FORM = re.compile(r"[A-Za-z0-9_-]{24,2048}")
+_FORM = re.compile(r"[A-Za-z0-9_-]{24,4096}")
 _TELL = "Pass next_cursor as it was given, with the same query, within a day."
 
 Keys = Callable[[int], Sequence[bytes]]

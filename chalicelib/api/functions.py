@@ -16,15 +16,16 @@ routes = Routes(__name__)
 
 @routes.on("GET", "/functions", scope="runs:read")
 def list_functions(call: Call) -> Reply:
-    """Every function that can be run, with its limits and the schema of its input."""
-    return reply_json({"functions": [document(function) for function in call.service.functions.values()]})
+    """Every function that the caller's tenant may run, with its limits and the schema of its input."""
+    mine = (function for function in call.service.functions.values() if function.may_be_run_by(call.tenant))
+    return reply_json({"functions": [document(function) for function in mine]})
 
 
 @routes.on("GET", "/functions/{name}", scope="runs:read")
 def show_function(call: Call) -> Reply:
     """One function."""
     function = call.service.functions.get(call.params.get("name", ""))
-    if function is None:
+    if function is None or not function.may_be_run_by(call.tenant):
         raise problems.NotFound("There is no such function.")
     return reply_json(document(function))
 

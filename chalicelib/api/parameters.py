@@ -84,7 +84,7 @@ _STATUSES = ["scheduled", "queued", "running", "succeeded", "failed", "timed_out
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
 _TIME = {"type": "string", "format": "date-time"}
 CURSOR = query_parameter(
-    "cursor", "next_cursor of the page before", {"type": "string", "minLength": 24, "maxLength": 2048}
+    "cursor", "next_cursor of the page before", {"type": "string", "minLength": 24, "maxLength": 4096}
 )
 LIST_QUERY = {
     "function": query_parameter("function", "runs of this function", _TEXT),

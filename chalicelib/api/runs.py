@@ -137,7 +137,7 @@ def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartR
 
 def _function(call: Call, name: str) -> Function:
     function = call.service.functions.get(name)
-    if function is None:
+    if function is None or not function.may_be_run_by(call.tenant):
         raise problems.NotFound("There is no such function.")
     return function
 

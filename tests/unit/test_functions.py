@@ -39,7 +39,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         [functions.all]
         handler = "a.b"
         description = "text"
-        timeout_seconds = 900
+        timeout_seconds = 1800
         memory_mb = 1024
         tenant = "acme"
         mode = "destination"
@@ -51,6 +51,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         schedule_input = { a = 1 }
         environment = { LEVEL = "info" }
         permissions = [{ actions = ["s3:GetObject"], resources = ["arn:x"] }]
+        tenants = ["acme", "demo"]
+        tenant_isolation = true
         [functions.all.input_schema]
         type = "object"
         """,
@@ -60,6 +62,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     assert (function.schedule, function.schedule_input) == ("cron(0 12 * * ? *)", {"a": 1})
     assert (function.mode, function.on_lost, function.heartbeat_seconds) == ("destination", "fail", 30)
     assert function.environment == {"LEVEL": "info"}
+    assert (function.tenants, function.tenant_isolation) == (("acme", "demo"), True)
     assert function.permissions == ({"actions": ["s3:GetObject"], "resources": ["arn:x"]},)
 
 
@@ -69,7 +72,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ("", "give exactly one of handler, code and target, not none"),
         ('handler = "a.b"\ntarget = "x"', "give exactly one of handler, code and target, not handler and target"),
         ('handler = "no-dot"', "handler: 'no-dot' is not a text of the form"),
-        ('handler = "a.b"\ntimeout_seconds = 901', "timeout_seconds: 901 is not an integer from 1 to 900"),
+        ('handler = "a.b"\ntimeout_seconds = 1801', "timeout_seconds: 1801 is not an integer from 1 to 1800"),
         ('handler = "a.b"\ntimeout_seconds = true', "timeout_seconds: True is not an integer"),
         ('handler = "a.b"\nmemory_mb = 64', "memory_mb: 64 is not an integer from 128"),
         ('handler = "a.b"\nretention_days = 0', "retention_days: 0 is not"),
@@ -89,6 +92,11 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ('handler = "a.b"\nenvironment = { ONCE_STACK = "x" }', "environment.ONCE_STACK: "),
         ('handler = "a.b"\npermissions = [{ actions = ["*"], resources = ["arn:x"] }]', "permissions: "),
         ('target = "x"\nenvironment = { A = "x" }', "only for functions deployed here"),
+        ('target = "x"\ntimeout_seconds = 5401', "timeout_seconds: 5401 is not an integer from 1 to 5400"),
+        ('handler = "a.b"\ntenants = []', "tenants: a list of tenants' names"),
+        ('handler = "a.b"\ntenants = ["demo\\n"]', "tenants: a list of tenants' names"),
+        ('handler = "a.b"\nlog_group = "/x"', "log_group: only for a target that exists elsewhere"),
+        ('handler = "a.b"\ntenant_isolation = 1', "tenant_isolation: 1 is not true or false"),
         ('code = "dir"', "runtime: code and runtime go together"),
         ('code = "dir"\nruntime = "nodejs24.x"', 'use mode = "destination"'),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,32 +16,57 @@ class FakeLogs:
     """`page`: events a page of get_log_events may have at most; every filter answer begins with an empty page."""
 
     clock: Callable[[], int]
+    token_of: Callable[[str], str | None] = lambda _run_id: None
     page: int = 1_000
+    empty_pages: int = 1  #: of filter_log_events, before what it finds
     groups: dict[str, dict[str, list[tuple[int, str]]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, group: str, stream: str, *lines: str) -> None:
         events = self.groups.setdefault(group, {}).setdefault(stream, [])
         events += [(self.clock(), line) for line in lines]
 
-    def attempt(self, group: str, stream: str, run_id: str, attempt: int, *lines: str, ended: bool = True) -> None:
-        """One invocation as Lambda's text format has it."""
-        self.write(group, stream, "START RequestId: 1 Version: $LATEST", _line("claimed", run_id, attempt), *lines)
+    def line(self, event: str, run_id: str, attempt: int, **more: Any) -> str:
+        """As the wrapper prints it, with the run's token."""
+        metrics = {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Claimed"}]}]}, "Claimed": 1, "stack": "s"}
+        told = {"event": event, "run_id": run_id, "attempt": attempt, "claim": self.token_of(run_id), **more}
+        return json.dumps({name: value for name, value in told.items() if value is not None} | metrics)
+
+    def attempt(
+        self,
+        group: str,
+        stream: str,
+        run_id: str,
+        attempt: int,
+        *lines: str,
+        ended: bool = True,
+        json_format: bool = False,
+    ) -> None:
+        """One invocation as Lambda's text format has it, or its JSON format."""
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id} {attempt}"))
+        texts = [f"START RequestId: {request_id} Version: $LATEST", f"END RequestId: {request_id}",
+                 f"REPORT RequestId: {request_id}\tDuration: 1 ms\t"]  # fmt: skip
+        if json_format:
+            texts = [platform(kind, request_id) for kind in ("start", "runtimeDone", "report")]
+        self.write(group, stream, texts[0], self.line("claimed", run_id, attempt, request_id=request_id), *lines)
         if ended:
-            self.write(group, stream, _line("attempt_ended", run_id, attempt))
-        self.write(group, stream, "END RequestId: 1", "REPORT RequestId: 1 Duration: 1 ms")
+            self.write(group, stream, self.line("attempt_ended", run_id, attempt))
+        self.write(group, stream, *texts[1:])
 
     def filter_log_events(self, **asked: Any) -> dict[str, Any]:
         self.calls.append("filter_log_events")
+        self.asked.append(asked)
         streams = self._group(asked)
-        if "nextToken" not in asked:
-            return {"events": [], "nextToken": "1"}
+        page = int(asked.get("nextToken", "0"))
+        if page < self.empty_pages:
+            return {"events": [], "nextToken": str(page + 1)}
         term = asked["filterPattern"].strip('"')
         found = [
             {"logStreamName": name, "timestamp": at, "message": text}
             for name, events in streams.items()
             for at, text in events
-            if term in text and at >= asked["startTime"]
+            if term in text and asked["startTime"] <= at <= asked.get("endTime", at)
         ]
         return {"events": found}
 
@@ -63,6 +89,7 @@ class FakeLogs:
         return self.groups[asked["logGroupName"]]
 
 
-def _line(event: str, run_id: str, attempt: int) -> str:
-    metrics = {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Claimed"}]}]}, "Claimed": 1, "stack": "s"}
-    return json.dumps({"event": event, "run_id": run_id, "attempt": attempt, **metrics})
+def platform(kind: str, request_id: str) -> str:
+    """A line of Lambda's own in its JSON log format."""
+    record = {"requestId": request_id, "version": "$LATEST"}
+    return json.dumps({"time": "2026-11-23T15:45:45.305Z", "type": f"platform.{kind}", "record": record})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from app import app
+from chalicelib.functions import Function
 from chalicelib.tokens import CACHE_MS, SCOPES
-from tests.unit.api.world import Answered, World
+from tests.unit.api.world import FUNCTIONS, Answered, World
 
 OPERATIONS = sorted(app.all_operations, key=lambda operation: (operation.path, operation.method))
 SECURED = [operation for operation in OPERATIONS if operation.scope]
@@ -171,3 +173,18 @@ def test_an_admin_sees_a_tenants_webhook_secrets_and_no_log_line_has_them(
     assert world.call("GET", "/webhook-secrets", query={"tenant": "acme"}).json["tenant"] == "acme"
     assert world.call("GET", "/webhook-secrets", query={"tenant": "A B"}).status == 400
     assert "whsec_" not in capsys.readouterr().out
+
+
+def test_a_function_that_another_tenant_may_run_is_none_here(world: World) -> None:
+    functions = {**FUNCTIONS, "theirs": Function("theirs", "t-theirs", tenants=("acme", "globex"))}
+    world.backend = replace(world.backend, service=replace(world.service, functions=functions))
+    acme = world.issue("acme")
+    unknown = world.call("GET", "/functions/{name}", name="nobodys")
+    assert world.call("GET", "/functions/{name}", name="theirs").text == unknown.text and unknown.status == 404
+    assert world.call("GET", "/functions/{name}", name="theirs", token=acme).status == 200
+    listed = [f["name"] for f in world.call("GET", "/functions").json["functions"]]
+    assert listed == list(FUNCTIONS)
+    assert "theirs" in world.call("GET", "/functions", token=acme).text
+    refused, missing = world.post({"function": "theirs"}), world.post({"function": "nobodys"})
+    assert (refused.status, refused.text) == (404, missing.text)
+    assert world.post({"function": "theirs"}, token=acme).status == 202

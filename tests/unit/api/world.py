@@ -124,7 +124,7 @@ class World:
             read(ENV), self.store, self.bench.payloads, FUNCTIONS, self.targets, self.clock, lambda: 0.0
         )
         self.tokens = MemoryTokens()
-        self.logs = FakeLogs(self.clock)
+        self.logs = FakeLogs(self.clock, lambda run_id: self._claim_token(run_id))
         self.slept: list[float] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.backend = Backend(
@@ -137,6 +137,14 @@ class World:
             sleep=self._sleep,
         )
         self.token = self.issue("demo")
+
+    def _claim_token(self, run_id: str) -> str | None:
+        head = self.bench.table.items.get((run_id, "head"), {})
+        return head.get("claim_token")
+
+    def attempts(self, run_id: str, number: int) -> None:
+        """Pretend that the run has had so many attempts."""
+        self.bench.table.items[run_id, "head"] |= {"attempt": number, "max_attempts": number}
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
