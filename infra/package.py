@@ -188,8 +188,10 @@ def _finished(sam_template: Path) -> dict[str, Any]:
 
     translated: dict[str, Any] = transform(template, {}, _NoManagedPolicies())
     api = translated["Resources"]["RestAPI"]["Properties"]
-    # a property says the same as the definition's extension, and the emulator knows it too
-    api["BinaryMediaTypes"] = api["Body"].pop("x-amazon-apigateway-binary-media-types")
+    # every body comes in base64: as text, the gateway would repair what is not UTF-8 before anyone could see it. Not
+    # said in app.py: Chalice would answer in base64 too. A property, as the emulator does not know the extension
+    api["Body"].pop("x-amazon-apigateway-binary-media-types")
+    api["BinaryMediaTypes"] = ["*/*"]
     return translated
 
 

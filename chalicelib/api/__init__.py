@@ -1,10 +1,10 @@
 """The HTTP interface: one module per resource, and beside them what they share.
 
-event ─▶ front.py: strict layer ─▶ auth.py, limits ─▶ a resource's view ─▶ Reply or Problem ─▶ front.py ─▶ answer
+event ─▶ front.py ─▶ Chalice's dispatch ─▶ routes.py: token, scope, rate ─▶ a resource's view ─▶ Response ─▶ front.py
 
-front.py      API Gateway's event in, API Gateway's answer out; every exception becomes a problem
-routes.py     what a route needs (scope, query names) and says of itself, beside Chalice's own registration
-call.py       one request, as a view sees it, and its Reply
+front.py      an event made whole before Chalice sees it; the middleware: 404, 405, the log line
+routes.py     Chalice's Blueprint, and what an operation needs beside its route
+call.py       one request, as a view sees it, and how it is answered
 problems.py   every error the interface answers with (RFC 9457)
 strictjson.py headers.py prefer.py cursor.py schemas.py   reading requests
 auth.py       who calls

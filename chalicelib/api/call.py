@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
-from collections.abc import Mapping, Sequence
+import re
+import traceback
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
-from msgspec import Struct, field
+from chalice.app import Request, Response
 
 from chalicelib.api import headers as header
-from chalicelib.api import strictjson
+from chalicelib.api import problems, strictjson
 from chalicelib.api.backend import Backend
-from chalicelib.api.problems import InvalidParameter
+from chalicelib.api.problems import InvalidBody, InvalidParameter, Problem
+from chalicelib.limits import OverLimit
 from chalicelib.tokens import Token
 from chalicelib.wiring import Service
+from invoke_once.errors import InvokeOnceError, PayloadTooLarge, StoreUnavailable
 
 JSON = "application/json"
+MAX_BODY_BYTES = 4 * 1024 * 1024  #: a Lambda request has 6 MB, and the gateway hands bodies on in base64
+_COMMON = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class Call(Struct):
-    """One request, after the strict layer. `who` is there for every route that needs a scope."""
+class Call:
+    """Chalice's request, with what Chalice keeps in the event alone: every value of a header, the body's bytes.
 
-    method: str
-    route: str
-    params: Mapping[str, str]
-    query: Mapping[str, Sequence[str]]
-    headers: header.Headers
-    body: bytes
-    backend: Backend
-    began_ms: int
-    operations: tuple[Any, ...] = ()  #: all that the interface has (routes.Operation)
-    path: str = ""  #: as the gateway saw it; may lack a prefix in front of the gateway
-    who: Token | None = None
-    noted: dict[str, Any] = field(default_factory=dict)  #: goes into the request's log line
+    `who` is there for every operation that needs a scope. `noted` goes into the request's log line.
+    """
+
+    def __init__(self, request: Request, backend: Backend) -> None:
+        self.request, self.backend = request, backend
+        self.event = request.to_original_event()
+        self.headers: header.Headers = self.event["multiValueHeaders"]
+        self.query: Mapping[str, list[str]] = self.event["multiValueQueryStringParameters"]
+        self.began_ms = backend.service.now_ms()
+        self.who: Token | None = None
+        self.noted: dict[str, Any] = request.context["noted"]
 
     @property
     def service(self) -> Service:
@@ -44,6 +53,25 @@ class Call(Struct):
         assert self.who is not None
         return self.who.tenant
 
+    @property
+    def path(self) -> str:
+        """As the gateway saw it; may lack a prefix in front of the gateway."""
+        return str(self.request.context.get("path") or "/")
+
+    @cached_property
+    def body(self) -> bytes:
+        """The bytes that were sent. Raises InvalidBody and TooLarge."""
+        sent = self.event["body"]
+        try:
+            if isinstance(sent, str):
+                sent = base64.b64decode(sent, validate=True) if self.event["isBase64Encoded"] else sent.encode()
+        except (binascii.Error, ValueError):
+            raise InvalidBody("The body is not what the gateway said it is.") from None
+        data = sent if isinstance(sent, bytes) else b""  # `chalice local` hands on bytes
+        if len(data) > MAX_BODY_BYTES:
+            raise problems.TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+        return data
+
     def one(self, name: str) -> str | None:
         """A query parameter that may be given once."""
         values = self.query.get(name, ())
@@ -52,24 +80,53 @@ class Call(Struct):
         return values[0] if values else None
 
     def json_body(self) -> Any:
-        """The body's value; the media type is checked first."""
+        """The body's value."""
+        body = self.body
         header.require_json(self.headers)
-        return strictjson.parse(self.body)
+        return strictjson.parse(body)
 
     def matches(self, etag: str) -> bool:
         return header.matches_etag(self.headers, etag)
 
 
-class Reply(Struct):
-    """An answer. `text` None: no body."""
+def reply(
+    text: str | None = None, status: int = 200, headers: Mapping[str, str] | None = None, media_type: str = JSON
+) -> Response:
+    """An answer with the headers that all have. `text` None: no body."""
+    named = {**_COMMON, **({} if text is None else {"Content-Type": media_type}), **(headers or {})}
+    return Response(text or "", {name: _CONTROL.sub(" ", value) for name, value in named.items()}, status)
 
-    status: int = 200
-    text: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    media_type: str = JSON
 
-
-def reply_json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def reply_json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer. Raises ValueError for NaN: nothing that is not JSON goes out."""
-    text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Reply(status, text, dict(headers or {}))
+    return reply(json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")), status, headers)
+
+
+def reply_problem(error: Exception, noted: dict[str, Any]) -> Response:
+    """The answer to any error. `noted` gets its cause where the answer does not tell it."""
+    problem = _problem(error)
+    if problem.status >= 500:
+        noted["cause"] = str(error) if isinstance(error, StoreUnavailable) else _cause(error)
+    return reply(problem.text(), problem.status, problem.headers, problems.MEDIA_TYPE)
+
+
+def _problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case OverLimit():
+            return problems.TooManyRequests(str(error), error.retry_after_s)
+        case PayloadTooLarge():
+            return problems.TooLarge(f"{error}."[:1].upper() + f"{error}."[1:])
+        case StoreUnavailable():
+            return problems.Unavailable()
+        case _:
+            return problems.Internal()
+
+
+def _cause(error: Exception) -> str:
+    """Where a mistake of ours was made: names and lines, never the message, which may quote a payload."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    places = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames))
+    told = f": {error}" if isinstance(error, InvokeOnceError) else ""
+    return f"{type(error).__name__}{told} at {places}"

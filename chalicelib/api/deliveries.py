@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from chalice.app import Response
+
 from chalicelib.api import problems
-from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Routes
 from chalicelib.api.runs import find, run_reply
 from invoke_once.store import Applied
@@ -11,20 +13,22 @@ from invoke_once.store import Applied
 routes = Routes(__name__)
 
 
-@routes.on("GET", "/runs/{run_id}/deliveries", scope="runs:read")
-def list_deliveries(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/deliveries", methods=["GET"])
+@routes.operation(scope="runs:read")
+def list_deliveries(call: Call, run_id: str) -> Response:
     """Every attempt to deliver the run's callback, oldest first."""
     from chalicelib.deliveries import deliveries
 
-    return reply_json({"deliveries": deliveries(call.service, find(call))})
+    return reply_json({"deliveries": deliveries(call.service, find(call, run_id))})
 
 
-@routes.on("POST", "/runs/{run_id}/deliveries", scope="runs:write")
-def deliver_again(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/deliveries", methods=["POST"])
+@routes.operation(scope="runs:write")
+def deliver_again(call: Call, run_id: str) -> Response:
     """Send the callback of an ended run once more, now, under the same webhook-id."""
     from chalicelib.deliveries import send_again
 
-    head = find(call)
+    head = find(call, run_id)
     if head.callback_url is None:
         raise problems.WrongState("The run has no callback.", run_status=str(head.status))
     result = send_again(call.service, head)

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalice.app import Response
 from msgspec.structs import asdict
 
 from chalicelib.api import problems
-from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Routes
 from chalicelib.functions import Function
 
 routes = Routes(__name__)
 
 
-@routes.on("GET", "/functions", scope="runs:read")
-def list_functions(call: Call) -> Reply:
+@routes.route("/functions", methods=["GET"])
+@routes.operation(scope="runs:read")
+def list_functions(call: Call) -> Response:
     """Every function that the caller's tenant may run, with its limits and the schema of its input."""
     mine = (function for function in call.service.functions.values() if function.may_be_run_by(call.tenant))
     return reply_json({"functions": [document(function) for function in mine]})
 
 
-@routes.on("GET", "/functions/{name}", scope="runs:read")
-def show_function(call: Call) -> Reply:
+@routes.route("/functions/{name}", methods=["GET"])
+@routes.operation(scope="runs:read")
+def show_function(call: Call, name: str) -> Response:
     """One function."""
-    function = call.service.functions.get(call.params.get("name", ""))
+    function = call.service.functions.get(name)
     if function is None or not function.may_be_run_by(call.tenant):
         raise problems.NotFound("There is no such function.")
     return reply_json(document(function))

@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from chalice.app import Response
 from msgspec import Struct, field
 
 from chalicelib import documents
 from chalicelib.api import cursor, filters
-from chalicelib.api.call import Call, Reply
+from chalicelib.api.call import Call, reply
 from chalicelib.api.filters import Filters
 from chalicelib.api.routes import Routes
 from invoke_once import records
@@ -31,8 +32,9 @@ MAX_PAGE_BYTES = 3 * 1024 * 1024
 CHUNK = 100
 
 
-@routes.on("GET", "/runs", scope="runs:read", query=filters.QUERY)
-def list_runs(call: Call) -> Reply:
+@routes.route("/runs", methods=["GET"])
+@routes.operation(scope="runs:read", query=filters.QUERY)
+def list_runs(call: Call) -> Response:
     """The caller's runs, newest first."""
     wanted, limit = filters.filters(call), filters.limit(call)
     asked = ["runs", call.tenant, *wanted.asked]
@@ -49,13 +51,13 @@ class Page(Struct):
     position: Any = None
 
 
-def _reply(call: Call, asked: list[Any], page: Page) -> Reply:
+def _reply(call: Call, asked: list[Any], page: Page) -> Response:
     more = page.position is not None
     sealed = cursor.seal(call.backend.cursor_keys, asked, page.position, call.began_ms) if more else None
     etag = documents.etag(f"{','.join(page.runs)};{page.position}")
     if call.matches(etag):
-        return Reply(304, None, {"ETag": etag})
-    return Reply(200, f'{{"runs":[{",".join(page.runs)}],"next_cursor":{json.dumps(sealed)}}}', {"ETag": etag})
+        return reply(None, 304, {"ETag": etag})
+    return reply(f'{{"runs":[{",".join(page.runs)}],"next_cursor":{json.dumps(sealed)}}}', headers={"ETag": etag})
 
 
 def _by_key(call: Call, wanted: Filters, limit: int, position: Any) -> Page:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Sequence
 
 import msgspec
+from chalice.app import Response
 
 from chalicelib import targets
 from chalicelib.api import cursor, filters, problems
-from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.call import Call, reply_json
 from chalicelib.api.log_lines import Claim
 from chalicelib.api.log_reader import EARLY_MS, Logs, Page, Position, Search
 from chalicelib.api.routes import Routes
@@ -29,10 +30,11 @@ FOREIGN_CLAIMS = 50  #: other runs' claims in a page that are looked up; further
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
 
 
-@routes.on("GET", "/runs/{run_id}/logs", scope="runs:read", query=("attempt", "limit", "cursor"))
-def show_logs(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/logs", methods=["GET"])
+@routes.operation(scope="runs:read", query=("attempt", "limit", "cursor"))
+def show_logs(call: Call, run_id: str) -> Response:
     """The log lines of a run's attempts, oldest first."""
-    head, attempt = find(call), _attempt(call)
+    head, attempt = find(call, run_id), _attempt(call)
     page = Page(filters.limit(call, DEFAULT_LIMIT, MAX_LIMIT))
     asked, given = ["logs", call.tenant, head.run_id, head.generation, attempt], call.one("cursor")
     at = _beginning(head, attempt) if given is None else _position(call, asked, given)

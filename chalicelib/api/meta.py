@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chalice.app import Response
+
 from chalicelib.api import problems
-from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.call import Call, reply, reply_json
 from chalicelib.api.routes import Routes
 from chalicelib.web import assets
 from chalicelib.web.assets import Asset
@@ -16,8 +18,9 @@ routes = Routes(__name__)
 _ABSENT = "run_" + "a" * 26
 
 
-@routes.on("GET", "/healthz")
-def health(call: Call) -> Reply:
+@routes.route("/healthz", methods=["GET"])
+@routes.operation()
+def health(call: Call) -> Response:
     """Whether each part of the service answers."""
     parts = {
         "runs": _works(lambda: call.service.store.get(_ABSENT, 0, consistent=False)),
@@ -37,41 +40,45 @@ def _works(ask: Callable[[], object]) -> str:
     return "ok"
 
 
-@routes.on("GET", "/openapi.json")
-def openapi_document(call: Call) -> Reply:
+@routes.route("/openapi.json", methods=["GET"])
+@routes.operation()
+def openapi_document(call: Call) -> Response:
     """This interface as an OpenAPI 3.1 document."""
     from chalicelib.api.openapi import document_text
 
-    text, etag = document_text(call.operations)
+    text, etag = document_text(routes.current_app)
     named = {"ETag": etag, "Cache-Control": "no-cache"}
-    return Reply(304, None, named) if call.matches(etag) else Reply(200, text, named)
+    return reply(None, 304, named) if call.matches(etag) else reply(text, headers=named)
 
 
-@routes.on("GET", "/docs")
-def docs_page(call: Call) -> Reply:
+@routes.route("/docs", methods=["GET"])
+@routes.operation()
+def docs_page(call: Call) -> Response:
     """The page that shows the OpenAPI document."""
     return _file(call, assets.page("docs"))
 
 
-@routes.on("GET", "/")
-def dashboard(call: Call) -> Reply:
+@routes.route("/", methods=["GET"])
+@routes.operation()
+def dashboard(call: Call) -> Response:
     """The dashboard."""
     elsewhere = assets.slash_redirect(call.path)
     if elsewhere is not None:
-        return Reply(308, None, {"Location": elsewhere})
+        return reply(None, 308, {"Location": elsewhere})
     return _file(call, assets.page("index"))
 
 
-@routes.on("GET", "/assets/{name}")
-def asset(call: Call) -> Reply:
+@routes.route("/assets/{name}", methods=["GET"])
+@routes.operation()
+def asset(call: Call, name: str) -> Response:
     """A file of the dashboard or of the docs page."""
-    found = assets.asset(call.params.get("name", ""))
+    found = assets.asset(name)
     if found is None:
         raise problems.NotFound("There is no such file.")
     return _file(call, found)
 
 
-def _file(call: Call, file: Asset) -> Reply:
+def _file(call: Call, file: Asset) -> Response:
     if call.matches(file.etag):
-        return Reply(304, None, file.headers)
-    return Reply(200, file.text, file.headers)
+        return reply(None, 304, file.headers)
+    return reply(file.text, headers=file.headers)

@@ -8,11 +8,12 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from chalice.app import Chalice
 
 from chalicelib import documents
 from chalicelib.api import documented, operations, parameters, problems, schemas
 from chalicelib.api.operations import Answer, Said
-from chalicelib.api.routes import Operation
+from chalicelib.api.routes import Operation, entries
 
 Json = dict[str, Any]
 
@@ -33,18 +34,18 @@ same `Idempotency-Key` as often as you like: it is the same run. Every error is 
 
 
 @cache
-def document_text(known: tuple[Operation, ...]) -> tuple[str, str]:
-    """(the document of these operations as JSON text, its ETag)."""
-    text = json.dumps(document(known), separators=(",", ":"))
+def document_text(app: Chalice) -> tuple[str, str]:
+    """(the document of the app's operations as JSON text, its ETag)."""
+    text = json.dumps(document(entries(app)), separators=(",", ":"))
     return text, documents.etag(text)
 
 
-def document(known: Sequence[Operation]) -> Json:
+def document(known: Sequence[Any]) -> Json:
     _, components = msgspec.json.schema_components(_STRUCTS, ref_template=_REF)
     paths: Json = {}
-    for operation in known:
-        said = operations.SAID[operation.view.__name__]
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(known, operation, said)
+    for entry in known:
+        said = operations.SAID[entry.view_function.name]
+        paths.setdefault(entry.uri_pattern, {})[entry.method.lower()] = _operation(known, entry.view_function, said)
     return {
         "openapi": "3.1.0",
         "info": {"title": "invoke-once", "version": VERSION, "description": _INTRODUCTION,
@@ -63,11 +64,11 @@ def document(known: Sequence[Operation]) -> Json:
     }  # fmt: skip
 
 
-def _operation(known: Iterable[Operation], operation: Operation, said: Said) -> Json:
+def _operation(known: Iterable[Any], operation: Operation, said: Said) -> Json:
     asked = [parameters.PARAMETERS[name] for name in (*said.path, *said.headers)]
     asked += [said.query[name] for name in sorted(operation.query)]
     found: Json = {
-        "operationId": operation.view.__name__,
+        "operationId": operation.name,
         "summary": operation.summary,
         "description": said.description,
         "tags": [said.tag],
@@ -86,18 +87,18 @@ def _request_body(said: Said) -> Json | None:
     return {"required": True, "content": {"application/json": content}}
 
 
-def _responses(known: Iterable[Operation], operation: Operation, said: Said) -> Json:
+def _responses(known: Iterable[Any], operation: Operation, said: Said) -> Json:
     found = {str(status): _answer(answer) | _links(known, answer) for status, answer in said.answers.items()}
     refused = {*said.problems, *(operations.SECURED if operation.scope else ())}
     return found | {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refused)}
 
 
-def _links(known: Iterable[Operation], answer: Answer) -> Json:
+def _links(known: Iterable[Any], answer: Answer) -> Json:
     """From a run's or a token's document to what can be asked with its id."""
     name = {"Run": "run_id", "NewToken": "token_id"}.get(str(answer.schema))
     if name is None:
         return {}
-    led_to = [other.view.__name__ for other in known if f"{{{name}}}" in other.path]
+    led_to = [other.view_function.name for other in known if f"{{{name}}}" in other.uri_pattern]
     return {"links": {to: {"operationId": to, "parameters": {name: "$response.body#/id"}} for to in led_to}}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from chalice.app import Response
+
 from chalicelib.api import problems
-from chalicelib.api.call import Call, Reply
+from chalicelib.api.call import Call, reply
 from chalicelib.api.headers import accepts
 from chalicelib.api.routes import Routes
 from chalicelib.api.runs import find
@@ -17,35 +19,37 @@ LINK_S = 300
 URI_LIST = "text/uri-list"
 
 
-@routes.on("GET", "/runs/{run_id}/input", scope="runs:read")
-def show_input(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/input", methods=["GET"])
+@routes.operation(scope="runs:read")
+def show_input(call: Call, run_id: str) -> Response:
     """What the run was started with."""
-    head = find(call)
+    head = find(call, run_id)
     if _is_large(head.input_ref, head.input_size):
         return _elsewhere(call, call.service.payloads.input_url(head, LINK_S))
-    return Reply(200, call.service.payloads.input(head).decode())
+    return reply(call.service.payloads.input(head).decode())
 
 
-@routes.on("GET", "/runs/{run_id}/output", scope="runs:read")
-def show_output(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/output", methods=["GET"])
+@routes.operation(scope="runs:read")
+def show_output(call: Call, run_id: str) -> Response:
     """What the run's handler returned."""
-    head = find(call)
+    head = find(call, run_id)
     if head.status != Status.SUCCEEDED:
         raise problems.WrongState(_no_output(head), run_status=str(head.status))
     if _is_large(head.output_ref, head.output_size):
         return _elsewhere(call, call.service.payloads.output_url(head, LINK_S))
-    return Reply(200, call.service.payloads.output(head).decode())
+    return reply(call.service.payloads.output(head).decode())
 
 
 def _is_large(ref: str | None, size: int | None) -> bool:
     return ref is not None and ref.startswith("s3:") and (size or 0) > PASSED_ON_BYTES
 
 
-def _elsewhere(call: Call, url: str) -> Reply:
+def _elsewhere(call: Call, url: str) -> Response:
     """A link that needs no token, for some minutes. A browser's page may ask to be told it instead of sent there."""
     if accepts(call.headers, URI_LIST):
-        return Reply(200, f"{url}\r\n", media_type=URI_LIST)
-    return Reply(303, None, {"Location": url})
+        return reply(f"{url}\r\n", media_type=URI_LIST)
+    return reply(None, 303, {"Location": url})
 
 
 def _no_output(head: Head) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from chalice.app import Response
 from msgspec import UNSET
 
 from chalicelib import dispatch, documents, inputs
 from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
-from chalicelib.api.call import Call, Reply
+from chalicelib.api.call import Call, reply
 from chalicelib.api.routes import Routes
 from chalicelib.dispatch import StartRequest
 from chalicelib.functions import Function
@@ -21,8 +22,9 @@ routes = Routes(__name__)
 _RUN_ID = re.compile(r"run_[a-z2-7]{26}")
 
 
-@routes.on("POST", "/runs", scope="runs:write")
-def start_run(call: Call) -> Reply:
+@routes.route("/runs", methods=["POST"])
+@routes.operation(scope="runs:write")
+def start_run(call: Call) -> Response:
     """Start a run, or find the one that the idempotency key has started before."""
     key = headers.idempotency_key(call.headers)
     asked: schemas.StartRequest = schemas.read(call.json_body(), schemas.StartRequest, opaque="input")
@@ -38,43 +40,41 @@ def start_run(call: Call) -> Reply:
     call.noted["run_id"] = head.run_id
     if wait_s:
         head = waiting.hold(call.backend, head, wait_s, lambda seen: seen.terminal)
-    reply = run_reply(call, head, "runs/", status=200 if head.terminal else 202)
-    reply.headers["Location"] = f"runs/{head.run_id}"
+    response = run_reply(call, head, "runs/", status=200 if head.terminal else 202)
+    response.headers["Location"] = f"runs/{head.run_id}"
     if accepted.replayed:
-        reply.headers["Idempotent-Replayed"] = "true"
-    return reply
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
-@routes.on("GET", "/runs/{run_id}", scope="runs:read")
-def show_run(call: Call) -> Reply:
+@routes.route("/runs/{run_id}", methods=["GET"])
+@routes.operation(scope="runs:read")
+def show_run(call: Call, run_id: str) -> Response:
     """One run as it is now; held until it changes, where the caller prefers to wait."""
-    head = find(call)
+    head = find(call, run_id)
     wait_s = prefer.wait_seconds(call.headers)
     if wait_s:
         head = waiting.hold(call.backend, head, wait_s, lambda seen: _worth_telling(call, seen))
-    reply = run_reply(call, head, "")
-    if call.matches(reply.headers["ETag"]):
-        reply.status, reply.text = 304, None
-    return reply
+    return run_reply(call, head, "", if_none_match=True)
 
 
-@routes.on("POST", "/runs/{run_id}/cancel", scope="runs:write")
-def cancel_run(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/cancel", methods=["POST"])
+@routes.operation(scope="runs:write")
+def cancel_run(call: Call, run_id: str) -> Response:
     """Cancel a run: at once if nobody has claimed it, else its attempt is asked to stop."""
-    return _moved(call, dispatch.cancel(call.service, find(call)), "It has ended: there is nothing to cancel.")
+    return _moved(call, dispatch.cancel(call.service, find(call, run_id)), "It has ended: there is nothing to cancel.")
 
 
-@routes.on("POST", "/runs/{run_id}/retry", scope="runs:write")
-def retry_run(call: Call) -> Reply:
+@routes.route("/runs/{run_id}/retry", methods=["POST"])
+@routes.operation(scope="runs:write")
+def retry_run(call: Call, run_id: str) -> Response:
     """Send a run that ended without success again."""
-    return _moved(
-        call, dispatch.redrive(call.service, find(call)), "Only a run that ended without success can be sent again."
-    )
+    redriven = dispatch.redrive(call.service, find(call, run_id))
+    return _moved(call, redriven, "Only a run that ended without success can be sent again.")
 
 
-def find(call: Call) -> Head:
-    """The run of the path, if it is the caller's. Raises NotFound with the same bytes for every reason."""
-    run_id = call.params.get("run_id", "")
+def find(call: Call, run_id: str) -> Head:
+    """The run, if it is the caller's. Raises NotFound with the same bytes for every reason."""
     head = call.service.store.get(run_id, call.service.now_ms()) if _RUN_ID.fullmatch(run_id) else None
     if head is None or head.tenant != call.tenant:
         raise problems.NotFound("There is no such run.")
@@ -82,8 +82,8 @@ def find(call: Call) -> Head:
     return head
 
 
-def run_reply(call: Call, head: Head, links_base: str, status: int = 200) -> Reply:
-    """The run's document with what a poller needs to know."""
+def run_reply(call: Call, head: Head, links_base: str, status: int = 200, *, if_none_match: bool = False) -> Response:
+    """The run's document with what a poller needs to know. `if_none_match`: 304 where the caller has this state."""
     text = documents.run_json(call.service, head, links_base)
     named = {"ETag": documents.etag(text)}
     if not head.terminal:
@@ -91,7 +91,8 @@ def run_reply(call: Call, head: Head, links_base: str, status: int = 200) -> Rep
     wait_s = prefer.wait_seconds(call.headers)
     if wait_s is not None:
         named["Preference-Applied"] = f"wait={wait_s}"
-    return Reply(status, text, named)
+    known = if_none_match and call.matches(named["ETag"])
+    return reply(None, 304, named) if known else reply(text, status, named)
 
 
 def _worth_telling(call: Call, head: Head) -> bool:
@@ -101,7 +102,7 @@ def _worth_telling(call: Call, head: Head) -> bool:
     return not call.matches(documents.etag(documents.run_json(call.service, head, "")))
 
 
-def _moved(call: Call, result: Result, refusal: str) -> Reply:
+def _moved(call: Call, result: Result, refusal: str) -> Response:
     if isinstance(result, Applied):
         return run_reply(call, result.head, "../", status=202)
     if result.head is None:

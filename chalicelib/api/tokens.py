@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from chalice.app import Response
 from msgspec import UNSET
 
 from chalicelib import documents, tokens
 from chalicelib.api import cursor, filters, problems, schemas
-from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.call import Call, reply, reply_json
 from chalicelib.api.routes import Routes
 from chalicelib.tokens import Token
 
@@ -18,8 +19,9 @@ routes = Routes(__name__)
 _ID = re.compile(r"[a-z0-9]{8,32}")
 
 
-@routes.on("POST", "/tokens", scope="admin")
-def create_token(call: Call) -> Reply:
+@routes.route("/tokens", methods=["POST"])
+@routes.operation(scope="admin")
+def create_token(call: Call) -> Response:
     """Make a token. Its text is in this answer and nowhere else."""
     asked: schemas.TokenRequest = schemas.read(call.json_body(), schemas.TokenRequest)
     tenant = call.tenant if asked.tenant is UNSET else asked.tenant
@@ -29,8 +31,9 @@ def create_token(call: Call) -> Reply:
     return reply_json(document(token) | {"token": text}, 201, {"Location": f"tokens/{token.id}"})
 
 
-@routes.on("GET", "/tokens", scope="admin", query=("tenant", "limit", "cursor"))
-def list_tokens(call: Call) -> Reply:
+@routes.route("/tokens", methods=["GET"])
+@routes.operation(scope="admin", query=("tenant", "limit", "cursor"))
+def list_tokens(call: Call) -> Response:
     """One tenant's tokens (the caller's, unless told), without their secrets."""
     tenant, limit = filters.tenant(call), filters.limit(call, default=100)
     asked, sealed = ["tokens", call.tenant, tenant], call.one("cursor")
@@ -41,17 +44,17 @@ def list_tokens(call: Call) -> Reply:
     return reply_json({"tokens": [document(token) for token in found], "next_cursor": following})
 
 
-@routes.on("DELETE", "/tokens/{token_id}", scope="admin")
-def revoke_token(call: Call) -> Reply:
+@routes.route("/tokens/{token_id}", methods=["DELETE"])
+@routes.operation(scope="admin")
+def revoke_token(call: Call, token_id: str) -> Response:
     """Revoke a token: within a minute no part of the service takes it any more."""
-    token_id = call.params.get("token_id", "")
     table = call.backend.tokens.table
     if not _ID.fullmatch(token_id) or table.get(token_id) is None:
         raise problems.NotFound("There is no such token.")
     table.delete(token_id)
     call.backend.tokens.forget(token_id)
     call.noted["token_revoked"] = token_id
-    return Reply(204)
+    return reply(status=204)
 
 
 def document(token: Token) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from chalice.app import Response
+
 from chalicelib.api import filters
-from chalicelib.api.call import Call, Reply, reply_json
+from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Routes
 
 routes = Routes(__name__)
 
 
-@routes.on("GET", "/webhook-secrets", scope="admin", query=("tenant",))
-def show_webhook_secrets(call: Call) -> Reply:
+@routes.route("/webhook-secrets", methods=["GET"])
+@routes.operation(scope="admin", query=("tenant",))
+def show_webhook_secrets(call: Call) -> Response:
     """One tenant's secrets (the caller's, unless told): the current one, then one that a young rotation replaced."""
     tenant = filters.tenant(call)
     secrets = call.backend.webhook_secrets(tenant, call.began_ms)

@@ -178,6 +178,13 @@ def test_the_gateways_own_errors_are_problems_too(template: dict[str, Any]) -> N
         assert body["type"].startswith("urn:invoke-once:")
 
 
+def test_the_gateway_hands_every_body_on_in_base64(template: dict[str, Any]) -> None:
+    """As text, it would repair what is not UTF-8 before the service could refuse it."""
+    (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    assert api["BinaryMediaTypes"] == ["*/*"]
+    assert "x-amazon-apigateway-binary-media-types" not in api["Body"]
+
+
 def test_packaging_wants_no_credentials_and_leaves_one_template(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
     done = subprocess.run(

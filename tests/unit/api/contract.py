@@ -42,7 +42,7 @@ def check(api: Api, event: Mapping[str, Any], answer: Any) -> None:
 
 @cache
 def document(api: Api) -> Any:
-    return json.loads(document_text(api.all_operations)[0])
+    return json.loads(document_text(api)[0])
 
 
 def resolved(api: Api, value: Mapping[str, Any]) -> Any:

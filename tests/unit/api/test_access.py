@@ -8,57 +8,58 @@ import pytest
 from msgspec.structs import replace
 
 from app import app
+from chalicelib.api.routes import entries
 from chalicelib.functions import Function
 from chalicelib.tokens import CACHE_MS, SCOPES
 from tests.unit.api.world import FUNCTIONS, Answered, World
 
-OPERATIONS = sorted(app.all_operations, key=lambda operation: (operation.path, operation.method))
-SECURED = [operation for operation in OPERATIONS if operation.scope]
+OPERATIONS = sorted(entries(app), key=lambda entry: (entry.uri_pattern, entry.method))
+SECURED = [operation for operation in OPERATIONS if operation.view_function.scope]
 OPEN = {"/", "/assets/{name}", "/docs", "/healthz", "/openapi.json"}
 
 
 def ask(world: World, operation: Any, run_id: str, token: str | None) -> Answered:
     """A good call of that operation."""
     params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16}
-    used = {name: value for name, value in params.items() if f"{{{name}}}" in operation.path}
+    used = {name: value for name, value in params.items() if f"{{{name}}}" in operation.uri_pattern}
     body: dict[str, Any] | None = None
     if operation.method == "POST":
-        body = {"function": "echo"} if operation.path == "/runs" else {}
-    return world.call(operation.method, operation.path, json_body=body, token=token, **used)
+        body = {"function": "echo"} if operation.uri_pattern == "/runs" else {}
+    return world.call(operation.method, operation.uri_pattern, json_body=body, token=token, **used)
 
 
 def test_all_but_the_pages_need_a_token() -> None:
-    assert {operation.path for operation in OPERATIONS if operation.scope is None} == OPEN
-    assert {operation.scope for operation in SECURED} == set(SCOPES)
+    assert {operation.uri_pattern for operation in OPERATIONS if operation.view_function.scope is None} == OPEN
+    assert {operation.view_function.scope for operation in SECURED} == set(SCOPES)
 
 
 def test_reading_needs_one_scope_and_changing_another() -> None:
     for operation in SECURED:
-        if not operation.path.startswith(("/tokens", "/webhook-secrets")):
-            assert operation.scope == ("runs:read" if operation.method == "GET" else "runs:write")
+        if not operation.uri_pattern.startswith(("/tokens", "/webhook-secrets")):
+            assert operation.view_function.scope == ("runs:read" if operation.method == "GET" else "runs:write")
         else:
-            assert operation.scope == "admin"
+            assert operation.view_function.scope == "admin"
 
 
-@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.path}")
+@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.uri_pattern}")
 def test_each_scope_opens_its_own_routes_and_no_other(world: World, operation: Any) -> None:
     run_id = world.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json["id"]
     for scope in SCOPES:
         answer = ask(world, operation, run_id, world.issue("demo", scope))
-        if scope == operation.scope:
+        if scope == operation.view_function.scope:
             assert answer.status not in (401, 403), answer.text
         else:
             assert answer.status == 403 and answer.json["type"] == "urn:invoke-once:forbidden"
-            assert f'scope="{operation.scope}"' in answer.headers["www-authenticate"]
+            assert f'scope="{operation.view_function.scope}"' in answer.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.path}")
+@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.uri_pattern}")
 def test_without_a_token_every_secured_route_is_401(world: World, operation: Any) -> None:
     assert ask(world, operation, "run_" + "a" * 26, None).status == 401
 
 
 @pytest.mark.parametrize(
-    "operation", [o for o in SECURED if "{run_id}" in o.path], ids=lambda o: f"{o.method} {o.path}"
+    "operation", [o for o in SECURED if "{run_id}" in o.uri_pattern], ids=lambda o: f"{o.method} {o.uri_pattern}"
 )
 def test_another_tenant_s_run_is_as_unknown_as_one_that_never_was(world: World, operation: Any) -> None:
     run_id = world.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json["id"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api.front import MAX_BODY_BYTES
+from chalicelib.api.call import MAX_BODY_BYTES
 from tests.unit.api.refusals import nothing_is_left, refused
 from tests.unit.api.world import World, event
 

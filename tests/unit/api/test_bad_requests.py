@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api.routes import METHODS
+from chalicelib.api.front import METHODS
 from tests.unit.api.refusals import nothing_is_left, refused
 from tests.unit.api.world import Answered, World, event
 
@@ -21,7 +21,7 @@ class TestMethodsAndPaths:
         assert answer.headers["allow"] == "GET, POST"
 
     def test_the_gateway_knows_every_method_of_every_path(self, world: World) -> None:
-        for path in world.api.operations:
+        for path in world.api.routes:
             assert set(world.api.routes[path]) == set(METHODS)
 
     @pytest.mark.parametrize("path", ["/nope", "//runs", "/runs/", "/v1/runs", "x" * 8_000])

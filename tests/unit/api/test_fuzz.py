@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import app
+from chalicelib.api.routes import entries
 from tests.unit.api.world import World
 
-ROUTES = sorted({(operation.method, operation.path) for operation in app.all_operations})
+ROUTES = sorted({(entry.method, entry.uri_pattern) for entry in entries(app)})
 WORLD = World(app)
 RUN_ID = WORLD.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json["id"]
 

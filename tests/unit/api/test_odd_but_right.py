@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 
 import pytest
 
-from tests.unit.api.world import FUNCTIONS, World, event
+from tests.unit.api.world import FUNCTIONS, World
 
 
 @pytest.mark.parametrize(
@@ -115,12 +114,6 @@ def test_host_headers_do_not_get_into_answers(world: World) -> None:
     spoof = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
     answer = world.post(headers=spoof)
     assert "evil" not in answer.text and "evil" not in json.dumps(dict(answer.headers))
-
-
-def test_base64_is_how_the_gateway_hands_bodies_on(world: World) -> None:
-    raw = event("POST", "/runs", {}, {}, {"Authorization": f"Bearer {world.token}"}, b'{"function":"echo"}')
-    assert base64.b64decode(raw["body"]) == b'{"function":"echo"}'
-    assert world.api.api.binary_types == ["*/*"]
 
 
 def test_every_function_here_is_used() -> None:

@@ -12,10 +12,11 @@ from jsonschema import Draft202012Validator
 from app import app
 from chalicelib.api import documented, headers, operations, parameters, problems, schemas
 from chalicelib.api.openapi import document_text
+from chalicelib.api.routes import entries
 from tests.unit.api import contract
 from tests.unit.api.world import World
 
-DOCUMENT = json.loads(document_text(app.all_operations)[0])
+DOCUMENT = json.loads(document_text(app)[0])
 OPERATIONS = [
     (path, method, described) for path, item in DOCUMENT["paths"].items() for method, described in item.items()
 ]
@@ -48,16 +49,16 @@ def test_every_schema_is_a_schema_and_holds_its_own_examples() -> None:
 
 
 def test_the_document_has_every_registered_operation_and_no_other() -> None:
-    registered = {(operation.path, operation.method.lower()) for operation in app.all_operations}
+    registered = {(entry.uri_pattern, entry.method.lower()) for entry in entries(app)}
     assert {(path, method) for path, method, _ in OPERATIONS} == registered
-    assert {operation.view.__name__ for operation in app.all_operations} == set(operations.SAID)
+    assert {entry.view_function.name for entry in entries(app)} == set(operations.SAID)
 
 
 @pytest.mark.parametrize(("path", "method", "described"), OPERATIONS)
 def test_every_operation_tells_its_scope_its_problems_and_its_parameters(
     path: str, method: str, described: Any
 ) -> None:
-    operation = app.operations[path][method.upper()]
+    operation = app.routes[path][method.upper()].view_function
     assert described["security"] == ([{"token": [operation.scope]}] if operation.scope else [])
     if operation.scope:
         assert {"400", "401", "403", "429", "503"} <= set(described["responses"])
