@@ -109,7 +109,7 @@ def test_a_very_large_output_is_a_link_that_needs_no_token(world: World) -> None
     run_id = world.post({"function": "echo"}).json["id"]
     world.deliver(run_id, lambda_returning(value))
     moved = world.get(run_id, "/output")
-    assert moved.status == 303 and moved.headers["location"].startswith("memory://out/")
+    assert moved.status == 303 and moved.headers["location"].startswith("memory://echo/out/")
     told = world.get(run_id, "/output", headers={"Accept": "text/uri-list, application/json;q=0.9"})
     assert told.status == 200 and told.text.strip() == moved.headers["location"]
 
