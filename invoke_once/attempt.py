@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import threading
-import traceback
-from typing import Any, NamedTuple
+from typing import Any
 
-from invoke_once import lifecycle, log, moves
-from invoke_once.errors import (
-    AttemptSuperseded,
-    NotSerializable,
-    PayloadTooLarge,
-    RunCancelled,
-    StoreUnavailable,
-)
+from invoke_once import lifecycle, log, moves, outcomes, texts
+from invoke_once.errors import AttemptSuperseded, PayloadTooLarge, RunCancelled, StoreUnavailable, is_for_good
 from invoke_once.lifecycle import LEASE_GRACE_MS, Status
-from invoke_once.payloads import encode, error_fields
+from invoke_once.outcomes import Outcome
+from invoke_once.payloads import error_in
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime
 from invoke_once.store import Applied, Refused, Result
@@ -26,47 +21,16 @@ TELL_EVERY_MS = 2_000
 MESSAGE_CHARS = 500
 
 
-class Outcome(NamedTuple):
-    """How an attempt ended: the output's JSON text, or an error."""
-
-    status: Status
-    output: bytes | None = None
-    error: bytes | None = None
-    error_type: str | None = None
-    retriable: bool = False
-
-
-def returned(value: Any) -> Outcome:
-    """The handler returned. What is no JSON, or too large, ends the run failed: running it again would not help."""
-    try:
-        return Outcome(Status.SUCCEEDED, output=encode(value))
-    except NotSerializable as error:
-        return refused_output("OutputNotSerializable", str(error))
-
-
-def refused_output(type_name: str, message: str) -> Outcome:
-    return Outcome(Status.FAILED, error=error_fields(type_name, message), error_type=type_name)
-
-
-def raised(error: BaseException) -> Outcome:
-    if isinstance(error, RunCancelled):
-        return Outcome(Status.CANCELLED)
-    trace = "".join(traceback.format_exception(error))
-    name = type(error).__name__
-    return Outcome(Status.FAILED, error=error_fields(name, str(error), trace), error_type=name, retriable=True)
-
-
-def out_of_time(seconds: float) -> Outcome:
-    message = f"the attempt was about to pass its function's timeout after {seconds:.1f} s"
-    return Outcome(Status.TIMED_OUT, error=error_fields("TimedOut", message), error_type="TimedOut", retriable=True)
-
-
 class Attempt:
-    """The `Run` a handler sees, and the one that may write its outcome."""
+    """The `Run` a handler sees, and the one that may write its outcome.
+
+    Only the process that claimed writes: a fork has a copy, which knows its run and tells nothing of it.
+    """
 
     def __init__(self, runtime: Runtime, head: Head, deadline_ms: int) -> None:
         self._runtime = runtime
         self._head = head
+        self._pid = os.getpid()
         self._fence = moves.fence(head)
         self._deadline_ms = deadline_ms
         self._began_ms = self._told_ms = self._looked_ms = runtime.now_ms()
@@ -94,8 +58,13 @@ class Attempt:
         return self._head.tenant
 
     @property
+    def forked(self) -> bool:
+        """This is a fork's copy: the attempt belongs to another process."""
+        return os.getpid() != self._pid
+
+    @property
     def cancel_requested(self) -> bool:
-        if not self._cancel_requested and self._runtime.now_ms() - self._looked_ms >= TELL_EVERY_MS:
+        if not self._cancel_requested and not self.forked and self._runtime.now_ms() - self._looked_ms >= TELL_EVERY_MS:
             self._look()
         return self._cancel_requested
 
@@ -105,8 +74,8 @@ class Attempt:
                 raise ValueError("progress takes a fraction from 0 to 1")
             self._pending["fraction"] = round(min(max(float(fraction), 0.0), 1.0), 4)
         if message is not None:
-            self._pending["message"] = str(message)[:MESSAGE_CHARS]
-        if self._pending and self._runtime.now_ms() - self._told_ms >= TELL_EVERY_MS:
+            self._pending["message"] = texts.text_of(message, MESSAGE_CHARS)
+        if self._pending and not self.forked and self._runtime.now_ms() - self._told_ms >= TELL_EVERY_MS:
             self._tell()
 
     def check(self) -> None:
@@ -117,12 +86,14 @@ class Attempt:
 
     def beat(self, lease_ms: int) -> None:
         """Say that the attempt lives: the lease goes on, never beyond the attempt's own deadline."""
+        if self.forked:
+            return
         until = min(self._runtime.now_ms() + lease_ms, self._deadline_ms) + LEASE_GRACE_MS
         self._tell(lease_until=until)
 
     def run_out(self, seconds: float) -> None:
         """Lambda is about to kill the attempt, which had `seconds`."""
-        self.settle(out_of_time(seconds))
+        self.settle(outcomes.out_of_time(seconds))
 
     def _tell(self, lease_until: int | None = None) -> None:
         told, self._pending = {"fraction": None, "message": None} | self._pending, {}
@@ -151,8 +122,11 @@ class Attempt:
     def settle(self, outcome: Outcome) -> Result:
         """Record the outcome, once: the watchdog and the handler's end may both come here, the first one counts.
 
-        Tries again while DynamoDB or S3 is away, until the lease ends; then raises `StoreUnavailable`.
+        Tries again while DynamoDB or S3 is away, until the lease ends; then raises `StoreUnavailable`. What is refused
+        for good is not tried again: the run ends failed, and says what was refused.
         """
+        if self.forked:
+            raise RuntimeError("only the process that claimed a run may record its outcome")
         with self._lock:
             if self._settled is None:
                 self._settled = self._settle(outcome)
@@ -164,10 +138,27 @@ class Attempt:
         try:
             return self._keep_recording(outcome, token)
         except PayloadTooLarge as error:
-            return self._keep_recording(refused_output("OutputTooLarge", str(error)), token)
+            return self._keep_recording(outcomes.failed("OutputTooLarge", str(error)), token)
+        except StoreUnavailable as error:
+            if not is_for_good(str(error)):
+                raise
+            return self._record_less(outcome, token, str(error))
+
+    def _record_less(self, outcome: Outcome, token: str, why: str) -> Result:
+        """Part of the outcome was refused for good: without what may be missing, then with the refusal in its place."""
+        if self._pending:
+            self._pending = {}
+            try:
+                return self._keep_recording(outcome, token)
+            except StoreUnavailable as error:
+                why = str(error)
+        kept = outcomes.failed(outcome.error_type or "OutputNotKept", f"the outcome could not be kept: {why}")
+        return self._keep_recording(kept, token)
 
     def _keep_recording(self, outcome: Outcome, token: str) -> Result:
         def delayed(error: StoreUnavailable) -> None:
+            if is_for_good(str(error)):
+                raise error
             log.event("outcome_delayed", run_id=self.id, attempt=self.attempt, reason=str(error))
 
         until_ms = self._deadline_ms + LEASE_GRACE_MS
@@ -204,6 +195,11 @@ class Attempt:
                       outcome=outcome.status, winner=now.status if now else None, because=result.arms,
                       metrics={"OutcomesRefused": 1})  # fmt: skip
             return
+        if outcome.error is not None:
+            told = error_in(outcome.error)
+            log.event("attempt_failed", level="ERROR", run_id=self.id, attempt=self.attempt,
+                      claim=self._head.claim_token, function=self.function, error_type=told.get("type"),
+                      message=told.get("message"), trace=told.get("trace"))  # fmt: skip
         log.event("attempt_ended", run_id=self.id, attempt=self.attempt, claim=self._head.claim_token,
                   function=self.function, outcome=outcome.status, run_status=result.head.status,
                   error_type=outcome.error_type,

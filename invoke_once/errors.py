@@ -44,8 +44,11 @@ def is_for_good(message: str) -> bool:
     return any(code in message for code in _FOR_GOOD)
 
 
-#: Error codes of DynamoDB (its API reference, "Common errors" and each operation's).
-_FOR_GOOD = ("AccessDenied", "ResourceNotFound", "UnrecognizedClient", "ValidationException")
+#: Error codes of DynamoDB and S3 (their API references, "Common errors" and each operation's), and botocore's own
+#: for a request that it cannot send, as where no bucket is set.
+_FOR_GOOD = ("AccessDenied", "ResourceNotFound", "UnrecognizedClient", "ValidationException",
+             "NoSuchBucket", "InvalidBucketName", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled",
+             "PermanentRedirect", "EntityTooLarge", "KMS.", "ParamValidationError")  # fmt: skip
 
 
 class NotClaimed(StoreUnavailable):

@@ -1,4 +1,5 @@
-"""One JSON line an event, on standard output: what happened, to which run and attempt. Never a payload or a secret.
+"""One JSON line an event, on standard output: what happened, to which run and attempt. Never a payload or a secret,
+but a handler's own error, as Lambda prints it too. A line that cannot be written is dropped: it must not cost a run.
 
 Lines that count something carry their metrics in CloudWatch's embedded metric format
 (CloudWatch User Guide, "Specification: Embedded metric format"), so that no call is spent on them.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +24,21 @@ def event(what: str, *, metrics: Mapping[str, float] | None = None, **fields: An
     if metrics:
         line |= metrics
         line |= {"stack": _stack(), "_aws": _metric_block(metrics)}
-    print(_text(line), flush=True)
+    _write(line)
+
+
+def _write(line: Mapping[str, Any]) -> None:
+    """To standard output; where a handler has closed it, to standard error, which Lambda logs as well."""
+    try:
+        text = _text(line)
+    except Exception:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            print(text, file=stream, flush=True)
+        except Exception:
+            continue
+        return
 
 
 def _stack() -> str:

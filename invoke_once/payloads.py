@@ -24,6 +24,7 @@ from invoke_once.errors import NotSerializable, PayloadCorrupt, PayloadTooLarge
 from invoke_once.lifecycle import Arm, Move
 from invoke_once.records import Head
 from invoke_once.store import Store
+from invoke_once.texts import MESSAGE_CHARS, TRACE_CHARS, clean
 
 MAX_INPUT_BYTES = 5 * 1024 * 1024  #: within Lambda's 6 MB request, of which API Gateway's envelope takes a part
 MAX_DIRECT_BYTES = 8 * 1024 * 1024  #: more than Lambda takes (6 MB): a direct call is never refused for its size
@@ -215,20 +216,21 @@ def output_key(head: Head) -> str:
 def error_fields(type_: str, message: str, trace: str | None = None) -> bytes:
     """An error as the head keeps it: packed, cut to a size (message 4 000 characters, the trace's last 4 000)."""
     body = {
-        "type": _clean(type_)[:200],
-        "message": _clean(message)[:4000],
-        "trace": _clean(trace)[-4000:] if trace else None,
+        "type": clean(type_, 200),
+        "message": clean(message, MESSAGE_CHARS),
+        "trace": clean(trace[-TRACE_CHARS:], TRACE_CHARS) if trace else None,
     }
     return pack(json.dumps(body, ensure_ascii=False).encode())
 
 
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
-
-
 def error_of(head: Head) -> dict[str, Any] | None:
-    found = json.loads(unpack(head.error)) if head.error is not None else None
-    return found if isinstance(found, dict) else None
+    return None if head.error is None else error_in(head.error) or None
+
+
+def error_in(fields: bytes) -> dict[str, Any]:
+    """What `error_fields` packed."""
+    found = json.loads(unpack(fields))
+    return found if isinstance(found, dict) else {}
 
 
 def _checked(text: bytes, expected: str | None) -> bytes:

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, overload
 
 from invoke_once import log, moves
-from invoke_once.attempt import Attempt, Outcome, raised, returned
+from invoke_once.attempt import Attempt
 from invoke_once.current import current
 from invoke_once.envelope import Envelope, envelope_of
 from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable, is_for_good
+from invoke_once.outcomes import Outcome, raised, returned
 from invoke_once.records import Head
 from invoke_once.runtime import Runtime, runtime
 from invoke_once.store import Applied, Result

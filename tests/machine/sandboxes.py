@@ -10,10 +10,11 @@ from typing import Any
 
 from chalicelib.record import record
 from chalicelib.wiring import Service
-from invoke_once.attempt import Attempt, out_of_time, raised, returned
+from invoke_once.attempt import Attempt
 from invoke_once.current import current_run
 from invoke_once.envelope import envelope_of
 from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, StoreUnavailable
+from invoke_once.outcomes import out_of_time, raised, returned
 from invoke_once.payloads import encode
 from invoke_once.runtime import Runtime, use_runtime
 from invoke_once.store import Applied

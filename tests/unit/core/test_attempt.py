@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from invoke_once import AttemptSuperseded, RunCancelled, current_run, moves, tracked
-from invoke_once.attempt import MESSAGE_CHARS, TELL_EVERY_MS, Attempt, out_of_time, raised, returned
+from invoke_once.attempt import MESSAGE_CHARS, TELL_EVERY_MS, Attempt
 from invoke_once.envelope import fired_event
 from invoke_once.errors import NotClaimed, StoreUnavailable
 from invoke_once.lifecycle import LEASE_GRACE_MS, Move
+from invoke_once.outcomes import out_of_time, raised, returned
 from invoke_once.payloads import Payloads
 from invoke_once.records import Head
 from invoke_once.runtime import Policy, Runtime, use_runtime
@@ -182,6 +183,56 @@ def test_an_outcome_that_cannot_be_written_before_the_lease_ends_is_given_up(wor
     assert work.now().status == "running"
 
 
+class Refusing(MemoryObjects):
+    """S3 that refuses to keep anything, for as long as it is asked."""
+
+    why = "S3 refused put_object: AccessDenied"
+    tries = 0
+
+    def put(self, key: str, data: bytes) -> None:
+        self.tries += 1
+        raise StoreUnavailable(self.why)
+
+
+@pytest.mark.parametrize(
+    "why", ["S3 refused put_object: AccessDenied", "S3 did not answer put_object: ParamValidationError"]
+)
+def test_an_output_that_can_never_be_kept_ends_the_run_at_once_with_what_was_refused(work: Work, why: str) -> None:
+    objects = Refusing()
+    objects.why = why
+    work.attempt = Attempt(
+        work.runtime._replace(payloads=Payloads(work.store, objects)), work.head, work.bench.clock() + LEFT_MS
+    )
+    noise = "".join(f"{n * n * 7919:x}" for n in range(4_000))
+    assert isinstance(work.attempt.settle(returned(noise)), Applied)
+    told = work.bench.finished(work.head.run_id)
+    assert (told.status, told.error and told.error["type"]) == ("failed", "OutputNotKept")
+    assert told.error is not None and why in told.error["message"]
+    assert (work.slept, objects.tries) == ([], 1)
+
+
+def test_a_refused_progress_is_left_out_of_the_outcome(work: Work) -> None:
+    work.attempt.progress(0.1)
+    work.attempt.progress(0.9, "odd")
+    work.table.plan = ["ValidationException"]
+    assert isinstance(work.attempt.settle(returned({"rows": 3})), Applied)
+    assert (work.now().status, work.now().message, work.slept) == ("succeeded", None, [])
+
+
+def test_an_error_that_is_refused_keeps_its_type(work: Work) -> None:
+    work.table.plan = ["ValidationException"]
+    work.attempt.settle(raised(RuntimeError("no")))
+    told = work.bench.finished(work.head.run_id)
+    assert (told.status, told.error and told.error["type"], work.slept) == ("failed", "RuntimeError", [])
+
+
+def test_what_is_refused_whatever_is_written_is_not_tried_until_the_lease_ends(work: Work) -> None:
+    work.table.plan = ["AccessDeniedException"] * 99
+    with pytest.raises(StoreUnavailable, match="AccessDenied"):
+        work.attempt.settle(returned(1))
+    assert work.slept == []
+
+
 def test_a_requeue_that_meets_a_cancel_ends_cancelled(work: Work) -> None:
     work.store.apply(moves.request_cancel(work.head))
     work.table.plan = ["", "lost"]
@@ -260,7 +311,7 @@ def test_whatever_a_handler_raises_ends_its_attempt_and_lambda_need_not_know(err
     assert (told.status, told.error and told.error["type"]) == ("failed", type(error).__name__)
 
 
-def test_an_error_is_cut_to_a_size_and_keeps_its_last_lines() -> None:
+def test_an_error_is_cut_to_a_size_and_keeps_its_frames() -> None:
     bench = Bench()
 
     @tracked
@@ -270,7 +321,7 @@ def test_an_error_is_cut_to_a_size_and_keeps_its_last_lines() -> None:
     error = bench.run(handler).error
     assert error is not None
     assert len(error["message"]) == 4_000
-    assert error["trace"].endswith("é\n") and len(error["trace"]) == 4_000
+    assert 'raise ValueError("é" * 9_999)' in error["trace"] and len(error["trace"]) <= 4_000
 
 
 def test_a_duplicate_returns_and_does_not_start_the_body() -> None:

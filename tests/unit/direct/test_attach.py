@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from invoke_once import tracked
-from invoke_once.attempt import raised
 from invoke_once.direct import payload_of
 from invoke_once.errors import StillRunning
 from invoke_once.lifecycle import LEASE_GRACE_MS
+from invoke_once.outcomes import raised
 from invoke_once.runtime import Runtime, use_runtime
 from invoke_once.testing import Context
 from tests.unit.direct import events

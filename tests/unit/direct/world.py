@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from invoke_once import moves, records
-from invoke_once.attempt import Attempt, Outcome, returned
+from invoke_once.attempt import Attempt
 from invoke_once.errors import StoreUnavailable
 from invoke_once.lifecycle import Move
+from invoke_once.outcomes import Outcome, returned
 from invoke_once.payloads import Payloads, error_of
 from invoke_once.records import HEAD, Head
 from invoke_once.runtime import Policy, Runtime, use_runtime
