@@ -135,6 +135,13 @@ def write_env(file: Path, endpoint: str, stack: str, deployed: Deployed) -> None
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "ONCE_STACK": stack,
+        # with these, `chalice local` and `chalice.test.Client` are the API of the stack that is up
+        "ONCE_LOCAL": "1",
+        "ONCE_RUNS_TABLE": deployed.outputs["RunsTable"],
+        "ONCE_TOKENS_TABLE": deployed.outputs["TokensTable"],
+        "ONCE_BUCKET": deployed.outputs["Bucket"],
+        "ONCE_WAKE_QUEUE": deployed.outputs["WakeQueue"],
+        "ONCE_MASTER_KEY": f"/{stack}/master-key",
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
