@@ -20,7 +20,7 @@ class Bar:
 BARS = (
     Bar("post_vs_glue", "POST /runs against hand-written glue (put + invoke), through API Gateway and Lambda", 1.15),
     Bar("wrapper_import_vs_powertools", "`@tracked`, cold import and client (CPU), against Powertools'", 1.0),
-    Bar("wrapper_warm_vs_powertools", "`@tracked`, one warm call (CPU), against Powertools'", 1.0),
+    Bar("wrapper_warm_vs_powertools", "`@tracked`, one warm call (CPU), against Powertools'", 1.25),
     Bar("wrapper_import_vs_boto3_client", "`@tracked`, the same against a bare boto3 client", 1.3),
     Bar("api_import_vs_bare", "the API function, cold (CPU), against bare Chalice with two boto3 clients", 1.3),
     Bar("write_units_per_run", "write units of a run, small input and output, success", 6, "WRU"),

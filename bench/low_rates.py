@@ -1,50 +1,63 @@
-"""The deployed service at low rates, for the simulation to be held against: units, latency, refusals.
+"""The deployed service at low rates, for the model to be held against: units, latency, and what waiting asks for.
 
-Starts come at random times, as the model has them (a Poisson process). Service times are measured first, one run at
-a time, and are what the model is given.
+Starts come at random times (a Poisson process). The time of a POST is measured first, one run at a time, and is what
+the model is given.
 """
 
 from __future__ import annotations
 
 import random
-import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
 
+import httpx
+
 from bench import cost
 from bench.samples import Progress
 from bench.stand import Stand
+from invoke_once import Once
 
 RATES = (1, 3)
 SECONDS = 12.0
-WARM_UP, SINGLE = 5, 20
-RUN_S = 0.02  #: of echo, whose body does nothing
+WARM_UP, SINGLE, BETWEEN_S = 5, 20, 0.3
+WAITED_S = 30.0
 
 
-def measure(stand: Stand, tell: Progress, seconds: float = SECONDS) -> dict[str, Any]:
-    """{"post_s", "write_s", "run_s", "rates": [{"rate", "seconds", "units_per_run", "post_p50_ms", "refused"}]}"""
+def measure(stand: Stand, tell: Progress, seconds: float = SECONDS, waited_s: float = WAITED_S) -> dict[str, Any]:
+    """{"post_s", "rates": [{"rate", "units_per_run", "post_p50_ms"}], "waited_s", "waiting_requests", …_reads}"""
     with cost.on_the_wire(stand, images=False) as proxy:
         single = []
         for n in range(WARM_UP + SINGLE):
             single.append(_start(stand, f"single-{n}"))
             stand.ended(single[-1][0])
+            time.sleep(BETWEEN_S)  # the stream's own work is over by then
         proxy.take()
         rates = []
         for rate in RATES:
             tell(f"{rate} runs a second for {seconds:g} s")
-            answers, refused = _poisson(stand, rate, seconds)
+            with ThreadPoolExecutor(16) as pool:
+                sent = [pool.submit(_start, stand, f"{rate}-{n}") for n in _poisson(rate, seconds)]
+            answers = [one.result() for one in sent]
             for run_id, _ in answers:
                 stand.ended(run_id)
             units = sum(call.units for call in proxy.take() if call.writes)
-            rates.append({
-                "rate": rate, "seconds": seconds, "units_per_run": units / max(len(answers), 1),
-                "post_p50_ms": median(took for _, took in answers), "refused": refused,
-            })  # fmt: skip
-    post_ms = median(took for _, took in single[WARM_UP:])
-    write_s = 0.002  # of one write on the emulator, within the POST's time
-    return {"post_s": post_ms / 1000 - write_s, "write_s": write_s, "run_s": RUN_S, "rates": rates}
+            p50_ms = median(took for _, took in answers)
+            rates.append({"rate": rate, "units_per_run": units / len(answers), "post_p50_ms": p50_ms})
+        tell(f"waiting for a run of {waited_s:g} s")
+        requests = _wait(stand, waited_s)
+        reads = sum(call.who == "api" and call.operation == "GetItem" and "run_id" in call.request["Key"]
+                    for call in proxy.take())  # fmt: skip
+    post_s = median(took for _, took in single[WARM_UP:]) / 1000
+    return {
+        "post_s": post_s,
+        "rates": rates,
+        "waited_s": waited_s,
+        "waiting_requests": requests,
+        "waiting_reads": reads,
+    }
 
 
 def _start(stand: Stand, key: str) -> tuple[str, float]:
@@ -53,25 +66,25 @@ def _start(stand: Stand, key: str) -> tuple[str, float]:
     return run["id"], (time.perf_counter() - began) * 1000
 
 
-def _poisson(stand: Stand, rate: float, seconds: float) -> tuple[list[tuple[str, float]], int]:
-    chance, refused, lock = random.Random(1), 0, threading.Lock()
-    answers: list[tuple[str, float]] = []
+def _poisson(rate: float, seconds: float) -> Iterator[int]:
+    """Numbers, each when its start is due."""
+    chance, until, n = random.Random(1), time.monotonic() + seconds, 0
+    while (pause := chance.expovariate(rate)) and time.monotonic() + pause < until:
+        time.sleep(pause)
+        yield (n := n + 1)
 
-    def one(n: int) -> None:
-        nonlocal refused
-        try:
-            answer = _start(stand, f"{rate}-{n}")
-        except RuntimeError:
-            with lock:
-                refused += 1
-            return
-        with lock:
-            answers.append(answer)
 
-    with ThreadPoolExecutor(16) as pool:
-        until, n = time.monotonic() + seconds, 0
-        while (pause := chance.expovariate(rate)) and time.monotonic() + pause < until:
-            time.sleep(pause)
-            pool.submit(one, n)
-            n += 1
-    return answers, refused
+def _wait(stand: Stand, seconds: float) -> int:
+    """Wait for a run with our client; how many calls it made after the start."""
+    calls = _Counted()
+    with Once(stand.deployed.url, stand.deployed.token, transport=calls) as once:
+        once.start("sleep", {"seconds": seconds}).wait(timeout=seconds + 60)
+    return calls.gets
+
+
+class _Counted(httpx.HTTPTransport):
+    gets = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.gets += request.method == "GET"
+        return super().handle_request(request)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.samples import Progress
 
-DISTRIBUTIONS = ("boto3", "botocore", "pynamodb", "chalice", "msgspec", "aws-lambda-powertools", "zappa", "simpy")
+DISTRIBUTIONS = ("boto3", "botocore", "pynamodb", "chalice", "msgspec", "aws-lambda-powertools", "zappa")
 
 
 def describe() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`make bench`: everything is measured against something, in one run.
 
     imports ─▶ an emulator of its own: warm calls, POST, units and calls, peers, callbacks, tenants
-            ─▶ growth, on a table engine with ordered indexes ─▶ the simulation of larger accounts
+            ─▶ growth, on a table engine with ordered indexes
 
     python -m bench.run [--quick] [--strict] [--only PHASE,PHASE]
 
@@ -30,7 +30,6 @@ from bench import (
     post,
     report,
     rival,
-    simulate,
     tenants,
     warm,
 )  # fmt: skip
@@ -83,11 +82,8 @@ class Phases:
         return growth.measure(self._timing("growth"), self._rounds(growth.ROUNDS), sizes)
 
     def low_rates(self, stand: Stand) -> Measured:
-        return low_rates.measure(stand, self._timing("low rates"), QUICK_S * 2 if self._quick else low_rates.SECONDS)
-
-    def simulation(self, observed: Measured | None) -> Measured:
-        seconds = 0.2 if self._quick else simulate.SECONDS
-        return simulate.measure(self._console.phase("simulation"), seconds, observed)
+        seconds = (QUICK_S * 3, 3.0) if self._quick else (low_rates.SECONDS, low_rates.WAITED_S)
+        return low_rates.measure(stand, self._timing("low rates"), *seconds)
 
     def _timing(self, name: str) -> Callable[[str], None]:
         tell = self._console.phase(name)
@@ -96,7 +92,7 @@ class Phases:
 
 
 ON_THE_STAND = ("warm", "post", "low_rates", "cost", "peers", "callbacks", "tenants")
-ALL = ("imports", *ON_THE_STAND, "growth", "simulation")
+ALL = ("imports", *ON_THE_STAND, "growth")
 
 
 def measure(wanted: list[str], phases: Phases) -> Measured:
@@ -108,8 +104,6 @@ def measure(wanted: list[str], phases: Phases) -> Measured:
             found |= {phase: getattr(phases, phase)(stand) for phase in ON_THE_STAND if phase in wanted}
     if "growth" in wanted:
         found["growth"] = phases.growth()
-    if "simulation" in wanted:
-        found["simulation"] = phases.simulation(found.get("low_rates"))
     return found
 
 

@@ -49,3 +49,9 @@ def interleaved(
                 taken[name].append(value)
         tell(f"round {n + 1} of {warm_up + rounds}")
     return taken
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])

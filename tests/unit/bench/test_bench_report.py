@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
+from bench import model, report
 from bench.bars import BARS
 
 
@@ -29,7 +29,7 @@ def test_a_document_without_the_table_s_place_is_refused(tmp_path: Path) -> None
 def test_the_documents_have_a_place_for_every_table() -> None:
     places = {
         report.PERFORMANCE: set(report.TABLES),
-        report.SCALE: {"capacity", "quotas", "breaks", "cost", "check"},
+        report.SCALE: {*model.tables(), "check"},
     }
     for document, names in places.items():
         found = dict(re.findall(r"<!-- bench:(\w+) -->\n(.*?)<!-- end -->", document.read_text(), re.DOTALL))
@@ -43,3 +43,9 @@ def test_a_table_in_the_document_holds_every_bar() -> None:
     for bar, row in zip(BARS, rows, strict=True):
         assert bar.what in row[0]
         assert 0 < float(row[1].split()[0]) <= bar.most, f"{bar.key} in docs/explanation/performance.md"
+
+
+def test_the_scale_page_holds_the_model_s_tables() -> None:
+    tables = dict(re.findall(r"<!-- bench:(\w+) -->\n(.*?)\n?<!-- end -->", report.SCALE.read_text(), re.DOTALL))
+    del tables["check"]  # the machine's own
+    assert tables == model.tables()
