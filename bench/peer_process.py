@@ -75,7 +75,11 @@ def ours(bodies: Bodies, deliveries: int) -> Answers:
     from invoke_once.runtime import runtime
 
     event, context = fired_event(runtime().store, "peer", {"order": 1})
-    handler = tracked(lambda value, _context: bodies.work(value))
+
+    @tracked
+    def handler(value: Any, _context: Any) -> Any:
+        return bodies.work(value)
+
     return [_told(lambda: handler(event, context)) for _ in range(deliveries)]
 
 

@@ -30,7 +30,7 @@ class LayerFailed(Exception):
 
 def layer(out: Path = OUT) -> Path:
     """The layer's zip: the same bytes for the same sources."""
-    files = zips.tree(ROOT / "invoke_once", "python/invoke_once/")
+    files = zips.library(ROOT / "invoke_once", "python/invoke_once/")
     for library in LIBRARIES:
         files |= _installed(library)
     archive = out / "invoke-once-layer.zip"

@@ -148,7 +148,7 @@ def _run_chalice(stage: Stage, staging: Path) -> None:
 
 def _write_zips(stage: Stage, staging: Path, out: Path, functions: list[Function]) -> dict[str, Path]:
     code = zips.read(staging / "out" / "deployment.zip")
-    code |= zips.tree(staging / "invoke_once", "invoke_once/")
+    code |= zips.library(staging / "invoke_once", "invoke_once/")
     code["functions.toml"] = (staging / "functions.toml").read_bytes()
     contents = {
         "CodeKey": ("deployment.zip", code),

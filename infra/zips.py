@@ -30,6 +30,18 @@ def tree(root: Path, prefix: str = "", without: tuple[Path, ...] = ()) -> dict[s
     return found
 
 
+#: What runs on people's machines: no function imports it, and its httpx, click and rich are in no zip.
+CLIENT_SIDE = (
+    "_http", "commands", "cli.py", "client.py", "client_errors.py", "aio.py", "profile.py", "outside.py",
+    "pytest_plugin.py",
+)  # fmt: skip
+
+
+def library(root: Path, prefix: str) -> dict[str, bytes]:
+    """The library as functions get it: `root`, its package's directory, without the client side."""
+    return tree(root, prefix, without=tuple(root / name for name in CLIENT_SIDE))
+
+
 def write(archive: Path, files: Mapping[str, bytes]) -> None:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as opened:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import anyio
 import httpx
@@ -21,7 +21,8 @@ from invoke_once._http.effects import Answer, Call, Flow, Seams
 from invoke_once._http.flows import Core
 from invoke_once._http.handle import RunView
 from invoke_once._http.options import ListOptions, StartOptions, list_query, start_request, token_body
-from invoke_once._http.requests import MAX_HOLD_S
+from invoke_once._http.outputs import Output
+from invoke_once._http.requests import WATCH_HOLD_S
 from invoke_once._http.retry import RetryPolicy
 
 __all__ = ["AsyncOnce", "AsyncRunHandle"]
@@ -63,34 +64,37 @@ class AsyncDriver:
             return adapter.lost(error)
 
 
-class AsyncRunHandle(RunView):
+class AsyncRunHandle(RunView[Output]):
     """One run; see `invoke_once.client.RunHandle`, whose methods these are."""
 
-    def __init__(self, driver: AsyncDriver, core: Core, run_id: str, info: RunInfo | None = None) -> None:
-        super().__init__(core, run_id, info)
+    def __init__(
+        self, driver: AsyncDriver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
+    ) -> None:
+        super().__init__(core, run_id, info, returns)
         self._driver = driver
 
-    async def refresh(self) -> AsyncRunHandle:
+    async def refresh(self) -> Self:
         return await self._seen(flows.get(self._core, self.id))
 
-    async def wait(self, timeout: float | None = None) -> AsyncRunHandle:
+    async def wait(self, timeout: float | None = None) -> Self:
         return await self._seen(steps.wait(self._core, self.id, self._info, timeout))
 
-    async def result(self, timeout: float | None = None) -> Any:
-        return await self._driver.run(flows.outcome(self._core, (await self.wait(timeout)).document))
+    async def result(self, timeout: float | None = None) -> Output:
+        run = (await self.wait(timeout)).document
+        return self._typed(await self._driver.run(flows.outcome(self._core, run)))
 
     async def watch(
-        self, timeout: float | None = None, hold: int = MAX_HOLD_S, *, ticks: bool = False
-    ) -> AsyncIterator[AsyncRunHandle]:
+        self, timeout: float | None = None, hold: int = WATCH_HOLD_S, *, ticks: bool = False
+    ) -> AsyncIterator[Self]:
         watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
         async for info in self._driver.each(watch):
             self._noticed(watch, info)
             yield self
 
-    async def cancel(self) -> AsyncRunHandle:
+    async def cancel(self) -> Self:
         return await self._seen(flows.cancel(self._core, self.id))
 
-    async def retry(self) -> AsyncRunHandle:
+    async def retry(self) -> Self:
         return await self._seen(flows.retry(self._core, self.id))
 
     async def input(self) -> Any:
@@ -108,7 +112,7 @@ class AsyncRunHandle(RunView):
     async def send_callback_again(self) -> None:
         await self._driver.run(flows.send_again(self._core, self.id))
 
-    async def _seen(self, flow: Flow[RunInfo]) -> AsyncRunHandle:
+    async def _seen(self, flow: Flow[RunInfo]) -> Self:
         self._saw(await self._driver.run(flow))
         return self
 
@@ -151,7 +155,7 @@ class AsyncOnce:
         seams: Seams | None = None,
     ) -> None:
         self._core = core_for(url, token, profile, timeout, retry, seams)
-        self._client = httpx.AsyncClient(**adapter.options(transport))
+        self._client = adapter.client(httpx.AsyncClient, transport)
         self._driver = AsyncDriver(self._client, sleep)
         self.tokens = AsyncTokens(self._driver, self._core)
 
@@ -174,20 +178,22 @@ class AsyncOnce:
         self,
         function: str,
         input: Any = None,  # noqa: A002
+        *,
+        returns: type[Output] | None = None,
         **options: Unpack[StartOptions],
-    ) -> AsyncRunHandle:
-        request = start_request(function, input, options)
-        return self._handle(await self._driver.run(flows.start(self._core, request)))
+    ) -> AsyncRunHandle[Output]:
+        info = await self._driver.run(flows.start(self._core, start_request(function, input, options)))
+        return AsyncRunHandle(self._driver, self._core, info.id, info, returns)
 
-    def run(self, run_id: str) -> AsyncRunHandle:
-        return AsyncRunHandle(self._driver, self._core, run_id)
+    def run(self, run_id: str, *, returns: type[Output] | None = None) -> AsyncRunHandle[Output]:
+        return AsyncRunHandle(self._driver, self._core, run_id, None, returns)
 
-    async def get(self, run_id: str) -> AsyncRunHandle:
-        return await self.run(run_id).refresh()
+    async def get(self, run_id: str, *, returns: type[Output] | None = None) -> AsyncRunHandle[Output]:
+        return await self.run(run_id, returns=returns).refresh()
 
-    async def list(self, **options: Unpack[ListOptions]) -> AsyncIterator[AsyncRunHandle]:
-        async for info in self._driver.each(steps.Runs(self._core, list_query(options), options.get("limit"))):
-            yield self._handle(info)
+    def list(self, **options: Unpack[ListOptions]) -> AsyncIterator[AsyncRunHandle]:
+        runs = steps.Runs(self._core, list_query(options), options.get("limit"))
+        return (self._handle(info) async for info in self._driver.each(runs))
 
     async def functions(self) -> Sequence[Mapping[str, Any]]:
         return await self._driver.run(flows.functions(self._core))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -24,7 +24,8 @@ from invoke_once._http.effects import Answer, Call, Flow, Seams
 from invoke_once._http.flows import Core
 from invoke_once._http.handle import RunView
 from invoke_once._http.options import ListOptions, StartOptions, list_query, start_request, token_body
-from invoke_once._http.requests import MAX_HOLD_S
+from invoke_once._http.outputs import Output
+from invoke_once._http.requests import WATCH_HOLD_S
 from invoke_once._http.retry import RetryPolicy
 
 __all__ = ["Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
@@ -65,28 +66,28 @@ class Driver:
             return adapter.lost(error)
 
 
-class RunHandle(RunView):
+class RunHandle(RunView[Output]):
     """One run: what was last seen of it, and what can be asked of it. Times are seconds."""
 
-    def __init__(self, driver: Driver, core: Core, run_id: str, info: RunInfo | None = None) -> None:
-        super().__init__(core, run_id, info)
+    def __init__(
+        self, driver: Driver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
+    ) -> None:
+        super().__init__(core, run_id, info, returns)
         self._driver = driver
 
-    def refresh(self) -> RunHandle:
+    def refresh(self) -> Self:
         """Read it now."""
         return self._seen(flows.get(self._core, self.id))
 
-    def wait(self, timeout: float | None = None) -> RunHandle:
+    def wait(self, timeout: float | None = None) -> Self:
         """Return when it has ended, however it did. Raises WaitTimeout; lost networks are sat out."""
         return self._seen(steps.wait(self._core, self.id, self._info, timeout))
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> Output:
         """Wait, then give the output, of any size. Raises RunNotSucceeded (RunFailed …) or WaitTimeout."""
-        return self._driver.run(flows.outcome(self._core, self.wait(timeout).document))
+        return self._typed(self._driver.run(flows.outcome(self._core, self.wait(timeout).document)))
 
-    def watch(
-        self, timeout: float | None = None, hold: int = MAX_HOLD_S, *, ticks: bool = False
-    ) -> Iterator[RunHandle]:
+    def watch(self, timeout: float | None = None, hold: int = WATCH_HOLD_S, *, ticks: bool = False) -> Iterator[Self]:
         """This handle at every change, to the end or until `timeout`. `hold=2` shows progress soon.
 
         With `ticks` also after every poll without news: `trouble` then says if the service does not answer.
@@ -96,11 +97,11 @@ class RunHandle(RunView):
             self._noticed(watch, info)
             yield self
 
-    def cancel(self) -> RunHandle:
+    def cancel(self) -> Self:
         """Ask for a cancellation: at once before it runs, else when the handler next reports or checks."""
         return self._seen(flows.cancel(self._core, self.id))
 
-    def retry(self) -> RunHandle:
+    def retry(self) -> Self:
         """Run it again after it ended without success. Raises Conflict in any other state."""
         return self._seen(flows.retry(self._core, self.id))
 
@@ -124,7 +125,7 @@ class RunHandle(RunView):
         """Have its callback sent once more."""
         self._driver.run(flows.send_again(self._core, self.id))
 
-    def _seen(self, flow: Flow[RunInfo]) -> RunHandle:
+    def _seen(self, flow: Flow[RunInfo]) -> Self:
         self._saw(self._driver.run(flow))
         return self
 
@@ -174,7 +175,7 @@ class Once:
         seams: Seams | None = None,
     ) -> None:
         self._core = core_for(url, token, profile, timeout, retry, seams)
-        self._client = httpx.Client(**adapter.options(transport))
+        self._client = adapter.client(httpx.Client, transport)
         self._driver = Driver(self._client, sleep)
         self.tokens = Tokens(self._driver, self._core)
 
@@ -198,27 +199,30 @@ class Once:
         self,
         function: str,
         input: Any = None,  # noqa: A002
+        *,
+        returns: type[Output] | None = None,
         **options: Unpack[StartOptions],
-    ) -> RunHandle:
+    ) -> RunHandle[Output]:
         """Start a run, or find the one that this key started. Options: see `StartOptions`.
 
         Raises Invalid for a bad input or a key used with another request, NotFound for an unknown function,
         ServiceUnreachable (its `idempotency_key` says how to ask again for the same run).
         """
-        return self._handle(self._driver.run(flows.start(self._core, start_request(function, input, options))))
+        info = self._driver.run(flows.start(self._core, start_request(function, input, options)))
+        return RunHandle(self._driver, self._core, info.id, info, returns)
 
-    def run(self, run_id: str) -> RunHandle:
+    def run(self, run_id: str, *, returns: type[Output] | None = None) -> RunHandle[Output]:
         """A handle on a run by its id; nothing is asked yet."""
-        return RunHandle(self._driver, self._core, run_id)
+        return RunHandle(self._driver, self._core, run_id, None, returns)
 
-    def get(self, run_id: str) -> RunHandle:
+    def get(self, run_id: str, *, returns: type[Output] | None = None) -> RunHandle[Output]:
         """The run as it is now. Raises NotFound."""
-        return self.run(run_id).refresh()
+        return self.run(run_id, returns=returns).refresh()
 
     def list(self, **options: Unpack[ListOptions]) -> Iterator[RunHandle]:
         """The runs that match, newest first, page by page as needed. Options: see `ListOptions`."""
-        for info in self._driver.each(steps.Runs(self._core, list_query(options), options.get("limit"))):
-            yield self._handle(info)
+        runs = steps.Runs(self._core, list_query(options), options.get("limit"))
+        return (self._handle(info) for info in self._driver.each(runs))
 
     def functions(self) -> Sequence[Mapping[str, Any]]:
         """What may be run, with limits and input schemas."""

@@ -3,6 +3,7 @@
     ConfigurationError (errors.py)   no URL or no token, or a profile that cannot be read
     ServiceUnreachable               no answer, or only 429/502/503/504 ones, for as long as we try
     UnexpectedReply                  an answer that is not the service's: a wrong URL, or something between
+    UnexpectedOutput                 the output is not what `returns=` says
     RequestRefused                   the service said no: .status .type .detail .errors
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409
     └── TooLarge 413 · Invalid 422
@@ -41,6 +42,7 @@ __all__ = [
     "ServiceUnreachable",
     "TooLarge",
     "Unauthorized",
+    "UnexpectedOutput",
     "UnexpectedReply",
     "WaitTimeout",
 ]
@@ -61,6 +63,10 @@ class UnexpectedReply(InvokeOnceError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UnexpectedOutput(InvokeOnceError):
+    """The run succeeded, and its output is not of the type that `returns=` names."""
 
 
 class RequestRefused(InvokeOnceError):

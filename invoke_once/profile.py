@@ -64,20 +64,21 @@ def resolve(
 
     The token may be empty: some calls need none, and the service says so for the others.
     """
-    given = Profile(url or env.get("ONCE_URL", ""), token or env.get("ONCE_TOKEN", ""))
+    env = {**env, "ONCE_URL": env.get("ONCE_URL", "").strip()}  # a file written on Windows ends it with CR
+    given = Profile((url or "").strip() or env["ONCE_URL"], token or env.get("ONCE_TOKEN", ""))
     if given.url and given.token and not profile:
         return Profile(given.url.rstrip("/"), given.token.strip(), source="given" if url else "ONCE_URL")
     stored = _stored(profile or env.get("ONCE_PROFILE"), env)
     named = stored if profile else Profile()
     chosen, source = _first(
-        (url, "given"),
+        ((url or "").strip(), "given"),
         (named.url, named.source),
         (env.get("ONCE_URL"), "ONCE_URL"),
         (stored.url, stored.source),
     )
     if not chosen:
         raise ConfigurationError(f"no service URL: {_HELP}")
-    chosen = chosen.rstrip("/")
+    chosen = chosen.strip().rstrip("/")
     own = stored.token if stored.url.rstrip("/") == chosen else ""
     tokens = (token, own, env.get("ONCE_TOKEN")) if profile else (token, env.get("ONCE_TOKEN"), own)
     return Profile(chosen, next((t for t in tokens if t), "").strip(), source=source)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from invoke_once import log, moves
 from invoke_once.attempt import Attempt
@@ -28,6 +28,7 @@ from invoke_once.store import Applied, Result
 from invoke_once.watchdog import Watchdog
 
 Handler = Callable[[Any, Any], Any]
+H = TypeVar("H", bound=Handler)  #: a handler keeps its own signature
 DEFAULT_TIMEOUT_MS = 900_000  #: Lambda's longest, for a context that does not tell
 #: How long a claim is tried while the table is away: given back, the run would wait a minute for its next dispatch. But
 #: never for more than a tenth of the lease, which is the body's time.
@@ -43,13 +44,13 @@ class Options(NamedTuple):
 
 
 @overload
-def tracked(handler: Handler, /) -> Handler: ...
+def tracked(handler: H, /) -> H: ...
 
 
 @overload
 def tracked(
     *, key: str | Callable[[Any], str] | None = None, attach: bool = False, attach_seconds: float = 60
-) -> Callable[[Handler], Handler]: ...
+) -> Callable[[H], H]: ...
 
 
 def tracked(

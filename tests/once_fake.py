@@ -86,6 +86,7 @@ class FakeOnce:
         self.presigned_refusals = 0
         self.held_s: list[int] = []
         self.ignore_prefer = False
+        self.retry_after = "1"
         self.healthy: Answer = Answer(200, {"status": "ok", "parts": {"table": {"status": "ok"}}})
         self.version = "1.0"
         self.page_size = 100
@@ -183,7 +184,7 @@ class FakeOnce:
             return problem(422, "invalid", "the input is not valid", errors=errors)
         self.runs[run_id] = fresh(run_id, function, key, request)
         self.scripts[run_id] = [dict(state) for state in SCRIPTS[function](request.get("input"))]
-        return Answer(202, self.runs[run_id], {"etag": self._etag(run_id), "retry-after": "1"})
+        return Answer(202, self.runs[run_id], {"etag": self._etag(run_id), "retry-after": self.retry_after})
 
     def _get(self, seen: Seen, run_id: str) -> Answer:
         if run_id not in self.runs:
@@ -193,12 +194,13 @@ class FakeOnce:
             self.runs[run_id] |= script.pop(0)
         etag = self._etag(run_id)
         if seen.headers.get("if-none-match") != etag:
-            return Answer(200, self.runs[run_id], {"etag": etag})
+            later = {} if self.runs[run_id]["status"] in ENDED else {"retry-after": self.retry_after}
+            return Answer(200, self.runs[run_id], {"etag": etag, **later})
         hold_s = int(re.sub(r"\D", "", seen.headers.get("prefer", "")) or 0)
         if hold_s and not self.ignore_prefer:
             self.held_s.append(hold_s)
             self.now_s += hold_s
-        return Answer(304, b"", {"etag": etag, "retry-after": "1"})
+        return Answer(304, b"", {"etag": etag, "retry-after": self.retry_after})
 
     def _etag(self, run_id: str) -> str:
         return '"' + hashlib.sha256(json.dumps(self.runs[run_id]).encode()).hexdigest()[:16] + '"'

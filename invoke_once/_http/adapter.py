@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import httpx
 
 from invoke_once._http.effects import Call, Lost, Reply
+from invoke_once.errors import ConfigurationError
+
+Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
 CONNECT_S = 10.0
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy"})
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
-def options(transport: object | None) -> dict[str, Any]:
+def client(kind: Callable[..., Client], transport: object | None) -> Client:
+    """An httpx client. Raises ConfigurationError where the environment names a proxy or a certificate file that
+    cannot be used; its values may hold a password, so that only the names are said.
+    """
+    try:
+        return kind(**_options(transport))
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        if isinstance(error, OSError):
+            names, why = [*_CERTIFICATES], error.strerror or "it holds no certificates"
+        else:
+            names = [name for name in os.environ if name.lower() in _PROXIES and os.environ[name]]
+            why = "SOCKS needs the package socksio" if isinstance(error, ImportError) else "it cannot be used"
+        named = " or ".join(names)
+        raise ConfigurationError(f"cannot connect as the environment says: look at {named or 'it'} ({why})") from None
+
+
+def _options(transport: object | None) -> dict[str, Any]:
     """What both kinds of httpx client are made with: no redirects, no proxy on the way to this machine."""
     if transport is not None:
         return {"transport": transport, "follow_redirects": False}

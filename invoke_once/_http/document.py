@@ -28,12 +28,14 @@ class RunError(NamedTuple):
 class RunInfo:
     """A run's document. `data` is the whole of it, as sent; `etag` identifies this state of it.
 
-    `replayed`: the answer to a `start` whose key had a run already.
+    `replayed`: the answer to a `start` whose key had a run already. `poll_after_s`: when to look again, as the service
+    asks (`Retry-After`); None where it asks for nothing.
     """
 
     data: Mapping[str, Any]
     etag: str | None = field(default=None, compare=False)
     replayed: bool = field(default=False, compare=False)
+    poll_after_s: float | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:

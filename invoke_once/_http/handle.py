@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, cast
 
 from invoke_once._http.document import Progress, RunError, RunInfo
 from invoke_once._http.flows import Core
+from invoke_once._http.outputs import Output, typed
 from invoke_once._http.requests import run_path
 from invoke_once._http.steps import LogTail, Watch
 from invoke_once.errors import InvokeOnceError
 
 
-class RunView:
+class RunView(Generic[Output]):
     """A run as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it.
 
     `trouble`: while watching, why the last poll got no good answer; empty when it did.
     """
 
-    def __init__(self, core: Core, run_id: str, info: RunInfo | None = None) -> None:
+    def __init__(self, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None) -> None:
         run_path(run_id)  # refuse what is no id here, and not only at the first call
-        self._core, self._id, self._info = core, run_id, info
+        self._core, self._id, self._info, self._returns = core, run_id, info, returns
         self._tail = LogTail(core, run_id)
         self.trouble = ""
 
@@ -52,9 +53,10 @@ class RunView:
         return self.document.progress
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Output | None:
         """The output while it is in the document (to 8 KB); `result()` gets it whatever its size."""
-        return self.document.output
+        run = self.document
+        return self._typed(run.output) if run.has_output else None
 
     @property
     def error(self) -> RunError | None:
@@ -70,6 +72,9 @@ class RunView:
     def log_complete(self) -> bool:
         """True when `new_logs` has given all there will ever be."""
         return self._tail.complete
+
+    def _typed(self, value: Any) -> Output:
+        return cast(Output, typed(value, self._returns, self._id))
 
     def _saw(self, info: RunInfo) -> None:
         self._info = info

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
-from invoke_once._http.requests import MAX_HOLD_S, Start, moment
+from invoke_once._http.requests import START_HOLD_S, Start, moment
+
+
+class Retry(TypedDict, total=False):
+    """How often a run's body may start, and the pauses between its attempts."""
+
+    max_attempts: int
+    backoff_seconds: int
+    max_backoff_seconds: int
 
 
 class StartOptions(TypedDict, total=False):
@@ -15,7 +23,7 @@ class StartOptions(TypedDict, total=False):
     key: the idempotency key; a random one where none is given. The same key is the same run.
     callback: a URL that gets the outcome as a signed webhook.
     delay_seconds, queue_timeout_seconds: when to start, and how long the run may wait for it.
-    retry: {"max_attempts", "backoff_seconds", "max_backoff_seconds"}.
+    retry: see `Retry`.
     if_failed: "replay" (default) gives a failed run back, "rerun" runs it again.
     labels: names and values to find the run by.
     wait: seconds, to 20, for which the service may hold the call until the run has ended.
@@ -25,7 +33,7 @@ class StartOptions(TypedDict, total=False):
     callback: str | None
     delay_seconds: int | None
     queue_timeout_seconds: int | None
-    retry: Mapping[str, Any] | None
+    retry: Retry | None
     if_failed: str | None
     labels: Mapping[str, str] | None
     wait: float
@@ -44,14 +52,16 @@ class ListOptions(TypedDict, total=False):
 
 
 def start_request(function: str, value: Any, given: StartOptions) -> Start:
-    """The start request; the key is settled in it."""
+    """The start request; the key is settled in it. Raises TypeError for an option that there is not."""
+    known_only("start", given, StartOptions.__annotations__)
+    known_only("retry", given.get("retry") or {}, Retry.__annotations__)
     callback = given.get("callback")
     options = {
         "callback": {"url": callback} if callback else None,
         "labels": dict(given.get("labels") or {}) or None,
         **{name: given.get(name) for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed")},
     }
-    hold_s = max(0, min(MAX_HOLD_S, int(given.get("wait", 0))))
+    hold_s = max(0, min(START_HOLD_S, int(given.get("wait", 0))))
     key = given.get("key")
     if key is None:
         return Start(function, value, options=options, hold_s=hold_s)
@@ -59,7 +69,8 @@ def start_request(function: str, value: Any, given: StartOptions) -> Start:
 
 
 def list_query(given: ListOptions) -> dict[str, Any]:
-    """The query of `GET /runs`, without the paging."""
+    """The query of `GET /runs`, without the paging. Raises TypeError for an option that there is not."""
+    known_only("list", given, ListOptions.__annotations__)
     status = given.get("status")
     return {
         "function": given.get("function"),
@@ -69,6 +80,21 @@ def list_query(given: ListOptions) -> dict[str, Any]:
         "created_after": moment(given.get("created_after")),
         "created_before": moment(given.get("created_before")),
     }
+
+
+def known_only(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise TypeError for the first name that is not known, with the nearest that is.
+
+    A mistyped `key` would otherwise be left out, and each call would be a run of its own.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise TypeError(f"{what} has no option {name!r}: {hint}")
 
 
 def token_body(tenant: str | None, scopes: Sequence[str] | None, expires_in_seconds: int | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from invoke_once import client_errors as errors
 from invoke_once._http.document import RunInfo
 from invoke_once._http.effects import Lost, Reply
+from invoke_once._http.retry import AGAIN, is_gateways_own, retry_after_s
 
 _REFUSALS: Mapping[int, type[errors.RequestRefused]] = {
     400: errors.BadRequest,
@@ -43,7 +44,7 @@ def run_of(reply: Reply) -> RunInfo:
     """The run's document. Raises UnexpectedReply where the body is not one."""
     run = run_from(json_of(reply))
     replayed = reply.headers.get("idempotent-replayed", "").strip().lower() == "true"
-    return RunInfo(run.data, reply.headers.get("etag"), replayed)
+    return RunInfo(run.data, reply.headers.get("etag"), replayed, retry_after_s(reply))
 
 
 def run_from(data: object) -> RunInfo:
@@ -65,7 +66,7 @@ def is_ours(reply: Reply) -> bool:
 
 def error_of(reply: Reply) -> errors.InvokeOnceError:
     """What to raise for an answer that is not a success."""
-    if reply.status == 429 or reply.status in (502, 503, 504):
+    if reply.status in AGAIN or is_gateways_own(reply):
         return errors.ServiceUnreachable(f"the service is not available now (HTTP {reply.status}){_said(reply)}")
     if reply.status >= 500:
         return errors.UnexpectedReply(f"the service failed (HTTP {reply.status}){_said(reply)}", reply.status)

@@ -16,11 +16,19 @@ from invoke_once import __version__
 from invoke_once._http.effects import Call
 from invoke_once.errors import ConfigurationError, InvokeOnceError, NotSerializable
 
-MAX_HOLD_S = 20  # what the service is asked to hold a request for, well under a gateway's 29 s
+START_HOLD_S = 20  # the longest that `start(wait=…)` asks for, well under a gateway's 29 s
+WATCH_HOLD_S = 5  # a wait asks to be held this long at its beginning, where a quick run ends; then it polls
 MARGIN_S = 10.0  # what a held request may take on top of it
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1024}")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """An input that is JSON text already. It is sent as it stands: no number in it is read and written anew."""
+
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,7 @@ class Target:
     agent: str = f"invoke-once/{__version__} python/{sys.version_info[0]}.{sys.version_info[1]}"
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if not _is_base(self.url):
             raise ConfigurationError(f"not a service URL: {self.url!r} (http:// or https://, a host, maybe a path)")
         if self.token and not _TOKEN.fullmatch(self.token):
             raise ConfigurationError("the token holds characters that no token has; copy it again")
@@ -101,9 +108,32 @@ def quoted(key: str) -> str:
 def encode(value: object) -> bytes:
     """JSON in UTF-8. Raises NotSerializable for what JSON cannot carry: NaN, sets, dates, lone surrogates."""
     try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        if isinstance(value, dict):  # a request's body, whose members may be JSON text already
+            return ("{" + ",".join(f"{_text(name)}:{_text(member)}" for name, member in value.items()) + "}").encode()
+        return _text(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise NotSerializable(f"not JSON: {error}") from None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, JsonText):
+        return value.text
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_base(url: str) -> bool:
+    """True for what every path can be put behind: http or https, a host, no query, no space or control in it."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (parts.query or parts.fragment)
+            and all(char.isprintable() and not char.isspace() for char in url)
+        )
+    except ValueError:  # a port that is no number, half a bracket
+        return False
 
 
 def moment(value: datetime | str | None) -> str | None:
@@ -116,4 +146,7 @@ def moment(value: datetime | str | None) -> str | None:
 def _query(query: Mapping[str, Any] | None) -> str:
     """`?a=1&b=2` of what is not None; a list gives its name several times."""
     given = {name: value for name, value in (query or {}).items() if value is not None}
-    return f"?{urlencode(given, doseq=True)}" if given else ""
+    try:
+        return f"?{urlencode(given, doseq=True)}" if given else ""
+    except UnicodeEncodeError:
+        raise InvokeOnceError("a filter holds bytes that are not UTF-8") from None

@@ -52,7 +52,12 @@ def worth_repeating(answer: Answer, *, repeatable: bool = True) -> bool:
     """
     if isinstance(answer, Lost):
         return not answer.final and (repeatable or not answer.sent)
-    return answer.status in (AGAIN if repeatable else NOT_DONE)
+    return answer.status in (AGAIN if repeatable else NOT_DONE) or (repeatable and is_gateways_own(answer))
+
+
+def is_gateways_own(reply: Reply) -> bool:
+    """True for a 500 that is not the service's: API Gateway's own, without a problem document. It passes."""
+    return reply.status == 500 and "problem+json" not in reply.headers.get("content-type", "").lower()
 
 
 def maybe_done(answer: Answer) -> bool:

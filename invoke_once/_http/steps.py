@@ -13,14 +13,15 @@ from invoke_once._http import flows, replies
 from invoke_once._http.document import RunInfo
 from invoke_once._http.effects import Answer, Call, Flow, Lost, Reply, pause, send
 from invoke_once._http.flows import Core
-from invoke_once._http.requests import MARGIN_S, MAX_HOLD_S, run_path
+from invoke_once._http.requests import MARGIN_S, START_HOLD_S, WATCH_HOLD_S, run_path
 from invoke_once._http.retry import retry_after_s, worth_repeating
 
 Item = TypeVar("Item", covariant=True)
 PAGE = 100
 PATIENCE_S = 300.0  # how long a wait without a deadline puts up with a service that is away
-_LOG_PAUSE_S = 1.0
-_HELD_S = 1.0  # an answer that took this long was held by the service
+YOUNG_S = 1.0  # a run whose service asks for a look within this is young, and may end at once
+POLL_CAP_S = 10.0  # the longest pause between two looks, whatever is asked for
+_LOG_PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)  # between looks at a log that gives nothing new; then as the last
 
 
 class Steps(Protocol[Item]):
@@ -64,8 +65,9 @@ class Runs:
 class Watch:
     """A run's changes until it has ended or time is over; a step gives the run whenever it looks different.
 
-    It long-polls, and takes a service that restarts, is busy or out of reach for something that passes:
-    until the deadline, or `PATIENCE_S` without one. A refusal by the service (401, 404) is raised at once.
+    For the first seconds of a young run it asks the service to hold the call, because a quick one ends there; then it
+    looks when `Retry-After` says so: a held call costs the service a whole sandbox. A service that restarts, is busy
+    or out of reach is sat out until the deadline, or for `PATIENCE_S` without one. A refusal (401, 404) is raised.
     With `ticks`, a step also ends after a poll that found nothing new; `trouble` says why one got no answer.
     """
 
@@ -75,23 +77,26 @@ class Watch:
         run_id: str,
         seen: RunInfo | None,
         timeout_s: float | None,
-        hold_s: int = MAX_HOLD_S,
+        hold_s: int = WATCH_HOLD_S,
         *,
         ticks: bool = False,
     ) -> None:
         self.seen, self.trouble = seen, ""
-        self._core, self._run_id, self._hold_s, self._ticks = core, run_id, min(hold_s, MAX_HOLD_S), ticks
+        self._core, self._run_id, self._ticks = core, run_id, ticks
         now_s = core.seams.clock()
+        self._hold_until_s = now_s + min(hold_s, START_HOLD_S)
         self._deadline_s = None if timeout_s is None else now_s + timeout_s
         self._well_s, self._failures, self._idle, self._looked = now_s, 0, 0, False
+        self._asked_s = seen.poll_after_s if seen else None
 
     def step(self) -> Flow[Sequence[RunInfo] | None]:
         while self.seen is None or not self.seen.finished:
             if self._looked and self._left() == 0:
                 return None
-            self._looked = True
             hold_s = self._hold()
-            began_s = self._core.seams.clock()
+            if self._looked and not hold_s and not self.trouble:
+                yield from self._pause(self._until_next())
+            self._looked = True
             answer = yield from send(self._call(hold_s))
             if self._is_trouble(answer):
                 yield from self._sit_out(answer)
@@ -99,7 +104,8 @@ class Watch:
                 self._idle = 0
                 return [changed]
             else:
-                yield from self._idle_pause(answer, self._core.seams.clock() - began_s)
+                self._idle += 1
+                self._hold_until_s = 0.0  # it was held to the end, or the service does not hold now
             if self._ticks and self.seen:
                 return [self.seen]
         return None
@@ -110,9 +116,15 @@ class Watch:
         return max(0.0, self._deadline_s - self._core.seams.clock())
 
     def _hold(self) -> int:
-        """Whole seconds to ask for: as long as there is time; none before anything is known of the run."""
-        left_s = self._left()
-        return 0 if self.seen is None else min(self._hold_s, self._hold_s if left_s is None else int(left_s))
+        """Whole seconds to ask for; none before anything is known of the run, and none for one that is not young."""
+        if self.seen is None or self.trouble or (self._asked_s or 0.0) > YOUNG_S:
+            return 0
+        left_s = self._hold_until_s - self._core.seams.clock()
+        return max(0, int(left_s if self._deadline_s is None else min(left_s, self._left() or 0.0)))
+
+    def _until_next(self) -> float:
+        """The pause before the next look: what the service asks for, else growing."""
+        return min(self._asked_s or 0.5 * 2.0 ** min(self._idle, 8), POLL_CAP_S)
 
     def _call(self, hold_s: int) -> Call:
         known = {"If-None-Match": self.seen.etag} if self.seen and self.seen.etag else {}
@@ -145,19 +157,11 @@ class Watch:
         if isinstance(answer, Lost) or answer.status not in (200, 304):
             raise self._error(answer)
         self._well_s, self._failures, self.trouble = self._core.seams.clock(), 0, ""
+        self._asked_s = retry_after_s(answer)
         run = self.seen if answer.status == 304 else replies.run_of(answer)
         changed = run if self.seen is None or run != self.seen else None
         self.seen = run
         return changed
-
-    def _idle_pause(self, answer: Answer, took_s: float) -> Flow[None]:
-        """Nothing is new: ask again at once if the service held the call, else not too often."""
-        if took_s >= _HELD_S:
-            self._idle = 0
-            return
-        self._idle += 1
-        asked_s = retry_after_s(answer) or 0.25 * 2.0 ** min(self._idle, 8)
-        yield from self._pause(min(asked_s, self._core.policy.cap_s))
 
     def _pause(self, seconds: float) -> Flow[None]:
         left_s = self._left()
@@ -183,10 +187,12 @@ class LogTail:
         self._given = 0  # of the page at the cursor
 
     def step(self) -> Flow[Sequence[Mapping[str, Any]] | None]:
+        idle = 0
         while not (events := (yield from self.new())):
             if self.complete or not self._follow:
                 return None
-            yield from pause(_LOG_PAUSE_S)
+            yield from pause(_LOG_PAUSES_S[min(idle, len(_LOG_PAUSES_S) - 1)])
+            idle += 1
         return events
 
     def new(self) -> Flow[Sequence[Mapping[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,6 +14,7 @@ from invoke_once.commands.types import duration, label, whole
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from invoke_once._http.options import Retry
     from invoke_once.client import Once, RunHandle
     from invoke_once.commands.session import Session
 
@@ -98,7 +99,7 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
             callback=given["callback"],
             delay_seconds=whole(given["delay"]),
             queue_timeout_seconds=whole(given["queue_timeout"]),
-            retry=retry or None,
+            retry=cast("Retry", retry) or None,
             if_failed=given["if_failed"],
             labels=dict(given["labels"]),
         )

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
+import infra.layer
 from infra import package, stages, zips
 from infra.paths import ROOT, VENV
 
 SITE = f"python/lib/{package.PYTHON}/site-packages/"
-# the half of the library that runs on people's machines; no function imports it
-CLIENT_SIDE = tuple(f"invoke_once/{name}" for name in ("_http/", "commands/", "cli.py", "client.py", "aio.py"))
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,7 @@ class Shipped:
 
     def modules(self) -> list[str]:
         """The Python files that run in a function."""
-        own = [name for name in self.code if name.endswith(".py") and not name.startswith("chalice/")]
-        return [name for name in own if not name.startswith(CLIENT_SIDE)]
+        return [name for name in self.code if name.endswith(".py") and not name.startswith("chalice/")]
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +50,19 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
 
 def test_the_code_holds_the_app_the_service_the_library_and_the_registry(shipped: Shipped) -> None:
     assert {"app.py", "functions.toml", "chalice/app.py"} <= set(shipped.code)
-    for tree in ("chalicelib", "invoke_once"):
-        expected = set(zips.tree(ROOT / tree, f"{tree}/", without=(ROOT / "chalicelib/jobs/node_hello",)))
-        assert {name for name in shipped.code if name.startswith(f"{tree}/")} == expected
+    expected = set(zips.tree(ROOT / "chalicelib", "chalicelib/", without=(ROOT / "chalicelib/jobs/node_hello",)))
+    assert {name for name in shipped.code if name.startswith("chalicelib/")} == expected
+    library = set(zips.library(ROOT / "invoke_once", "invoke_once/"))
+    assert {name for name in shipped.code if name.startswith("invoke_once/")} == library
+
+
+@pytest.mark.parametrize("name", zips.CLIENT_SIDE)
+def test_no_function_gets_the_client_or_the_command_line(shipped: Shipped, name: str, tmp_path: Path) -> None:
+    assert (ROOT / "invoke_once" / name).exists(), "what is left out has another name now"
+    layer = zips.read(infra.layer.layer(tmp_path / "layer"))
+    for held in (shipped.code, layer):
+        assert any("invoke_once/wrapper.py" in file for file in held)
+        assert not [file for file in held if f"invoke_once/{name}" in file]
 
 
 def test_nothing_is_shipped_that_does_not_run(shipped: Shipped) -> None:

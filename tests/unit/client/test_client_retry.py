@@ -24,7 +24,13 @@ def test_what_passes_is_tried_again(status: int) -> None:
     assert worth_repeating(reply(status))
 
 
-@pytest.mark.parametrize("status", [200, 202, 304, 400, 401, 404, 409, 422, 500, 501])
+def test_a_gateways_own_500_is_tried_again_and_the_services_is_not() -> None:
+    assert worth_repeating(Reply(500, {"content-type": "application/json"}, b'{"message": null}', "http://x/"))
+    assert not worth_repeating(Reply(500, {"content-type": "application/problem+json"}, b"{}", "http://x/"))
+    assert not worth_repeating(reply(500), repeatable=False)
+
+
+@pytest.mark.parametrize("status", [200, 202, 304, 400, 401, 404, 409, 422, 501])
 def test_what_does_not_pass_is_not(status: int) -> None:
     assert not worth_repeating(reply(status))
 

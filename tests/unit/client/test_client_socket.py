@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -95,6 +96,70 @@ def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
         monkeypatch.setenv(name, nobody)
     with Once(url, TOKEN, retry=QUICK) as once:
         assert once.functions()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://user:s3cret@127.0.0.1:9"),
+        ("HTTPS_PROXY", "gopher://user:s3cret@127.0.0.1:9"),
+        ("SSL_CERT_FILE", "/nowhere/s3cret.pem"),
+        ("SSL_CERT_FILE", "/dev/null"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Once, AsyncOnce])
+def test_an_environment_that_cannot_be_used_is_a_configuration_error_that_names_it(
+    kind: type[Once] | type[AsyncOnce], name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(errors.ConfigurationError, match=name) as caught:
+        kind("https://once.test", TOKEN)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a b.test",
+        "http://a.test/x\ny",
+        "http://[::1",
+        "http://a.test:99999",
+        "http://a.test:x",
+        "a.test",
+        "http://",
+        "http://a.test?x",
+        "http://a.test/\u202e",
+    ],
+)
+def test_what_is_no_url_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match="not a service URL"):
+        Once(url, TOKEN)
+
+
+def test_space_around_the_environments_url_is_no_part_of_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCE_URL", f" {url}/\r\n")
+    monkeypatch.setenv("ONCE_TOKEN", f"{TOKEN}\r")
+    with Once() as once:
+        assert once.functions()
+
+
+def test_early_hints_however_many_are_not_the_answer() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload" + b"x" * 6000 + b"\r\n\r\n"
+    body = b'{"functions": [{"name": "echo"}]}'
+    final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    def answer(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(hints * 3 + final + body)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        with Once(f"http://127.0.0.1:{server.getsockname()[1]}", TOKEN, retry=QUICK) as once:
+            assert once.functions() == [{"name": "echo"}]
+        thread.join()
 
 
 def test_a_client_made_from_the_environment_works(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from invoke_once import client_errors as errors
+from invoke_once._http.requests import JsonText
 from invoke_once.client import Once
 from tests.once_fake import DROPPED, REFUSED, TOKEN, Answer, FakeOnce, problem
-from tests.unit.client.conftest import ask
+from tests.unit.client.conftest import all_of, ask
 
 Play = Callable[[Any], None]
 BUSY = Answer(503, {"detail": "later"}, {"retry-after": "7"})
@@ -118,6 +119,38 @@ def test_everything_given_is_on_the_wire_and_nothing_else(fake: FakeOnce, play: 
     }
 
 
+def test_an_option_that_there_is_not_is_refused_before_anything_is_sent(fake: FakeOnce, play: Play) -> None:
+    async def scenario(once: Any) -> None:
+        with pytest.raises(TypeError, match="'kye': did you mean 'key'"):
+            await ask(once.start("echo", 1, kye="order-1"))
+        with pytest.raises(TypeError, match="'max_attempt': did you mean 'max_attempts'"):
+            await ask(once.start("echo", 1, retry={"max_attempt": 3}))
+        with pytest.raises(TypeError, match="'zzz': there are function, status"):
+            for _ in await all_of(once.list(zzz=1)):
+                pass
+        with pytest.raises(TypeError, match="tokn"):
+            type(once)("http://once.test", tokn="t")
+
+    play(scenario)
+    assert not fake.seen
+
+
+def test_a_gateways_own_500_costs_no_run_and_makes_no_second(fake: FakeOnce, play: Play) -> None:
+    fake.faults = [Answer(500, {"message": "Internal server error"}, {"content-type": "application/json"})]
+
+    async def scenario(once: Any) -> None:
+        assert (await ask(once.start("echo"))).status == "queued"
+
+    play(scenario)
+    assert len(fake.runs) == 1
+
+
+def test_json_text_is_sent_as_it_stands(fake: FakeOnce, once: Once) -> None:
+    text = '{"n": 12345678901234567890123.4567, "m": 1E400,  "\\u00e9":[ ]}'
+    once.start("echo", JsonText(text), labels={"input": "null"})
+    assert b'"input":' + text.encode() + b"," in fake.last().body
+
+
 def test_a_plain_start_sends_the_function_alone(fake: FakeOnce, once: Once) -> None:
     once.start("echo")
     assert json.loads(fake.last().body) == {"function": "echo"}
@@ -184,7 +217,6 @@ def test_field_errors_are_kept_and_said(fake: FakeOnce, once: Once) -> None:
         Answer(404, b"<html>not here</html>", {"content-type": "text/html"}),
         Answer(403, {"message": "Missing Authentication Token"}, {"content-type": "application/json"}),
         Answer(301, b"", {"location": "https://elsewhere.test/"}),
-        Answer(500, {"message": "Internal server error"}, {"content-type": "application/json"}),
     ],
     ids=str,
 )

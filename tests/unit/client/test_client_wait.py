@@ -61,13 +61,38 @@ def test_wait_gives_any_ending_back_without_raising(once: Once) -> None:
     assert run.error.trace is not None
 
 
-def test_a_poll_names_what_is_known_and_asks_to_be_held(fake: FakeOnce, once: Once) -> None:
+def test_a_wait_is_held_at_its_beginning_alone_and_polls_when_it_is_told_to(fake: FakeOnce, once: Once) -> None:
     run = once.start("hang").refresh()
+    asked = len(fake.seen)
     with pytest.raises(errors.WaitTimeout):
         run.wait(timeout=50)
     poll = fake.last()
     assert poll.headers["if-none-match"] == run.document.etag
-    assert fake.held_s == [20, 20, 10]
+    assert fake.held_s == [5]
+    assert len(fake.seen) - asked == 1 + 45  # the fake's Retry-After is a second
+
+
+def test_a_run_that_is_not_young_is_not_held(fake: FakeOnce, play: Play) -> None:
+    fake.retry_after = "8"
+
+    async def scenario(once: Any) -> None:
+        run = await ask((await ask(once.start("hang"))).refresh())
+        began, asked = fake.now_s, len(fake.seen)
+        with pytest.raises(errors.WaitTimeout):
+            await ask(run.wait(timeout=60))
+        assert (fake.now_s - began, len(fake.seen) - asked) == (60, 9)  # at 0, 8, 16 … 56 and at the end
+
+    play(scenario)
+    assert fake.held_s == []
+
+
+def test_a_service_that_holds_no_more_is_polled(fake: FakeOnce, once: Once) -> None:
+    fake.ignore_prefer, fake.retry_after = True, "1"
+    run = once.start("hang").refresh()
+    asked = len(fake.seen)
+    with pytest.raises(errors.WaitTimeout):
+        run.wait(timeout=10)
+    assert len(fake.seen) - asked == 11
 
 
 def test_giving_up_leaves_the_run_and_carries_what_was_seen_of_it(fake: FakeOnce, play: Play) -> None:
@@ -99,7 +124,9 @@ def test_a_finished_run_is_not_asked_about_again(fake: FakeOnce, once: Once) -> 
 
 
 @pytest.mark.parametrize(
-    "fault", [DROPPED, REFUSED, GATEWAY_404, PORTAL, Answer(503, {}), Answer(500, b"oops")], ids=str
+    "fault",
+    [DROPPED, REFUSED, GATEWAY_404, PORTAL, Answer(503, {}), Answer(500, b"oops", {"content-type": "text/plain"})],
+    ids=str,
 )
 def test_waiting_survives_whatever_stands_in_the_services_place_for_two_minutes(
     fake: FakeOnce, play: Play, fault: Answer
@@ -172,9 +199,9 @@ def test_a_read_timeout_leaves_room_for_the_hold_and_none_past_the_deadline(fake
     assert first.read_timeout_s == 30
     with pytest.raises(StopIteration) as end:
         steps.send(Reply(200, {}, b'{"id": "run_a", "status": "queued"}', "http://once.test/runs/run_a"))
-    held = next(Watch(core, "run_a", end.value.value[0], 15.5).step())
+    held = next(Watch(core, "run_a", end.value.value[0], 3.5).step())
     assert isinstance(held, Call)
-    assert (held.headers["Prefer"], held.read_timeout_s) == ("wait=15", 17.5)
+    assert (held.headers["Prefer"], held.read_timeout_s) == ("wait=3", 5.5)
 
 
 def test_watching_shows_every_change_once(fake: FakeOnce, play: Play) -> None:
