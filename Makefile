@@ -12,16 +12,16 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 run: venv ## from nothing to a real job's result: install, start, deploy, run, show
-	@$(PY) -m infra.run_demo
+	@$(PY) -m infra.demo.run
 
 up: venv ## start the local AWS and deploy the service; writes .local/once.env
-	@$(PY) -m infra.local up
+	@$(PY) -m infra.local.service up
 
 down: ## stop the local AWS; its state stays in .local/
-	@$(PYTHON) -m infra.local down
+	@$(PYTHON) -m infra.local.service down
 
 status: ## is it running, and where
-	@$(PYTHON) -m infra.local status
+	@$(PYTHON) -m infra.local.service status
 
 test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
@@ -37,13 +37,13 @@ check: venv-dev ## the gate without the tests: ruff and mypy
 	@$(PY) -m mypy
 
 package: venv ## STAGE=prod: the finished CloudFormation template in build/prod/, no AWS needed
-	@$(PY) -m infra.package $(STAGE)
+	@$(PY) -m infra.ship.package $(STAGE)
 
 deploy: venv ## STAGE=prod: to AWS, with your credentials
-	@$(PY) -m infra.deploy $(STAGE)
+	@$(PY) -m infra.ship.deploy $(STAGE)
 
 undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=delete
-	@$(PY) -m infra.undeploy $(STAGE) $(DATA)
+	@$(PY) -m infra.ship.undeploy $(STAGE) $(DATA)
 
 bench: venv-bench ## the benchmarks, as ratios; docs/explanation/performance.md and docs/explanation/scale.md say what they mean
 	@.local/bench/venv/bin/python -m bench.run $(BENCH)
@@ -52,26 +52,26 @@ chaos: venv-dev ## RUNS=2000 runs while processes are killed at random: all end,
 	@$(PY) -m bench.chaos $(RUNS)
 
 demo-duplicates: venv-dev ## SDKs that fire one call 3 to 20 times, and once through us
-	@$(PY) -m infra.demo_duplicates
+	@$(PY) -m infra.demo.duplicates.run
 
 layer: venv ## the library as a Lambda layer
-	@$(PY) -m infra.layer
+	@$(PY) -m infra.ship.layer
 
 audit: venv-audit ## known holes in dependencies, checkov and cfn-lint on the template, licences
-	@$(PY) -m infra.audit
+	@$(PY) -m infra.ship.audit
 
 lock: venv-audit ## requirements.lock anew from requirements.txt, with hashes
-	@$(PY) -m infra.libraries
+	@$(PY) -m infra.ship.libraries
 
 least-privilege: venv-dev ## take each IAM statement away, one at a time, and see what fails (minutes)
-	@$(PY) -m infra.least_privilege
+	@$(PY) -m infra.operate.least_privilege
 
 docs: venv-docs ## the documentation site in build/site; a broken link stops it
 	@NO_MKDOCS_2_WARNING=1 .local/docs/bin/python -m mkdocs build --strict --quiet
 	@echo "the documentation: build/site/index.html"
 
 clean-local: down ## forget the local AWS and its data; the virtualenvs stay
-	@$(PYTHON) -m infra.local forget
+	@$(PYTHON) -m infra.local.service forget
 
 venv:
 	@$(PYTHON) infra/venvs.py run

@@ -29,7 +29,7 @@ from typing import Any
 
 import httpx
 
-from infra.emulator import Emulator
+from infra.local.emulator import Emulator
 from infra.paths import LOCAL
 
 HOME = LOCAL / "chaos"
@@ -274,7 +274,7 @@ def table(runs: Sequence[Run], killed: Counter[str]) -> str:
 def own_ground() -> Iterator[Ground]:
     """An emulator and a stack of its own, forgotten at the end."""
     from bench.stand import client
-    from infra.deploy import deploy_locally
+    from infra.ship.deploy import deploy_locally
 
     emulator = Emulator(HOME / "emulator", {"LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.05"})
     emulator.forget()

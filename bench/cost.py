@@ -18,7 +18,7 @@ from bench.receiver import Receiver
 from bench.samples import Progress
 from bench.stand import Stand, until
 from bench.units import item_bytes, read_units, write_units
-from invoke_once.records import INDEX_KEYS
+from invoke_once.life.head import INDEX_KEYS
 
 WATCHED = ("api", "echo", "stream", "wake", "attend")
 RUNS, POLLS = 20, 20

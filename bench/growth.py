@@ -19,17 +19,18 @@ from typing import Any
 from bench import ordered, samples
 from bench.samples import Progress
 from bench.stand import CREDENTIALS
-from chalicelib import sweep as sweeping
+from chalicelib.due import sweep as sweeping
 from chalicelib.functions import Function
 from chalicelib.settings import read
 from chalicelib.tokens import Token, TokenCache
-from chalicelib.wiring import Service
-from invoke_once import expressions, moves
-from invoke_once.lifecycle import Status
-from invoke_once.payloads import Payloads
-from invoke_once.records import to_item
-from invoke_once.store import Store
-from invoke_once.table import DynamoTable
+from chalicelib.service import Service
+from invoke_once.store import expressions
+from invoke_once.life import moves
+from invoke_once.life.move import Status
+from invoke_once.store.payloads import Payloads
+from invoke_once.life.head import to_item
+from invoke_once.store.store import Store
+from invoke_once.store.dynamo import DynamoTable
 from invoke_once.testing import MemoryObjects
 
 SIZES = (0, 100, 10_000, 100_000)

@@ -33,7 +33,7 @@ WRAPPER = """
 from invoke_once import tracked
 @tracked
 def handler(event, context): return event
-from invoke_once.runtime import runtime
+from invoke_once.handler.runtime import runtime
 runtime().store.engine.connect()
 """
 POWERTOOLS = """

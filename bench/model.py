@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.samples import markdown
-from invoke_once.records import DUE_SHARDS, TENANT_SHARDS
+from invoke_once.life.head import DUE_SHARDS, TENANT_SHARDS
 
 MILLION = 1_000_000
 WRITE_UNIT = 0.625 / MILLION  #: aws.amazon.com/dynamodb/pricing/on-demand
@@ -146,7 +146,7 @@ def waiting(run_s: float, held_for_s: float | None = None) -> Waiting:
 
 
 def retry_after_s(age_s: float) -> int:
-    """Of a run that has been at work for so long, as `chalicelib.documents` has it."""
+    """Of a run that has been at work for so long, as `chalicelib.runs.documents` has it."""
     return 1 if age_s < 10 else 2 if age_s < 60 else 5 if age_s < 600 else 10
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.stand import HOME, client, until
-from infra import stages, storage
-from infra.emulator import any_free_port
+from infra import stages
+from infra.template import storage
+from infra.local.emulator import any_free_port
 
 SOURCE = Path(__file__).resolve().parent / "engine"
 INSTALLED = HOME / "engine"

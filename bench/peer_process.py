@@ -72,7 +72,7 @@ def zappa(bodies: Bodies, deliveries: int) -> Answers:
 def ours(bodies: Bodies, deliveries: int) -> Answers:
     from bench.warm import fired_event
     from invoke_once import tracked
-    from invoke_once.runtime import runtime
+    from invoke_once.handler.runtime import runtime
 
     event, context = fired_event(runtime().store, "peer", {"order": 1})
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.stand import STACK, Stand, until
-from infra.emulator import REGION
-from infra.package import PYTHON
+from infra.local.emulator import REGION
+from infra.ship.package import PYTHON
 from infra.paths import BUILD
 
 HERE = Path(__file__).resolve().parent / "functions"

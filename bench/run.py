@@ -36,7 +36,7 @@ from bench import (
 from bench.console import Console
 from bench.ordered import EngineProblem
 from bench.stand import Benchground, Stand
-from infra.emulator import EmulatorProblem
+from infra.local.emulator import EmulatorProblem
 
 PATIENCE_S = 90  #: for a quiet machine, before each phase that measures time
 QUICK_S = 1

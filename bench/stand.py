@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import boto3
 import httpx
 
-from infra import bootstrap
-from infra.deploy import Deployed, deploy_locally
-from infra.emulator import REGION, Emulator
+from infra.ship import bootstrap
+from infra.ship.deploy import Deployed, deploy_locally
+from infra.local.emulator import REGION, Emulator
 from infra.paths import LOCAL
 
 HOME = LOCAL / "bench"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from bench.samples import Progress, quantile
 from bench.stand import STACK, Stand
-from invoke_once import records
+from invoke_once.life import head as records
 
 STARTS, AT_ONCE, MANY = 160, 4, 20
 

@@ -30,8 +30,8 @@ def starting() -> Iterator[None]:
 
 
 def _connect() -> None:
-    from chalicelib.wiring import service
-    from invoke_once.table import DynamoTable
+    from chalicelib.service import service
+    from invoke_once.store.dynamo import DynamoTable
 
     engine = service().store.engine
     if isinstance(engine, DynamoTable):

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.wiring import service
+from chalicelib.service import service
 
 triggers = Blueprint(__name__)
 
@@ -18,7 +18,7 @@ triggers = Blueprint(__name__)
 @triggers.lambda_function(name="stream")
 def stream(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The table's stream: a run that now waits for a time, or a callback that is to be sent."""
-    from chalicelib import wake as waking
+    from chalicelib.due import wake as waking
 
     svc = service()
     return waking.on_stream(svc, waking.SqsQueue(svc.settings.wake_queue), event)
@@ -27,7 +27,7 @@ def stream(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="wake")
 def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The wake queue: that time has come."""
-    from chalicelib import wake as waking
+    from chalicelib.due import wake as waking
 
     return waking.on_wake(service(), event)
 
@@ -35,8 +35,8 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="sweep")
 def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Every minute: all that is due, whatever the other two have missed."""
-    from chalicelib import sweep as sweeping
-    from chalicelib.deliver import have_delivered
+    from chalicelib.due import sweep as sweeping
+    from chalicelib.callbacks.deliver import have_delivered
 
     swept = sweeping.sweep(service(), have_delivered)
     return {"looked_at": swept.looked_at, "failed": swept.failed, "unfinished": swept.unfinished}
@@ -45,8 +45,8 @@ def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="attend")
 def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Some runs, each on its own; or one, as a person asks for it."""
-    from chalicelib.attend import attend_to_all
-    from chalicelib.deliver import deliver
+    from chalicelib.due.attend import attend_to_all
+    from chalicelib.callbacks.deliver import deliver
 
     run_ids = [str(run_id) for run_id in event.get("run_ids") or [event["run_id"]]]
     return {"did": attend_to_all(service(), run_ids, deliver)}
@@ -55,7 +55,7 @@ def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="record")
 def record(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda destinations: how an invocation ended."""
-    from chalicelib import record as reports
+    from chalicelib.destinations import record as reports
 
     result = reports.record(service(), event)
     return {"run_status": result.head.status if result and result.head else None}

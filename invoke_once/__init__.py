@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from invoke_once.current import Run, current_run
+from invoke_once.handler.current import Run, current_run
 from invoke_once.errors import AttemptSuperseded, InvokeOnceError, RunCancelled
 
 if TYPE_CHECKING:
-    from invoke_once.aio import AsyncOnce
+    from invoke_once.client.aio import AsyncOnce
     from invoke_once.client import Once
-    from invoke_once.wrapper import tracked
+    from invoke_once.handler.wrapper import tracked
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "InvokeOnceError",
 ]
 
-_LAZY = {"tracked": "invoke_once.wrapper", "Once": "invoke_once.client", "AsyncOnce": "invoke_once.aio"}
+_LAZY = {"tracked": "invoke_once.handler.wrapper", "Once": "invoke_once.client", "AsyncOnce": "invoke_once.client.aio"}
 
 
 def __getattr__(name: str) -> Any:

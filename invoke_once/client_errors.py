@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from invoke_once.errors import ConfigurationError, InvokeOnceError
 
 if TYPE_CHECKING:
-    from invoke_once._http.document import RunInfo
+    from invoke_once.client.core.document import RunInfo
 
 __all__ = [
     "BadRequest",

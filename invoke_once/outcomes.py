@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from invoke_once import texts
 from invoke_once.errors import NotSerializable, RunCancelled
-from invoke_once.lifecycle import Status
-from invoke_once.payloads import encode, error_fields
+from invoke_once.life.move import Status
+from invoke_once.store.payloads import encode, error_fields
 
 
 class Outcome(NamedTuple):

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from invoke_once import records
+from invoke_once.life import head as records
 from invoke_once.errors import ConfigurationError
 
 Mode = Literal["tracked", "destination"]

@@ -19,12 +19,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from invoke_once import moves
+from invoke_once.life import moves
 from invoke_once.errors import PayloadCorrupt
-from invoke_once.lifecycle import Move
-from invoke_once.payloads import Payloads, encode, error_of
-from invoke_once.records import HEAD, INDEX_KEYS, Head
-from invoke_once.store import Applied, Item, Key, Store, Unwritten, Written
+from invoke_once.life.move import Move
+from invoke_once.store.payloads import Payloads, encode, error_of
+from invoke_once.life.head import HEAD, INDEX_KEYS, Head
+from invoke_once.store.store import Applied, Item, Key, Store, Unwritten, Written
 
 
 class Clock:
@@ -185,14 +185,14 @@ class Bench:
 
     def deliver(self, handler: Callable[[Any, Any], Any], head: Head, *, timeout_ms: int = 900_000) -> Any:
         """Give `handler` the event that the service would fire for this run: as often as you like."""
-        from invoke_once.envelope import fired_event
+        from invoke_once.handler.envelope import fired_event
 
         event = json.loads(fired_event(head, self.payloads.input(head), self.clock()))
         with self._in_use():
             return handler(event, Context(self.clock, timeout_ms))
 
     def _in_use(self) -> AbstractContextManager[None]:
-        from invoke_once.runtime import Policy, Runtime, use_runtime
+        from invoke_once.handler.runtime import Policy, Runtime, use_runtime
 
         policy = Policy(**{name: value for name, value in self._new.items() if name in Policy._fields})
         return use_runtime(Runtime(self.store, self.payloads, self.clock, policy, self._sleep))

@@ -15,8 +15,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from infra.deploy import deploy_locally
-from infra.emulator import Emulator
+from infra.ship.deploy import deploy_locally
+from infra.local.emulator import Emulator
 from infra.paths import LOCAL
 from tests.service import Service
 

@@ -17,8 +17,8 @@ import boto3
 import httpx
 
 from chalicelib.tokens import SCOPES
-from infra import bootstrap
-from infra.deploy import Deployed
+from infra.ship import bootstrap
+from infra.ship.deploy import Deployed
 
 TERMINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled", "expired"})
 T = TypeVar("T")

@@ -13,19 +13,19 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from chalicelib.limits import Limits
+from chalicelib.runs.limits import Limits
 from chalicelib.tokens import DynamoTokens, TokenCache
-from chalicelib.wiring import Service, service
+from chalicelib.service import Service, service
 
 
 def _cursor_keys(now_ms: int) -> list[bytes]:
-    from chalicelib.secrets import keyring
+    from chalicelib.keyring import keyring
 
     return keyring().derive_valid("cursor", now_ms)
 
 
 def _webhook_secrets(tenant: str, now_ms: int) -> list[str]:
-    from chalicelib.secrets import secrets_for
+    from chalicelib.keyring import secrets_for
 
     return [str(secret) for secret in secrets_for(tenant, now_ms)]
 

@@ -17,9 +17,9 @@ from chalicelib.api import headers as header
 from chalicelib.api import problems, strictjson
 from chalicelib.api.backend import Backend
 from chalicelib.api.problems import InvalidBody, InvalidParameter, Problem
-from chalicelib.limits import OverLimit
+from chalicelib.runs.limits import OverLimit
 from chalicelib.tokens import Token
-from chalicelib.wiring import Service
+from chalicelib.service import Service
 from invoke_once.errors import InvokeOnceError, PayloadTooLarge, StoreUnavailable
 
 JSON = "application/json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from invoke_once.aws import session
+from invoke_once.store.aws import session
 
 
 @cache

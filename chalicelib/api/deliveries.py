@@ -8,7 +8,7 @@ from chalicelib.api import problems
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Routes
 from chalicelib.api.runs import find, run_reply
-from invoke_once.store import Applied
+from invoke_once.store.store import Applied
 
 routes = Routes(__name__)
 
@@ -17,7 +17,7 @@ routes = Routes(__name__)
 @routes.operation(scope="runs:read")
 def list_deliveries(call: Call, run_id: str) -> Response:
     """Every attempt to deliver the run's callback, oldest first."""
-    from chalicelib.deliveries import deliveries
+    from chalicelib.callbacks.deliveries import deliveries
 
     return reply_json({"deliveries": deliveries(call.service, find(call, run_id))})
 
@@ -26,7 +26,7 @@ def list_deliveries(call: Call, run_id: str) -> Response:
 @routes.operation(scope="runs:write")
 def deliver_again(call: Call, run_id: str) -> Response:
     """Send the callback of an ended run once more, now, under the same webhook-id."""
-    from chalicelib.deliveries import send_again
+    from chalicelib.callbacks.deliveries import send_again
 
     head = find(call, run_id)
     if head.callback_url is None:

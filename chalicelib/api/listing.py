@@ -14,15 +14,15 @@ from typing import Any
 from chalice.app import Response
 from msgspec import Struct, field
 
-from chalicelib import documents
+from chalicelib.runs import documents
 from chalicelib.api import cursor, filters
 from chalicelib.api.call import Call, reply
 from chalicelib.api.filters import Filters
 from chalicelib.api.routes import Routes
-from invoke_once import records
-from invoke_once.moves import FAILED_INDEX
-from invoke_once.records import Head
-from invoke_once.store import Key, Store
+from invoke_once.life import head as records
+from invoke_once.life.moves import FAILED_INDEX
+from invoke_once.life.head import Head
+from invoke_once.store.store import Key, Store
 
 routes = Routes(__name__)
 

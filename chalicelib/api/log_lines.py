@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from invoke_once.records import Head
+from invoke_once.life.head import Head
 
 OVER = ("attempt_ended", "outcome_refused")
 LONGEST = 16_384  #: bytes of a line of ours, at most

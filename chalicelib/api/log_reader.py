@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from chalicelib import documents
+from chalicelib.runs import documents
 from chalicelib.api import log_lines
 from chalicelib.api.log_lines import Claim
 from chalicelib.api.problems import InvalidCursor
 from invoke_once.errors import StoreUnavailable
-from invoke_once.records import Head
+from invoke_once.life.head import Head
 
 FIND_PAGES, READ_PAGES = 10, 20  #: pages of CloudWatch's that a request may ask for
 PAGE_BYTES = 4_000_000  #: of a page of ours, escaped as Lambda's answer has it, which has 6 MB at most

@@ -20,7 +20,7 @@ from chalicelib.api.log_lines import Claim
 from chalicelib.api.log_reader import EARLY_MS, Logs, Page, Position, Search
 from chalicelib.api.routes import Routes
 from chalicelib.api.runs import find
-from invoke_once.records import Head
+from invoke_once.life.head import Head
 
 routes = Routes(__name__)
 

@@ -44,7 +44,7 @@ def _works(ask: Callable[[], object]) -> str:
 @routes.operation()
 def openapi_document(call: Call) -> Response:
     """This interface as an OpenAPI 3.1 document."""
-    from chalicelib.api.openapi import document_text
+    from chalicelib.api.openapi.document import document_text
 
     text, etag = document_text(routes.current_app)
     named = {"ETag": etag, "Cache-Control": "no-cache"}

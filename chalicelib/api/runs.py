@@ -8,14 +8,14 @@ from typing import Any
 from chalice.app import Response
 from msgspec import UNSET
 
-from chalicelib import dispatch, documents, inputs
+from chalicelib.runs import dispatch, documents, inputs
 from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
 from chalicelib.api.call import Call, reply
 from chalicelib.api.routes import Routes
-from chalicelib.dispatch import StartRequest
+from chalicelib.runs.dispatch import StartRequest
 from chalicelib.functions import Function
-from invoke_once.records import Head
-from invoke_once.store import Applied, Result
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Result
 
 routes = Routes(__name__)
 
@@ -144,7 +144,7 @@ def _function(call: Call, name: str) -> Function:
 
 
 def _callback_url(call: Call, url: str) -> str:
-    from chalicelib.urls import UrlRefused, check_url
+    from chalicelib.callbacks.urls import UrlRefused, check_url
 
     own = {host.lower() for host in call.headers.get("host", ())}
     try:

@@ -8,7 +8,8 @@ from typing import Any
 from chalice.app import Response
 from msgspec import UNSET
 
-from chalicelib import documents, tokens
+from chalicelib.runs import documents
+from chalicelib import tokens
 from chalicelib.api import cursor, filters, problems, schemas
 from chalicelib.api.call import Call, reply, reply_json
 from chalicelib.api.routes import Routes

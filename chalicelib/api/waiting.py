@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from chalicelib.api.backend import Backend
-from invoke_once.records import Head
+from invoke_once.life.head import Head
 
 FIRST_PAUSE_S, PAUSE_S, LONGEST_PAUSE_S = 0.1, 0.25, 1.0
 

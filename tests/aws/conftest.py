@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra import package, stages
+from infra.ship import package
+from infra import stages
 from tests.aws.filled import Filled
 
 

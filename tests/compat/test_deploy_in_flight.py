@@ -15,9 +15,10 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import package, stages, zips
-from infra.package import Package
-from infra.stack import Stack
+from infra.ship import package, zips
+from infra import stages
+from infra.ship.package import Package
+from infra.ship.stack import Stack
 from tests.service import Service, until
 
 RUNS = 200

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import reports
-from invoke_once.envelope import envelope_of, fired_event, merged_event
+from chalicelib.destinations import reports
+from invoke_once.handler.envelope import envelope_of, fired_event, merged_event
 from tests.fixtures.records.make import LARGE, Maker
 
 EVENTS = Path(__file__).parent.parent / "fixtures" / "events"

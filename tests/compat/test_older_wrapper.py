@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra import zips
+from infra.ship import zips
 from infra.paths import ROOT
 from tests.service import Service, until
 

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from chalicelib import tokens
-from chalicelib.breaker import breaker
+from chalicelib.callbacks.breaker import breaker
 from chalicelib.tokens import DynamoTokens
-from invoke_once import callback_moves, lifecycle, moves, payloads
-from invoke_once.lifecycle import TERMINAL, Due, Status
-from invoke_once.records import HEAD, Head
-from invoke_once.slots import Payload
-from invoke_once.store import Applied, Refused, Store
-from invoke_once.table import DynamoTable
+from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life import move as lifecycle, moves
+from invoke_once.store import payloads
+from invoke_once.life.move import TERMINAL, Due, Status
+from invoke_once.life.head import HEAD, Head
+from invoke_once.handler.direct.slots import Payload
+from invoke_once.store.store import Applied, Refused, Store
+from invoke_once.store.dynamo import DynamoTable
 from invoke_once.testing import MemoryTable
 from tests.fixtures.records.make import Maker, heads, others, reads, unwired
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from infra.emulator import Emulator
-from invoke_once import moves
-from invoke_once.records import Head
-from invoke_once.store import Applied, Engine, Store
-from invoke_once.table import DynamoTable
+from infra.local.emulator import Emulator
+from invoke_once.life import moves
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Engine, Store
+from invoke_once.store.dynamo import DynamoTable
 from invoke_once.testing import MemoryTable
 
 NOW = 1_800_000_000_000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from invoke_once import callback_moves, moves
-from invoke_once.callback_moves import DELIVERY_LEASE_MS
-from invoke_once.lifecycle import Move, Status
-from invoke_once.records import Head
-from invoke_once.store import Applied, Refused, Store, Unwritten, Written
+from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life import moves
+from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS
+from invoke_once.life.move import Move, Status
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from tests.contract.conftest import NOW
 
 

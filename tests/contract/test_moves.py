@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from invoke_once import moves
-from invoke_once.lifecycle import FIRST_LOOK_MS, LEASE_GRACE_MS, Move, Status
-from invoke_once.records import Head
-from invoke_once.store import Applied, Refused, Store
+from invoke_once.life import moves
+from invoke_once.life.move import FIRST_LOOK_MS, LEASE_GRACE_MS, Move, Status
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Refused, Store
 from tests.contract.conftest import NOW
 
 ERROR = b"\x00{}"

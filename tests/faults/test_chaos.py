@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from bench.chaos import TARGETS, Ground, broken, table, unleash
-from infra.emulator import Emulator
+from infra.local.emulator import Emulator
 from tests.service import Service
 
 RUNS = 16

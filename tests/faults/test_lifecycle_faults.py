@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from infra.emulator import Emulator
+from infra.local.emulator import Emulator
 from tests.faults.proxy import (
     ANSWER_LOST,
     GONE,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra import demo_csv
-from infra.run_demo import run_job
+from infra.demo import orders as demo_csv
+from infra.demo.run import run_job
 from tests.service import Service
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import bootstrap, package, stages
-from infra.deploy import deploy_locally, read_env
-from infra.emulator import Emulator
-from infra.stack import DeployFailed, Stack
-from infra.undeploy import undeploy
+from infra.ship import bootstrap, package
+from infra import stages
+from infra.ship.deploy import deploy_locally, read_env
+from infra.local.emulator import Emulator
+from infra.ship.stack import DeployFailed, Stack
+from infra.ship.undeploy import undeploy
 from tests.service import Service
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import processes
-from infra.emulator import LAUNCHER, Emulator, EmulatorProblem, answers, any_free_port
+from infra.local import processes
+from infra.local.emulator import LAUNCHER, Emulator, EmulatorProblem, answers, any_free_port
 from tests.service import until
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.emulator import Emulator, answers, any_free_port
+from infra.local.emulator import Emulator, answers, any_free_port
 from infra.paths import EMULATOR_VENV
 from tests.service import until
 
@@ -232,7 +232,7 @@ def untouched(local_directory: Path) -> Iterator[Untouched]:
 
 
 def test_the_emulator_alone_still_delivers_no_success(untouched: Untouched) -> None:
-    """When this fails, the emulator has learnt it: remove that part of infra/ministack_launcher.py."""
+    """When this fails, the emulator has learnt it: remove that part of infra/local/launcher.py."""
     pair = make_pair(untouched.endpoint, "gap-test")
     invoke(pair, "gap-test", {"name": "lost"})
     invoke(pair, "gap-test", {"fail": True})

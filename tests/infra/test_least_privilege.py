@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra import least_privilege
-from infra.access import Grant
-from infra.least_privilege import Granted, Proof, statements
+from infra.operate import least_privilege
+from infra.template.access import Grant
+from infra.operate.least_privilege import Granted, Proof, statements
 
 pytestmark = [pytest.mark.slow]
 SAMPLE = [("api", "tokens"), ("attend", "the key that webhook secrets come from"), ("wake", "read the wake queue"),

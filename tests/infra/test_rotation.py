@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.secrets import Keyring, RotatedAlready, rotate
-from infra.bootstrap import StackParameter
+from chalicelib.keyring import Keyring, RotatedAlready, rotate
+from infra.ship.bootstrap import StackParameter
 from tests.receiver import Hit, Receiver
 from tests.service import Service, until
 

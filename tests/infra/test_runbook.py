@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from infra import alarms, failed, stages
-from infra.failed import Failed
+from infra.template import alarms
+from infra.operate import failed
+from infra import stages
+from infra.operate.failed import Failed
 from tests.receiver import Receiver
 from tests.service import Service, until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.deploy import read_env
+from infra.ship.deploy import read_env
 from infra.paths import ROOT
 from tests.service import Service, until
 

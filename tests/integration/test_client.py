@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from invoke_once import client_errors as errors
-from invoke_once.aio import AsyncOnce
+from invoke_once.client.aio import AsyncOnce
 from invoke_once.client import Once
 from tests.service import Service
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.wiring import Service
-from invoke_once.records import Head
-from invoke_once.store import Applied
+from chalicelib.service import Service
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied
 from tests.machine.faults import Plan
 from tests.machine.history import SEEN, WORST_SKEW_MS, need
 from tests.machine.stage import FUNCTIONS

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from invoke_once.errors import StoreUnavailable
-from invoke_once.lifecycle import Move
-from invoke_once.store import Item, Key, Unwritten, Written
+from invoke_once.life.move import Move
+from invoke_once.store.store import Item, Key, Unwritten, Written
 from invoke_once.testing import MemoryObjects
 from tests.machine.history import Actor, WatchedTable
 

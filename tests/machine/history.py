@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from invoke_once.lifecycle import LAST_LOOK_MS, TERMINAL, Move, Status
-from invoke_once.store import Unwritten, Written
+from invoke_once.life.move import LAST_LOOK_MS, TERMINAL, Move, Status
+from invoke_once.store.store import Unwritten, Written
 from invoke_once.testing import Clock, MemoryTable
 
 if TYPE_CHECKING:

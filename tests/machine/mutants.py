@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from invoke_once.conditions import Check, Condition, Group, any_of, equals, missing, one_of
-from invoke_once.lifecycle import LEASE_GRACE_MS, Arm, Move
-from invoke_once.payloads import Payloads
-from invoke_once.records import Head
-from invoke_once.store import Result, Store, Unwritten, Written
+from invoke_once.life.conditions import Check, Condition, Group, any_of, equals, missing, one_of
+from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
+from invoke_once.store.payloads import Payloads
+from invoke_once.life.head import Head
+from invoke_once.store.store import Result, Store, Unwritten, Written
 
 Rewrite = Callable[[Move], Move]
 ALWAYS = any_of(missing("run_id"), equals("part", "head"))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.functions import Function, Retry
-from chalicelib.invoker import Answer, Fired, Rejected, Unavailable
+from chalicelib.runs.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.settings import read
-from invoke_once.runtime import Policy
+from invoke_once.handler.runtime import Policy
 from invoke_once.testing import Clock
 from tests.machine.faults import Plan
 from tests.machine.workers import Event
@@ -68,7 +68,7 @@ class Log(io.TextIOBase):
 
 @dataclass
 class FakeLambda:
-    """`chalicelib.invoker.Invoker` for one actor: what AWS answers is drawn, and taken events wait in the queue."""
+    """`chalicelib.runs.invoker.Invoker` for one actor: what AWS answers is drawn, and taken events wait in the queue."""
 
     events: list[Event]
     clock: Clock

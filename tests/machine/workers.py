@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from invoke_once.attempt import Attempt
-from invoke_once.envelope import envelope_of
+from invoke_once.handler.attempt import Attempt
+from invoke_once.handler.envelope import envelope_of
 from tests.machine.history import Actor
 
 BEAT_MS = 6_000  #: the heartbeat of the function `beating`

@@ -10,18 +10,18 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib import dispatch
-from chalicelib.attend import attend
-from chalicelib.deliver import Means, deliver
-from chalicelib.sweep import sweep
-from chalicelib.urls import CallbackUrl
-from chalicelib.webhook import Outcome
-from chalicelib.wiring import Service
+from chalicelib.runs import dispatch
+from chalicelib.due.attend import attend
+from chalicelib.callbacks.deliver import Means, deliver
+from chalicelib.due.sweep import sweep
+from chalicelib.callbacks.urls import CallbackUrl
+from chalicelib.callbacks.webhook import Outcome
+from chalicelib.service import Service
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
-from invoke_once.payloads import Payloads
-from invoke_once.records import Head
-from invoke_once.runtime import Runtime
-from invoke_once.store import Result, Store
+from invoke_once.store.payloads import Payloads
+from invoke_once.life.head import Head
+from invoke_once.handler.runtime import Runtime
+from invoke_once.store.store import Result, Store
 from invoke_once.testing import Clock, MemoryObjects
 from tests.machine.faults import Crash, FaultyEngine, FaultyObjects, Plan
 from tests.machine.history import SEEN, Actor, Broken, History, WatchedTable, need
@@ -208,6 +208,6 @@ def _document(_svc: Service, head: Head) -> dict[str, Any]:
 
 
 def _run_id(function: str, key: str) -> str:
-    from invoke_once.records import run_id
+    from invoke_once.life.head import run_id
 
     return run_id("demo", function, key)

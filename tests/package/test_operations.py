@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from chalicelib.functions import load
-from infra import alarms, package, stages
+from infra.template import alarms
+from infra.ship import package
+from infra import stages
 from infra.paths import FUNCTIONS_TOML, ROOT
-from infra.template import merge_template
-from invoke_once.lifecycle import Status
+from infra.template.merge import merge_template
+from invoke_once.life.move import Status
 from invoke_once.log import NAMESPACE
 
 STACK = "invoke-once-prod"

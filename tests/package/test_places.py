@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from infra import package, stages
+from infra.ship import package
+from infra import stages
 from infra.paths import ROOT
 from infra.stages import STACK_LIMIT, Stage, StageProblem
 
@@ -18,8 +19,8 @@ GUIDE = ROOT / "docs" / "how-to" / "deploy.md"
 REGION = re.compile(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:gov-)?(?:[a-z]+)-[0-9]\b|arn:aws:|\d{12}")
 #: where a region may stand: the emulator's own, S3's one exception, what packaging wants to hear, examples in help
 MAY = {
-    "infra/emulator.py", "infra/deploy.py", "infra/package.py", "infra/stack.py", "infra/audit.py", "infra/stages.py",
-    "invoke_once/commands/policy.py",
+    "infra/local/emulator.py", "infra/ship/deploy.py", "infra/ship/package.py", "infra/ship/stack.py", "infra/ship/audit.py", "infra/stages.py",
+    "invoke_once/cli/commands/policy.py",
 }  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra import package, reachable, stages
+from infra.ship import package
+from infra.operate import reachable
+from infra import stages
 
 
 @pytest.fixture(scope="module")

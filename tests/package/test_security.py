@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from infra import package, security_doc, stages
-from infra.security_doc import BEGIN, END, FILE, short
+from infra.ship import package
+from infra.operate import security_doc
+from infra import stages
+from infra.operate.security_doc import BEGIN, END, FILE, short
 
 Statement = tuple[str, tuple[str, ...], tuple[str, ...]]  # function, actions, resources
 
@@ -63,7 +65,7 @@ def test_the_table_says_exactly_what_the_template_allows(template: dict[str, Any
 
 def test_the_table_is_as_the_command_writes_it() -> None:
     text = FILE.read_text()
-    assert security_doc.rewritten(text) == text, "run: .venv/bin/python -m infra.security_doc"
+    assert security_doc.rewritten(text) == text, "run: .venv/bin/python -m infra.operate.security_doc"
 
 
 def test_a_statement_that_nobody_wrote_down_would_show(template: dict[str, Any]) -> None:

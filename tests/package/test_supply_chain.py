@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from infra import exceptions, libraries, licences, package, stages, zips
-from infra.libraries import LOCK, NotInstalled
-from infra.package import PYTHON
+from infra.template import exceptions
+from infra.ship import libraries, licences, package, zips
+from infra import stages
+from infra.ship.libraries import LOCK, NotInstalled
+from infra.ship.package import PYTHON
 from infra.paths import ROOT, VENV
 
 #: what a secret looks like; a line that shows how one looks is told apart by its own words
@@ -80,7 +82,7 @@ def test_the_layer_is_what_was_installed_by_hash() -> None:
 
 
 def test_the_list_of_licences_is_true_and_all_are_welcome() -> None:
-    assert licences.FILE.read_text() == licences.document(), "python -m infra.licences"
+    assert licences.FILE.read_text() == licences.document(), "python -m infra.ship.licences"
     assert {licence for _, _, licence in [licences.chalice(), *licences.found()]} <= licences.WELCOME
 
 

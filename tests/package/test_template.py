@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib import limits
+from chalicelib.runs import limits
 from chalicelib.api import schemas
 from chalicelib.api.problems import InvalidRequest
 from chalicelib.api.schemas import DAY_S
 from chalicelib.functions import load
-from infra import compute, package, stages
+from infra.template import compute
+from infra.ship import package
+from infra import stages
 from infra.paths import FUNCTIONS_TOML, VENV
 
 Resource = dict[str, Any]
@@ -188,7 +190,7 @@ def test_the_gateway_hands_every_body_on_in_base64(template: dict[str, Any]) -> 
 def test_packaging_wants_no_credentials_and_leaves_one_template(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
     done = subprocess.run(
-        [sys.executable, "-m", "infra.package", "prod"], capture_output=True, text=True, env=environment,
+        [sys.executable, "-m", "infra.ship.package", "prod"], capture_output=True, text=True, env=environment,
         cwd=FUNCTIONS_TOML.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import infra.layer
-from infra import package, stages, zips
+import infra.ship.layer
+from infra.ship import package, zips
+from infra import stages
 from infra.paths import ROOT, VENV
 
 SITE = f"python/lib/{package.PYTHON}/site-packages/"
@@ -59,9 +60,9 @@ def test_the_code_holds_the_app_the_service_the_library_and_the_registry(shipped
 @pytest.mark.parametrize("name", zips.CLIENT_SIDE)
 def test_no_function_gets_the_client_or_the_command_line(shipped: Shipped, name: str, tmp_path: Path) -> None:
     assert (ROOT / "invoke_once" / name).exists(), "what is left out has another name now"
-    layer = zips.read(infra.layer.layer(tmp_path / "layer"))
+    layer = zips.read(infra.ship.layer.layer(tmp_path / "layer"))
     for held in (shipped.code, layer):
-        assert any("invoke_once/wrapper.py" in file for file in held)
+        assert any("invoke_once/handler/wrapper.py" in file for file in held)
         assert not [file for file in held if f"invoke_once/{name}" in file]
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from infra.duplicates import clients
+from infra.demo.duplicates import clients
 from infra.paths import EMULATOR_VENV, ROOT, VENV
-from invoke_once import slots
+from invoke_once.handler.direct import slots
 from invoke_once.testing import Bench
-from invoke_once.wrapper import Options
+from invoke_once.handler.wrapper import Options
 from tests.service import Service
 
 PAGES = tuple(ROOT / "docs" / page for page in ("how-to/migrate.md", "explanation/duplicates.md", "reference/ways.md"))

@@ -16,18 +16,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib import dispatch
+from chalicelib.runs import dispatch
 from chalicelib.functions import Function
-from chalicelib.invoker import LambdaInvoker
+from chalicelib.runs.invoker import LambdaInvoker
 from chalicelib.settings import read
-from chalicelib.wiring import Service as Wired
-from infra import layer
+from chalicelib.service import Service as Wired
+from infra.ship import layer
 from infra.paths import EMULATOR_VENV, ROOT
 from invoke_once import outside
-from invoke_once.objects import S3Objects
-from invoke_once.payloads import Payloads
-from invoke_once.store import Store
-from invoke_once.table import DynamoTable
+from invoke_once.store.objects import S3Objects
+from invoke_once.store.payloads import Payloads
+from invoke_once.store.store import Store
+from invoke_once.store.dynamo import DynamoTable
 from tests.scenarios.test_ways_direct import run_with_key, unique
 from tests.service import Service
 

@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.functions import Function, load
 from infra import stages
-from infra.template import merge_template
+from infra.template.merge import merge_template
 from invoke_once import outside
-from invoke_once.commands.root import run
+from invoke_once.cli.root import run
 from invoke_once.errors import ConfigurationError
 from invoke_once.outside import Mode, Place
 

@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from chalicelib.api.front import Api
-from chalicelib.api.openapi import document_text
+from chalicelib.api.openapi.document import document_text
 
 
 def check(api: Api, event: Mapping[str, Any], answer: Any) -> None:

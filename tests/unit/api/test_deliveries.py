@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chalicelib.deliver import Means, deliver
-from chalicelib.webhook import Outcome
+from chalicelib.callbacks.deliver import Means, deliver
+from chalicelib.callbacks.webhook import Outcome
 from tests.unit.api.world import World
 
 BODY = {"function": "echo", "callback": {"url": "https://example.com/hook?x=1"}}

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib import limits
-from chalicelib.api import documented, problems, schemas
+from chalicelib.runs import limits
+from chalicelib.api.openapi import answers as documented
+from chalicelib.api import problems, schemas
 from chalicelib.api.routes import entries
 
 TEXT = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text()

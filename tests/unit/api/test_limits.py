@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import app
-from chalicelib.limits import EVERY_MS, EVERY_STARTS, Rates, rates
+from chalicelib.runs.limits import EVERY_MS, EVERY_STARTS, Rates, rates
 from tests.unit.api.world import World
 
 

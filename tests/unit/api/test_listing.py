@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once import moves
+from invoke_once.life import moves
 from tests.unit.api.world import World, fail
 
 

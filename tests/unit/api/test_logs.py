@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from invoke_once import moves
-from invoke_once.store import Applied
+from invoke_once.life import moves
+from invoke_once.store.store import Applied
 from tests.unit.api.cloudwatch import platform
 from tests.unit.api.world import World, echo
 

@@ -11,14 +11,14 @@ from typing import Any
 from chalicelib.api.backend import Backend, use_backend
 from chalicelib.api.front import Api
 from chalicelib.functions import Function
-from chalicelib.invoker import Answer, Fired
-from chalicelib.limits import Limits, Rates
+from chalicelib.runs.invoker import Answer, Fired
+from chalicelib.runs.limits import Limits, Rates
 from chalicelib.settings import read
 from chalicelib.tokens import SCOPES, Token, TokenCache, issue
-from chalicelib.wiring import Service
+from chalicelib.service import Service
 from invoke_once import tracked
-from invoke_once.records import Head
-from invoke_once.store import Store
+from invoke_once.life.head import Head
+from invoke_once.store.store import Store
 from invoke_once.testing import Bench
 from tests.unit.api import contract
 from tests.unit.api.cloudwatch import FakeLogs

@@ -6,8 +6,8 @@ import pytest
 
 from bench import model
 from bench.model import Load, Shards, breaks_at, concurrency, cost_per_million, shards_for, taken, waiting
-from chalicelib import documents
-from invoke_once.records import DUE_SHARDS, TENANT_SHARDS
+from chalicelib.runs import documents
+from invoke_once.life.head import DUE_SHARDS, TENANT_SHARDS
 from invoke_once.testing import Bench
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from invoke_once.commands.root import run
+from invoke_once.cli.root import run
 from tests.once_fake import TOKEN, FakeOnce, serve
 
 

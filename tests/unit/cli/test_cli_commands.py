@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from invoke_once.commands.root import COMMANDS
-from invoke_once.profile import config_path, read
+from invoke_once.cli.root import COMMANDS
+from invoke_once.client.profile import config_path, read
 from tests.once_fake import REFUSED, TOKEN, Answer, FakeOnce
 from tests.unit.cli.conftest import Cli
 
@@ -187,7 +187,7 @@ def test_completion_is_a_script_that_the_shell_can_read(cli: Cli, shell: str) ->
 
 
 def complete(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    from invoke_once.commands.root import once
+    from invoke_once.cli.root import once
 
     monkeypatch.setenv("_ONCE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", words)
@@ -209,7 +209,7 @@ def test_commands_and_functions_are_completed(
 
 def test_the_help_says_of_each_command_what_the_command_says_of_itself() -> None:
     for name, (module, text) in COMMANDS.items():
-        command = import_module(f"invoke_once.commands.{module}").command
+        command = import_module(f"invoke_once.cli.commands.{module}").command
         assert command.get_short_help_str(100) == text, name
 
 

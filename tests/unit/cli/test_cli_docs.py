@@ -11,9 +11,9 @@ import click
 import pytest
 
 from invoke_once import client, client_errors
-from invoke_once._http.options import StartOptions
-from invoke_once.commands import exits
-from invoke_once.commands.root import COMMANDS
+from invoke_once.client.core.options import StartOptions
+from invoke_once.cli import exits
+from invoke_once.cli.root import COMMANDS
 
 CLI = Path("docs/reference/cli.md").read_text(encoding="utf-8")
 PYTHON = Path("docs/reference/python.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ PYTHON = Path("docs/reference/python.md").read_text(encoding="utf-8")
 
 def long_options() -> Iterator[tuple[str, str]]:
     for name, (module, _) in COMMANDS.items():
-        command = import_module(f"invoke_once.commands.{module}").command
+        command = import_module(f"invoke_once.cli.commands.{module}").command
         parts = command.commands.values() if isinstance(command, click.Group) else [command]
         for part in parts:
             for option in (p for p in part.params if isinstance(p, click.Option)):

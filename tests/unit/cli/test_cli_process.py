@@ -138,7 +138,7 @@ def test_output_that_the_locale_cannot_show_is_escaped_not_an_error(env: Env) ->
         assert json.loads(once.stdout()) == "ä"
 
 
-@pytest.mark.parametrize("where", ["invoke_once/commands/root.py", "invoke_once/cli.py"])
+@pytest.mark.parametrize("where", ["invoke_once/cli/root.py", "invoke_once/cli/__init__.py"])
 def test_nothing_heavy_is_imported_on_the_way_in(where: str) -> None:
     heads = [line for line in Path(where).read_text().splitlines() if line.startswith(("import ", "from "))]
     assert not [line for line in heads if re.search(r"httpx|rich|invoke_once\.client\b|importlib\.metadata", line)]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from invoke_once._http.effects import Seams
-from invoke_once.aio import AsyncOnce
+from invoke_once.client.core.effects import Seams
+from invoke_once.client.aio import AsyncOnce
 from invoke_once.client import Once
 from tests.once_fake import TOKEN, FakeOnce
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoke_once._http.effects import Lost, Reply
-from invoke_once._http.retry import RetryPolicy, maybe_done, retry_after_s, worth_repeating
+from invoke_once.client.core.effects import Lost, Reply
+from invoke_once.client.core.retry import RetryPolicy, maybe_done, retry_after_s, worth_repeating
 
 POLICY = RetryPolicy()
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from invoke_once import client_errors as errors
-from invoke_once.aio import AsyncOnce
+from invoke_once.client.aio import AsyncOnce
 from invoke_once.client import Once, RetryPolicy
 from tests.once_fake import DROPPED, TOKEN, FakeOnce, serve
 

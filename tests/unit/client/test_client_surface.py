@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from invoke_once import aio, client
+from invoke_once.client import aio
+from invoke_once import client
 
 TWINS = [
     (client.Once, aio.AsyncOnce),
@@ -76,11 +77,11 @@ def loaded_after(statement: str) -> set[str]:
 
 
 def test_the_clients_load_no_aws() -> None:
-    assert not loaded_after("import invoke_once.client, invoke_once.aio") & AWS
+    assert not loaded_after("import invoke_once.client, invoke_once.client.aio") & AWS
     assert not loaded_after("from invoke_once import Once, AsyncOnce") & AWS
 
 
 def test_the_command_lines_first_imports_are_light() -> None:
     heavy = AWS | {"httpx", "rich", "anyio", "tomllib"}
     assert not loaded_after("import invoke_once.cli") & (heavy | {"click"})
-    assert not loaded_after("import invoke_once.commands.root") & heavy
+    assert not loaded_after("import invoke_once.cli.root") & heavy

@@ -187,10 +187,10 @@ def test_a_service_that_does_not_hold_is_not_hammered(fake: FakeOnce, once: Once
 
 
 def test_a_read_timeout_leaves_room_for_the_hold_and_none_past_the_deadline(fake: FakeOnce) -> None:
-    from invoke_once._http.effects import Call, Reply, Seams
-    from invoke_once._http.flows import Core
-    from invoke_once._http.requests import Target
-    from invoke_once._http.steps import Watch
+    from invoke_once.client.core.effects import Call, Reply, Seams
+    from invoke_once.client.core.flows import Core
+    from invoke_once.client.core.requests import Target
+    from invoke_once.client.core.steps import Watch
 
     core = Core(Target("http://once.test", "t"), seams=Seams(clock=fake.clock))
     steps = Watch(core, "run_a", None, 100.0).step()

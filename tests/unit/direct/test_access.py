@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.functions import Function
 from infra import stages
-from infra.template import merge_template
+from infra.template.merge import merge_template
 
 OWN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
 FAR = "arn:aws:lambda:eu-west-1:111122223333:function:theirs"

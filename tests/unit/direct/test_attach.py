@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from invoke_once import tracked
-from invoke_once.direct import payload_of
+from invoke_once.handler.direct.call import payload_of
 from invoke_once.errors import StillRunning
-from invoke_once.lifecycle import LEASE_GRACE_MS
+from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.outcomes import raised
-from invoke_once.runtime import Runtime, use_runtime
+from invoke_once.handler.runtime import Runtime, use_runtime
 from invoke_once.testing import Context
 from tests.unit.direct import events
 from tests.unit.direct.world import FUNCTION, TENANT, Body, World
@@ -174,7 +174,7 @@ def test_the_hint_may_fail_and_the_run_goes_on(world: World) -> None:
 
 
 def test_the_hint_never_goes_back(world: World) -> None:
-    from invoke_once import slots
+    from invoke_once.handler.direct import slots
 
     slots._hint(world.runtime, SLOT, 5)
     slots._hint(world.runtime, SLOT, 4)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from invoke_once import current_run, lifecycle, moves, tracked
+from invoke_once import current_run, tracked
+from invoke_once.life import move as lifecycle, moves
 from invoke_once.errors import ConfigurationError, StoreUnavailable
-from invoke_once.payloads import MAX_INPUT_BYTES
-from invoke_once.runtime import Policy
+from invoke_once.store.payloads import MAX_INPUT_BYTES
+from invoke_once.handler.runtime import Policy
 from invoke_once.testing import Bench, Context
 from tests.unit.direct import events
 from tests.unit.direct.world import Body, World
@@ -81,7 +82,7 @@ def test_nobody_to_name_the_function_is_a_configuration_error() -> None:
     world = World(function="")
     context = Context(world.clock)
     context.function_name = ""
-    from invoke_once.runtime import use_runtime
+    from invoke_once.handler.runtime import use_runtime
 
     with use_runtime(world.runtime), pytest.raises(ConfigurationError, match="ONCE_FUNCTION"):
         tracked(Body())({}, context)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoke_once import direct_keys
+from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.errors import ConfigurationError
 from tests.unit.direct import events
 

@@ -1,0 +1,188 @@
+"""Outcomes that Lambda itself reports, by its destinations: of functions nobody wrapped, and of attempts that died.
+
+    fired by the service    the event's envelope names the run, and the attempt it was for
+    direct, wrapped         a death alone: the run is found by the key that the wrapper gave it
+    direct, unwrapped       becomes a run now, with its outcome: a rule's or an Event's result is kept too
+
+Every write is fenced as an attempt's own is: a record that comes twice, late, or about an earlier attempt changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.destinations import reports
+from chalicelib import targets
+from chalicelib.functions import Function
+from chalicelib.destinations.reports import Report
+from chalicelib.service import Service
+from invoke_once.handler.direct import keys as direct_keys
+from invoke_once.life import move as lifecycle, moves, head as records
+from invoke_once import log
+from invoke_once.store import payloads
+from invoke_once.handler import recovery
+from invoke_once.handler.direct.call import payload_of
+from invoke_once.handler.envelope import Envelope, envelope_of
+from invoke_once.errors import PayloadError, is_for_good
+from invoke_once.life.move import Status
+from invoke_once.life.head import Head
+from invoke_once.store.store import Refused, Result
+
+#: Events that died before any claim, after which the run is given up: its function cannot even start.
+DEAD_DISPATCHES = 3
+_NOT_CLAIMED = re.compile(r"not claimed(?: \(lease (?P<lease>\w+)\))?: ")  # errors.NotClaimed
+
+
+def record(svc: Service, told: Mapping[str, Any]) -> Result | None:
+    """Take in one invocation record. None: it is about no run, or about one that needs nothing."""
+    report = reports.read(told)
+    envelope = envelope_of(report.payload)
+    result = _of_fired(svc, envelope, report) if envelope is not None else _of_direct(svc, report)
+    if result is None:
+        log.event("report_without_effect", condition=report.condition, function=report.function_arn)
+        return None
+    head = result.head
+    log.event("reported", run_id=head.run_id if head else None, condition=report.condition,
+              run_status=head.status if head else None, refused=isinstance(result, Refused) or None,
+              metrics={"Reported": 1})  # fmt: skip
+    return result
+
+
+# Fired by the service
+
+
+def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None:
+    head = svc.store.get(envelope.run_id, svc.now_ms())
+    if head is None or head.generation != envelope.generation:
+        return None
+    if envelope.lease_id is not None:
+        return _settle(svc, head, moves.Fence(head.run_id, envelope.attempt or 0, envelope.lease_id), report)
+    if report.succeeded:
+        return None  # a wrapped function has recorded its outcome itself
+    if head.status == Status.RUNNING:
+        if _never_heard_of_its_claim(head, report):
+            return recovery.give_back(svc.store, head, svc.now_ms())
+        return _lose(svc, head, report) if _was_its_attempt(head, envelope, report) else None
+    waits_for_claim = head.status == Status.QUEUED and not head.not_before
+    if waits_for_claim and head.dispatches >= DEAD_DISPATCHES and not _may_start_later(report):
+        why = f"its function failed {head.dispatches} times before it could claim the run: {_reason(report)}"
+        return svc.store.apply(moves.reject(head, svc.now_ms(), payloads.error_fields("NeverStarted", why)))
+    return None
+
+
+def _never_heard_of_its_claim(head: Head, report: Report) -> bool:
+    """Its claim was written and the answer lost, so that it stopped before the body: the lease it names has the run."""
+    told = _NOT_CLAIMED.match(report.message)
+    return told is not None and told["lease"] == head.lease_id
+
+
+def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
+    """Whether the invocation that ended in an error is the attempt that has the run.
+
+    An event may be delivered twice, and only one of the two has it: one that says it did not claim has not, and one
+    that took the run over from an earlier attempt is not meant.
+    """
+    if _NOT_CLAIMED.match(report.message):
+        return False
+    return bool(head.fired_at) and head.fired_at == envelope.fired_at and envelope.attempt == head.attempt
+
+
+def _may_start_later(report: Report) -> bool:
+    """Lambda did not start it, or the table did not answer. A table that forbids the claim will do so again."""
+    told = _NOT_CLAIMED.match(report.message)
+    return not report.invoked or (told is not None and not is_for_good(report.message))
+
+
+def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Result:
+    """The outcome of a function nobody wrapped, fenced by the lease that went out with its event."""
+    now_ms, token = svc.now_ms(), moves.new_token()
+    if report.succeeded:
+        status, fields = _output(svc, head, report.response)
+        return svc.store.apply(moves.finish(fence, head, status, now_ms, fields, token))
+    status = Status.TIMED_OUT if report.timed_out else Status.FAILED
+    error = payloads.error_fields(report.error_type or "FunctionError", report.message, report.trace)
+    if lifecycle.may_retry(head):
+        not_before = now_ms + lifecycle.backoff_ms(head, svc.spread())
+        result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
+        if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
+            return result
+        return svc.store.apply(moves.finish(fence, head, Status.CANCELLED, now_ms, {}, token))
+    return svc.store.apply(moves.finish(fence, head, status, now_ms, {"error": error}, token))
+
+
+def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any]]:
+    try:
+        return Status.SUCCEEDED, svc.payloads.keep_output(head, payloads.encode(value))
+    except PayloadError as error:
+        return Status.FAILED, {"error": payloads.error_fields("OutputTooLarge", str(error))}
+
+
+def _lose(svc: Service, head: Head, report: Report) -> Result:
+    why = f"attempt {head.attempt} died: {_reason(report)}"
+    return recovery.lose(svc.store, head, svc.now_ms(), why=why, seen_dead=True, spread=svc.spread)
+
+
+def _reason(report: Report) -> str:
+    return report.message[: reports.REASON_CHARS]
+
+
+# Direct
+
+
+def _of_direct(svc: Service, report: Report) -> Result | None:
+    function = targets.function_at(svc.functions, report.function_arn)
+    if function is None:
+        return None
+    if function.mode == "destination":
+        return _register(svc, function, report)
+    return None if report.succeeded else _direct_death(svc, function, report)
+
+
+def _direct_death(svc: Service, function: Function, report: Report) -> Result | None:
+    """The run that this very invocation holds, if it does: then its process is dead. Others' runs are left alone."""
+    for run_id in _runs_it_may_hold(svc, function, report):
+        head = svc.store.get(run_id, svc.now_ms())
+        holds = head is not None and head.status == Status.RUNNING and not head.fired_at
+        if head is not None and holds and head.request_id == report.request_id:
+            return _lose(svc, head, report)
+    return None
+
+
+def _runs_it_may_hold(svc: Service, function: Function, report: Report) -> list[str]:
+    """As the wrapper keys a direct call. What a `key` option finds is known to the function's own code alone."""
+    own_id = direct_keys.own_id(report.payload)
+    if own_id is not None:
+        return [records.run_id(function.tenant, function.name, own_id)]
+    equal = payload_of(function.tenant, function.name, report.payload)
+    number = equal.last_number(svc.store)
+    by_request = records.run_id(function.tenant, function.name, report.request_id)
+    return [by_request, *(equal.run_id(n) for n in (number, number + 1) if n)]
+
+
+def _register(svc: Service, function: Function, report: Report) -> Result | None:
+    """An invocation that nobody announced becomes a run with its outcome. Told twice, it is the same run."""
+    key = direct_keys.own_id(report.payload) or report.request_id
+    if not key:
+        return None
+    new = moves.NewRun(
+        function.tenant, function.name, key, mode="destination", retention_s=function.retention_days * moves.DAY_S
+    )
+    draft = moves.register(new, svc.now_ms(), 0, report.request_id).set
+    text = payloads.encode(report.payload)
+    size, expires_at = payloads.item_size(draft), draft["expires_at"]
+    kept = svc.payloads.keep_input(new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES)
+    born = moves.register(dataclasses.replace(new, payload=kept), svc.now_ms(), 0, report.request_id)
+    result = svc.store.apply(born)
+    head = result.head
+    if head is None or (isinstance(result, Refused) and not _half_told(head, report)):
+        return result
+    return _settle(svc, head, moves.fence(head), report)
+
+
+def _half_told(head: Head, report: Report) -> bool:
+    """An earlier telling of this record got as far as the register."""
+    return head.direct and head.status == Status.RUNNING and head.request_id == report.request_id

@@ -1,0 +1,82 @@
+"""The minute sweep: every run that is due, oldest first. Stream and queue make things quick; this makes them certain.
+
+Costs what is due, not what is stored: one query a shard of the sparse `due` index, and what `attend` does per run.
+Safe when run twice at once (each step is one conditional move). One run that raises is told and passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from chalicelib.due.attend import Deliver, attend_safely
+from chalicelib.service import Service
+from invoke_once import log
+from invoke_once.life.head import due_shards
+from invoke_once.store.store import Key
+
+PAGE = 100
+WORKERS = 8
+BUDGET_MS = 45_000  #: of the function's 60 s
+
+
+class Swept(Struct, frozen=True):
+    """What one sweep did: runs looked at, runs that raised, and whether time ended before the work did."""
+
+    looked_at: int
+    failed: int
+    unfinished: bool
+    oldest_due_ms: int
+
+
+def sweep(
+    svc: Service, deliver: Deliver, *, budget_ms: int = BUDGET_MS, workers: int = WORKERS,
+    shards: Callable[[], list[str]] = due_shards,
+) -> Swept:  # fmt: skip
+    """Attend to all that is due now. Ends early, and says so, when `budget_ms` is spent."""
+    began_ms = svc.now_ms()
+    looked_at = failed = 0
+    oldest_ms, unfinished = began_ms, False
+    with _several(workers) as each:
+        for page in _pages(svc, shards(), began_ms):
+            oldest_ms = min([oldest_ms, *(key.at for key in page)])
+            results = list(each(lambda key: attend_safely(svc, key.run_id, deliver), page))
+            looked_at, failed = looked_at + len(results), failed + results.count(None)
+            if svc.now_ms() - began_ms > budget_ms:
+                unfinished = True
+                break
+    swept = Swept(looked_at, failed, unfinished, began_ms - oldest_ms)
+    _report(swept, svc.now_ms() - began_ms)
+    return swept
+
+
+@contextmanager
+def _several(workers: int) -> Iterator[Callable[..., Iterable[object]]]:
+    """A `map` that does several at once; with one worker, the plain one: in order, in this thread."""
+    if workers == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield pool.map
+
+
+def _pages(svc: Service, shards: list[str], now_ms: int) -> Iterator[list[Key]]:
+    """Pages of due keys, the shards in turn, so that one crowded shard does not starve the others."""
+    after: dict[str, Key | None] = dict.fromkeys(shards)
+    while after:
+        for shard, last in list(after.items()):
+            page = svc.store.engine.index("due", shard, low=0, high=now_ms, limit=PAGE, newest_first=False, after=last)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                del after[shard]
+            else:
+                after[shard] = page[-1]
+
+
+def _report(swept: Swept, took_ms: int) -> None:
+    log.event("swept", looked_at=swept.looked_at, failed=swept.failed, unfinished=swept.unfinished,
+              metrics={"Sweeps": 1, "oldest_due_ms": swept.oldest_due_ms, "sweep_ms": took_ms})  # fmt: skip

@@ -1,0 +1,221 @@
+"""Accept a run: put its head, then fire its target. Cancel it, or send it again.
+
+The put is the whole deduplication (one conditional write on an id derived from tenant, function and key). What
+dies between the put and the fire is fired by `attend` when the head's `due_at` comes.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from msgspec import Struct
+
+from chalicelib.functions import Function
+from chalicelib.runs.invoker import Fired, Rejected, Unavailable
+from chalicelib.service import Service
+from invoke_once.handler import envelope, recovery
+from invoke_once import log
+from invoke_once.life import moves, head as records
+from invoke_once.store import payloads
+from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
+from invoke_once.life.move import REDRIVABLE, RERUNNABLE, Status
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Refused, Result
+
+FIRE_TRIES = 3  #: of a tracked function, whose claim makes a second event harmless
+
+
+class KeyReused(InvokeOnceError):
+    """The idempotency key was used before with another request."""
+
+
+class StartRequest(Struct, frozen=True):
+    """What a client asks for. None: the function's own policy. `input` is JSON text, kept byte for byte."""
+
+    function: Function
+    tenant: str
+    key: str | None = None
+    input: bytes = b"null"
+    callback_url: str | None = None
+    delay_ms: int = 0
+    queue_ms: int = 6 * 3_600_000
+    max_attempts: int | None = None
+    backoff_ms: int | None = None
+    max_backoff_ms: int | None = None
+    if_failed: str = "replay"
+    labels: Mapping[str, str] | None = None
+
+
+class Accepted(Struct, frozen=True):
+    head: Head
+    replayed: bool
+
+
+def accept(svc: Service, request: StartRequest) -> Accepted:
+    """The run of this request: new, or the one its key already has.
+
+    Raises `KeyReused`, `PayloadTooLarge`, `StoreUnavailable` (nothing is promised then, repeating is safe).
+    """
+    _check_size(request)
+    new = _new_run(request)
+    now_ms = svc.now_ms()
+    draft = moves.start(new, now_ms)
+    room_taken = payloads.item_size(draft.set)
+    if request.key is not None and not payloads.fits_head(request.input, room_taken):
+        found = svc.store.get(new.run_id, now_ms)  # before a large payload is put for a request that is refused
+        if found is not None:
+            return _repeat(svc, request, new, found)
+    kept = svc.payloads.keep_input(
+        request.function.name, new.run_id, request.input, room_taken, draft.set["expires_at"]
+    )
+    result = svc.store.apply(replace(draft, set=records.to_item({**draft.set, **kept})))
+    if isinstance(result, Refused):
+        assert result.head is not None  # the id was taken, so there is a run
+        return _repeat(svc, request, new, result.head)
+    head = result.head
+    log.event("accepted", run_id=head.run_id, function=head.function, tenant=head.tenant, metrics={"Accepted": 1})
+    return Accepted(_fire_now(svc, head, request.input) if head.status == Status.QUEUED else head, replayed=False)
+
+
+def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head) -> Accepted:
+    if found.fingerprint != new.fingerprint:
+        raise KeyReused
+    log.event("replayed", run_id=found.run_id, run_status=found.status, metrics={"Replayed": 1})
+    if request.if_failed == "rerun" and found.status in RERUNNABLE:
+        again = redrive(svc, found)
+        return Accepted(again.head or found, replayed=True)
+    return Accepted(found, replayed=True)
+
+
+def _check_size(request: StartRequest) -> None:
+    limit = payloads.MAX_INPUT_BYTES
+    if request.function.mode == "destination":
+        limit = envelope.MAX_EVENT_BYTES - 1_000
+    if len(request.input) > limit:
+        raise PayloadTooLarge(f"the input has {len(request.input)} bytes; the limit of this function is {limit}")
+
+
+def _new_run(request: StartRequest) -> moves.NewRun:
+    function, retry = request.function, request.function.retry
+    return moves.NewRun(
+        tenant=request.tenant,
+        function=function.name,
+        key=request.key if request.key is not None else secrets.token_hex(16),
+        fingerprint=fingerprint(request) if request.key is not None else None,
+        mode=None if function.mode == "tracked" else function.mode,
+        delay_ms=request.delay_ms,
+        queue_ms=request.queue_ms,
+        retention_s=function.retention_days * moves.DAY_S,
+        max_attempts=_given(request.max_attempts, retry.max_attempts),
+        backoff_ms=_given(request.backoff_ms, retry.backoff_seconds * 1000),
+        max_backoff_ms=_given(request.max_backoff_ms, retry.max_backoff_seconds * 1000),
+        jitter=retry.jitter,
+        on_lost=function.on_lost,
+        labels=json.dumps(request.labels, separators=(",", ":"), sort_keys=True) if request.labels else None,
+        callback_url=request.callback_url,
+    )
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def fingerprint(request: StartRequest) -> str:
+    """The same for two requests that ask for the same: function, input (whatever its key order) and options."""
+    asked: list[Any] = [
+        request.function.name, json.loads(request.input), request.callback_url, request.delay_ms, request.queue_ms,
+        request.max_attempts, request.backoff_ms, request.max_backoff_ms, dict(request.labels or {}),
+    ]  # fmt: skip
+    return records.digest(asked)
+
+
+def _fire_now(svc: Service, head: Head, text: bytes | None = None) -> Head:
+    """Fire what was just accepted. That stays accepted where the store fails on the way: the sweep comes by."""
+    try:
+        return fire(svc, head, text)
+    except StoreUnavailable as error:
+        log.event("dispatch_delayed", run_id=head.run_id, reason=str(error), metrics={"DispatchDelayed": 1})
+        return head
+
+
+def fire(svc: Service, head: Head, text: bytes | None = None) -> Head:
+    """Fire the target of a queued run; returns the run as it is afterwards. A refusal for good ends the run."""
+    function = svc.functions.get(head.function)
+    if function is None:
+        return _reject(svc, head, "TargetNotFound", f"there is no function {head.function} any more")
+    try:
+        text = svc.payloads.input(head) if text is None else text
+    except PayloadCorrupt as error:
+        return _reject(svc, head, "InputLost", str(error))
+    if function.mode == "destination":
+        if not envelope.is_object(text):
+            return _reject(svc, head, "TargetRefused", "the input of an unwrapped function is an object")
+        return _fire_unwrapped(svc, head, function, text)
+    event = envelope.fired_event(head, text, svc.now_ms())
+    answer = svc.invoker.fire(function.target, event, qualifier=function.qualifier, tries=FIRE_TRIES)
+    if isinstance(answer, Rejected):
+        return _reject(svc, head, answer.type, answer.message)
+    if isinstance(answer, Unavailable):
+        log.event("dispatch_delayed", run_id=head.run_id, reason=answer.reason, metrics={"DispatchDelayed": 1})
+    return head
+
+
+def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes) -> Head:
+    """Claim for a function that cannot claim for itself, then fire it, once: nothing there refuses a second event."""
+    lease_ms = (function.timeout_seconds + 6 * 3600) * 1000  # Lambda may keep the event in its queue for 6 h
+    launched = svc.store.apply(moves.launch(head, svc.now_ms(), lease_ms))
+    if isinstance(launched, Refused):
+        return launched.head or head
+    head = launched.head
+    answer = svc.invoker.fire(function.target, envelope.merged_event(head, text), qualifier=function.qualifier)
+    if isinstance(answer, Fired) or (isinstance(answer, Unavailable) and not answer.known):
+        return head
+    if isinstance(answer, Rejected):
+        error = {"error": payloads.error_fields(answer.type, answer.message)}
+        result: Result = svc.store.apply(moves.lose(head, svc.now_ms(), None, error, seen_dead=True))
+    else:
+        result = recovery.give_back(svc.store, head, svc.now_ms())
+    return result.head or head
+
+
+def _reject(svc: Service, head: Head, type_name: str, message: str) -> Head:
+    log.event("rejected", run_id=head.run_id, function=head.function, reason=type_name, metrics={"Rejected": 1})
+    result = svc.store.apply(moves.reject(head, svc.now_ms(), payloads.error_fields(type_name, message)))
+    return result.head or head
+
+
+def cancel(svc: Service, head: Head) -> Result:
+    """Cancel: at once if nobody has claimed it, else ask its attempt. Refused: it has ended."""
+    result: Result = Refused(head, ("not ended",))
+    for _ in range(5):
+        if head.terminal:
+            return Refused(head, ("not ended",))
+        waiting = head.status in moves.WAITING
+        result = svc.store.apply(moves.cancel(head, svc.now_ms()) if waiting else moves.request_cancel(head))
+        if isinstance(result, Applied) or result.head is None:
+            return result
+        head = result.head
+    return result
+
+
+def redrive(svc: Service, head: Head) -> Result:
+    """Send an ended run again. Refused: it succeeded, or it is live."""
+    result = _reopen(svc, head)
+    if isinstance(result, Refused) and result.arms == (moves.AS_SEEN,) and result.head is not None:
+        result = _reopen(svc, result.head)  # an attempt was made, and ended, since it was read
+    if isinstance(result, Refused):
+        return result
+    log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
+    return Applied(_fire_now(svc, result.head))
+
+
+def _reopen(svc: Service, head: Head) -> Result:
+    """The move itself, with an input that lasts as long as the run will."""
+    move = moves.redrive(head, svc.now_ms())
+    if head.status in REDRIVABLE:
+        svc.payloads.renew_input(head, move.set["expires_at"])
+    return svc.store.apply(move)

@@ -1,0 +1,104 @@
+"""What the outside sees of a run: one document, in every answer and callback, with an allow-list of fields."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.service import Service
+from invoke_once.store.payloads import error_of
+from invoke_once.life.head import Head
+
+Document = dict[str, Any]
+
+#: A larger output is not in the document; `links.output` leads to it. A page of 100 runs stays within a response.
+INLINE_OUTPUT_BYTES = 16 * 1024
+
+
+def run_document(svc: Service, head: Head, links_base: str = "/runs/") -> Document:
+    """The run as a dict. `links_base` goes before the run's id in `links`: a callback has paths below the API's URL."""
+    return _fields(head, links_base) | {"output": json.loads(_output_text(svc, head))}
+
+
+def run_json(svc: Service, head: Head, links_base: str = "/runs/") -> str:
+    """The same as JSON text; the output is the handler's own JSON text, byte for byte."""
+    fields = json.dumps(_fields(head, links_base), ensure_ascii=False, separators=(",", ":"))
+    return f'{fields[:-1]},"output":{_output_text(svc, head)}}}'
+
+
+def etag(text: str) -> str:
+    """Names one state of a document. Weak: the gateway may compress the same text differently."""
+    return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+
+
+def retry_after_s(head: Head, now_ms: int) -> int:
+    """When it is worth to look again: soon for a young run, at most every 10 s; not before a delay is over."""
+    if head.not_before is not None and head.not_before > now_ms:
+        return min(max(-(-(head.not_before - now_ms) // 1000), 1), 60)
+    age_s = (now_ms - (head.started_at or head.created_at)) / 1000
+    return 1 if age_s < 10 else 2 if age_s < 60 else 5 if age_s < 600 else 10
+
+
+def _fields(head: Head, links_base: str) -> Document:
+    return {
+        "id": head.run_id,
+        "function": head.function,
+        "status": str(head.status),
+        "idempotency_key": head.key,
+        "attempt": head.attempt,
+        "max_attempts": head.max_attempts,
+        "progress": _progress(head),
+        "error": _error(head),
+        "labels": json.loads(head.labels) if head.labels else {},
+        "created_at": rfc3339(head.created_at),
+        "started_at": rfc3339(head.started_at),
+        "finished_at": rfc3339(head.finished_at),
+        "expires_at": rfc3339(head.expires_at * 1000),
+        "cancel_requested": head.cancel_requested,
+        "callback": _callback(head),
+        "links": _links(head, links_base),
+    }
+
+
+def _progress(head: Head) -> Document | None:
+    if head.progress is None and head.message is None:
+        return None
+    return {"fraction": head.progress, "message": head.message}
+
+
+def _error(head: Head) -> Document | None:
+    """Also of a run that waits for its next attempt: why the last one failed."""
+    found = error_of(head)
+    return None if found is None else {name: found.get(name) for name in ("type", "message", "trace")}
+
+
+def _callback(head: Head) -> Document | None:
+    if head.callback_url is None:
+        return None
+    return {"url": head.callback_url, "status": head.cb_status or "pending", "attempts": head.cb_attempt}
+
+
+def _links(head: Head, base: str) -> Document:
+    here = base + head.run_id
+    parts = ["input", "logs", "cancel", "retry"]
+    if head.output_size is not None:
+        parts.append("output")
+    if head.callback_url is not None:
+        parts.append("deliveries")
+    return {"self": here} | {part: f"{here}/{part}" for part in parts}
+
+
+def _output_text(svc: Service, head: Head) -> str:
+    if head.output is None or (head.output_size or 0) > INLINE_OUTPUT_BYTES:
+        return "null"
+    return svc.payloads.output(head).decode()
+
+
+def rfc3339(at_ms: int | None) -> str | None:
+    """UTC with milliseconds."""
+    if at_ms is None:
+        return None
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

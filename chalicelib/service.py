@@ -1,0 +1,57 @@
+"""The composition root: settings become the one `Service` that every entry point stands on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+
+from msgspec import Struct
+
+from chalicelib import functions
+from chalicelib.functions import Function
+from chalicelib.runs.invoker import Invoker, LambdaInvoker
+from chalicelib.settings import Settings, settings
+from invoke_once.store.objects import S3Objects
+from invoke_once.store.payloads import Payloads
+from invoke_once.handler.runtime import now_ms
+from invoke_once.store.store import Store
+from invoke_once.store.dynamo import DynamoTable
+
+
+class Service(Struct, frozen=True):
+    """Everything a domain module may touch. Tests hand in their own with `use_service`."""
+
+    settings: Settings
+    store: Store
+    payloads: Payloads
+    functions: Mapping[str, Function]
+    invoker: Invoker
+    now_ms: Callable[[], int] = now_ms
+    spread: Callable[[], float] = random.random
+
+
+@cache
+def _from_environment() -> Service:
+    env = settings()
+    store = Store(DynamoTable(env.runs_table))
+    payloads = Payloads(store, S3Objects(env.bucket, endpoint_url=env.endpoint_url))
+    return Service(env, store, payloads, functions.registry(), LambdaInvoker())
+
+
+_handed_in: list[Service] = []
+
+
+@contextmanager
+def use_service(service: Service) -> Iterator[Service]:
+    """Entry points called inside stand on `service`."""
+    _handed_in.append(service)
+    try:
+        yield service
+    finally:
+        _handed_in.remove(service)
+
+
+def service() -> Service:
+    return _handed_in[-1] if _handed_in else _from_environment()

@@ -1,0 +1,81 @@
+"""`make layer`: the library for functions of other stacks, as a Lambda layer and as a wheel for pip.
+
+    build/layer/invoke-once-layer.zip     python/invoke_once, python/pynamodb
+    build/layer/invoke_once-*.whl         for `pip install 'invoke_once-….whl[lambda]'` into a function's own zip
+
+Both are plain Python, so one serves every runtime from 3.11 and both architectures. botocore, which pynamodb stands
+on, is not in the layer: Lambda's Python runtimes bring it (a layer with it would be 15 MB and grow old). pip installs
+it with the wheel's extra `lambda`, as anything pynamodb depends on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+from infra.ship import zips
+from infra.paths import BUILD, ROOT
+
+OUT = BUILD / "layer"
+LIBRARIES = ("pynamodb",)  # with what they need beside botocore: nothing, from Python 3.11 on
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
+
+
+class LayerFailed(Exception):
+    """The layer or the wheel could not be built; the message says why."""
+
+
+def layer(out: Path = OUT) -> Path:
+    """The layer's zip: the same bytes for the same sources."""
+    files = zips.library(ROOT / "invoke_once", "python/invoke_once/")
+    for library in LIBRARIES:
+        files |= _installed(library)
+    archive = out / "invoke-once-layer.zip"
+    zips.write(archive, files)
+    return archive
+
+
+def _installed(library: str) -> dict[str, bytes]:
+    """The library's files as they are in this virtualenv, where requirements.txt has pinned them."""
+    found = {}
+    for file in distribution(library).files or []:
+        name = file.as_posix()
+        if name.endswith((".so", ".pyd")):
+            raise LayerFailed(f"{library} is not plain Python: {name}")
+        if not name.startswith("..") and "__pycache__" not in name and not name.endswith(("RECORD", "direct_url.json")):
+            found[f"python/{name}"] = Path(str(file.locate())).read_bytes()
+    return found
+
+
+def wheel(out: Path = OUT) -> Path:
+    """The wheel, built from this checkout."""
+    shutil.rmtree(out / ".wheel", ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet",
+               "--disable-pip-version-check", "--wheel-dir", str(out / ".wheel"), str(ROOT)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise LayerFailed(f"pip wheel failed: {(done.stderr or done.stdout).strip()[-500:]}")
+    (made,) = (out / ".wheel").glob("invoke_once-*.whl")
+    return made.replace(out / made.name)
+
+
+def main() -> int:
+    try:
+        made = [layer(), wheel()]
+    except LayerFailed as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    for path in made:
+        print(f"{path.stat().st_size / 1024:8.1f} KB  {path.relative_to(ROOT)}")
+    print("publish the layer:")
+    print("  aws lambda publish-layer-version --layer-name invoke-once \\")
+    print(f"    --zip-file fileb://{made[0].relative_to(ROOT)} --compatible-runtimes {' '.join(RUNTIMES)}")
+    print("what the function needs beside it: once policy FUNCTION --show sam")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

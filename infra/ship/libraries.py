@@ -1,0 +1,82 @@
+"""The layer's content: what requirements.lock names, installed by hash, for Lambda and not for this machine.
+
+Chalice would download the same by name; so it is given next to nothing to install, and its layer this content. pip
+refuses a file whose SHA-256 is not in the lock, whatever index it comes from. Kept in build/.libraries by the lock's
+hash: a package after a code change installs nothing.
+
+`python -m infra.ship.libraries` (`make lock`) writes the lock anew from requirements.txt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.ship import zips
+from infra.paths import BUILD, LOCAL, ROOT, VENV
+
+LOCK = ROOT / "requirements.lock"
+#: Lambda's Python runtimes run on Amazon Linux 2023 (glibc 2.34), x86_64
+PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64")
+NOT_SHIPPED = ("bin",)
+COMPILE = (
+    "--generate-hashes", "--strip-extras", "--no-annotate", "--no-header", "--no-emit-index-url",
+    "--no-emit-find-links", "--no-emit-trusted-host", "--quiet",
+)  # fmt: skip
+
+
+class NotInstalled(Exception):
+    """pip refused; the message is its own."""
+
+
+def layer(python: str) -> dict[str, bytes]:
+    """Name to content of the layer's files, for Lambda's runtime `python` (python3.11)."""
+    return zips.tree(installed(python), f"python/lib/{python}/site-packages/")
+
+
+def installed(python: str, lock: Path = LOCK) -> Path:
+    """The directory that holds the libraries, installed now if it is not there."""
+    key = hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()[:16]
+    home = BUILD / ".libraries" / f"{python}-{key}"
+    if not home.exists():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home.parent) as new:
+            _install(python, lock, Path(new) / "libraries")
+            (Path(new) / "libraries").rename(home)
+    return home
+
+
+def _install(python: str, lock: Path, target: Path) -> None:
+    platforms = [part for name in PLATFORMS for part in ("--platform", name)]
+    done = subprocess.run(
+        [str(VENV / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
+         *platforms, "--implementation", "cp", "--python-version", python.removeprefix("python"),
+         "--target", str(target), "--no-compile", "--disable-pip-version-check", "--quiet", "-r", str(lock)],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")] or [done.stderr.strip()]
+        raise NotInstalled(errors[0])
+    for name in NOT_SHIPPED:
+        shutil.rmtree(target / name, ignore_errors=True)
+
+
+def lock() -> None:
+    """Write requirements.lock: each version of requirements.txt with the hashes of its files; no index in it."""
+    compile_ = [str(LOCAL / "audit" / "bin" / "pip-compile"), *COMPILE, "--output-file", str(LOCK), "requirements.txt"]
+    subprocess.run(compile_, cwd=ROOT, check=True, env=os.environ | {"CUSTOM_COMPILE_COMMAND": "make lock"})
+
+
+def main() -> int:
+    lock()
+    print(f"{LOCK.name}: {LOCK.read_text().count('==')} libraries")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""What calls a person. Each alarm is a section of docs/how-to/runbook.md; a test compares the two.
+
+They tell the topic `Alarms`; the parameter AlarmEmail, if given, subscribes a person to it. Metrics of the
+namespace `invoke-once` are our own, in the log lines of the functions (`invoke_once/log.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from infra.template.cfn import STACK, Resources, camel, ref, resource, sub
+from infra.template.compute import SERVICE
+from infra.stages import Stage
+from infra.template.storage import RUNS_INDEXES
+from invoke_once.log import NAMESPACE
+
+EMAIL = "AlarmEmail"
+HAS_EMAIL = "HasAlarmEmail"
+API_STAGE = "api"
+MINUTE_MS = 60_000
+Dimensions = dict[str, Any]
+
+
+def parameters(stage: Stage) -> dict[str, Any]:
+    what = "Who gets an e-mail when an alarm goes off; AWS asks for a confirmation first. Empty: nobody"
+    return {EMAIL: {"Type": "String", "Default": stage.alarm_email, "Description": what}}
+
+
+def values(stage: Stage) -> dict[str, str]:
+    """The parameters' values, said at each deploy: a default would not replace what an earlier one said."""
+    return {EMAIL: stage.alarm_email} if stage.alarms else {}
+
+
+def conditions() -> dict[str, Any]:
+    return {HAS_EMAIL: {"Fn::Not": [{"Fn::Equals": [ref(EMAIL), ""]}]}}
+
+
+def resources(stage: Stage) -> Resources:
+    """The alarms, and the topic they tell."""
+    if not stage.alarms:
+        return {}
+    subscription = {"TopicArn": ref("Alarms"), "Protocol": "email", "Endpoint": ref(EMAIL)}
+    return {
+        # not encrypted: CloudWatch may not publish to a topic under AWS's own key, and alarms hold no data of runs
+        "Alarms": resource("AWS::SNS::Topic", {"TopicName": sub(f"{STACK}-alarms")}),
+        "AlarmsByEmail": resource("AWS::SNS::Subscription", subscription, Condition=HAS_EMAIL),
+        **{f"{name}Alarm": resource("AWS::CloudWatch::Alarm", _named(name, alarm)) for name, alarm in all_alarms()},
+    }
+
+
+def all_alarms() -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, properties) of each."""
+    yield from _of_the_sweep()
+    yield from _of_the_stream_and_queues()
+    yield from _of_the_api()
+    yield from _of_callbacks()
+    yield from _of_throttling()
+
+
+def _of_the_sweep() -> Iterator[tuple[str, dict[str, Any]]]:
+    # a missing metric is the very thing to be told
+    none = {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"}
+    yield "SweepNotRunning", _ours("Sweeps", 1, "no sweep has ended for five minutes", Period=300, **none)
+    yield (
+        "OldestDue",
+        _ours("oldest_due_ms", 10 * MINUTE_MS, "a run has waited ten minutes for its turn",
+              Statistic="Maximum", EvaluationPeriods=3),
+    )  # fmt: skip
+    yield "AttendFailing", _ours("AttendFailed", 1, "the sweep cannot attend to a run", EvaluationPeriods=3)
+    yield "AttendErrors", _lambda("attend", "Errors", 1, "`attend` raises", EvaluationPeriods=3)
+
+
+def _of_the_stream_and_queues() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield (
+        "StreamBehind",
+        _lambda("stream", "IteratorAge", MINUTE_MS, "the stream is a minute behind", Statistic="Maximum",
+                EvaluationPeriods=3),
+    )  # fmt: skip
+    yield "StreamFailures", _queue("stream-failures", "stream records could not be handled")
+    yield "WakeDeadLetters", _queue("wake-dead-letters", "wake messages failed five times")
+    yield "RecordFailures", _queue("record-failures", "outcomes of functions were not recorded")
+
+
+def _of_the_api() -> Iterator[tuple[str, dict[str, Any]]]:
+    dimensions = {"ApiName": sub(STACK), "Stage": API_STAGE}
+    what = "API calls end in an error of ours"
+    yield "ApiFailing", _alarm(what, "AWS/ApiGateway", "5XXError", dimensions, Threshold=1, EvaluationPeriods=3)
+
+
+def _of_callbacks() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "CallbacksGivenUp", _ours("CallbackFailed", 1, "callbacks were given up", Period=300)
+    yield (
+        "CallbacksFailing",
+        _ours("CallbackTryFailed", 10, "tries of callbacks keep failing", Period=300, EvaluationPeriods=3),
+    )
+
+
+def _of_throttling() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in SERVICE:
+        yield f"{camel(name)}Throttled", _lambda(name, "Throttles", 1, f"`{name}` is throttled", EvaluationPeriods=3)
+    for table in ("runs", "tokens"):
+        for way in ("Read", "Write"):
+            name = f"{camel(table)}{way}Throttled"
+            yield name, _dynamodb(f"{way}ThrottleEvents", f"{way.lower()}s of {table}", TableName=_named_table(table))
+    for index in RUNS_INDEXES:
+        dimensions = {"TableName": _named_table("runs"), "GlobalSecondaryIndexName": index}
+        yield (
+            f"Index{camel(index)}WriteThrottled",
+            _dynamodb("WriteThrottleEvents", f"writes of index {index}", **dimensions),
+        )
+
+
+def _named_table(name: str) -> Any:
+    return sub(f"{STACK}-{name}")
+
+
+def _named(name: str, alarm: dict[str, Any]) -> dict[str, Any]:
+    return {"AlarmName": sub(f"{STACK}-{name}"), **alarm}
+
+
+def _alarm(what: str, namespace: str, metric: str, dimensions: Dimensions, **more: Any) -> dict[str, Any]:
+    """Over the threshold in each of the last EvaluationPeriods minutes, unless `more` says otherwise."""
+    return {
+        "AlarmDescription": f"{what}: see docs/how-to/runbook.md",
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Statistic": "Sum",
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": [ref("Alarms")],
+        "OKActions": [ref("Alarms")],
+        **more,
+    }
+
+
+def _ours(metric: str, threshold: int, what: str, **more: Any) -> dict[str, Any]:
+    return _alarm(what, NAMESPACE, metric, {"stack": sub(STACK)}, Threshold=threshold, **more)
+
+
+def _lambda(function: str, metric: str, threshold: int, what: str, **more: Any) -> dict[str, Any]:
+    dimensions = {"FunctionName": sub(f"{STACK}-{function}")}
+    return _alarm(what, "AWS/Lambda", metric, dimensions, Threshold=threshold, **more)
+
+
+def _queue(queue: str, what: str) -> dict[str, Any]:
+    dimensions = {"QueueName": sub(f"{STACK}-{queue}")}
+    metric = "ApproximateNumberOfMessagesVisible"
+    return _alarm(what, "AWS/SQS", metric, dimensions, Statistic="Maximum", Threshold=1, Period=300)
+
+
+def _dynamodb(metric: str, what: str, **dimensions: Any) -> dict[str, Any]:
+    return _alarm(f"{what} are throttled", "AWS/DynamoDB", metric, dimensions, Threshold=1, EvaluationPeriods=3)

@@ -1,0 +1,121 @@
+"""`once invoke`: start a run, as `serverless invoke` does, but exactly one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from invoke_once.cli import exits
+from invoke_once.cli.inputs import read_input
+from invoke_once.cli.types import duration, label, whole
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from invoke_once.client.core.options import Retry
+    from invoke_once.client import Once, RunHandle
+    from invoke_once.cli.session import Session
+
+_RETRY = {
+    "retry_max": "max_attempts",
+    "retry_backoff": "backoff_seconds",
+    "retry_max_backoff": "max_backoff_seconds",
+}
+
+
+def _functions(ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Function names for the shell's completion; none when the service does not answer at once."""
+    from click.shell_completion import CompletionItem
+
+    from invoke_once.errors import InvokeOnceError
+
+    root = ctx.find_root()
+    try:
+        from invoke_once.cli.session import Session
+
+        session = Session(root.params.get("url"), root.params.get("profile"))
+        with session.once(timeout_s=1.5) as once:
+            entries = once.functions()
+    except InvokeOnceError:
+        return []
+    names = [(str(entry.get("name")), str(entry.get("description") or "")) for entry in entries]
+    return [CompletionItem(name, help=text) for name, text in names if name.startswith(typed)]
+
+
+@click.command("invoke", short_help="Start a run, and wait for it if you like.")
+@click.option("-f", "--function", required=True, shell_complete=_functions, help="Which function to run.")
+@click.option("-d", "--data", metavar="JSON", help="The input; - reads it from stdin.")
+@click.option("-p", "--path", metavar="FILE", help="A file with the input; - is stdin.")
+@click.option("--key", help="Idempotency key: the same key is the same run, however often you ask.")
+@click.option("--wait", is_flag=True, help="Wait for the end and print the output.")
+@click.option("-l", "--log", is_flag=True, help="Show the log while waiting (implies --wait).")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's document, nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--timeout", type=duration, help="Give up waiting after this (implies --wait); the run goes on.")
+@click.option("--label", "labels", type=label, multiple=True, help="A label to find the run by; repeatable.")
+@click.option("--callback", metavar="URL", help="Where to send the outcome, signed.")
+@click.option("--delay", type=duration, help="Start after this.")
+@click.option("--queue-timeout", type=duration, help="Expire the run if it has not begun by then.")
+@click.option("--retry-max", type=click.IntRange(1), metavar="N", help="At most this many attempts.")
+@click.option("--retry-backoff", type=duration, help="Pause before the second attempt; it doubles.")
+@click.option("--retry-max-backoff", type=duration, help="The longest pause between attempts.")
+@click.option("--if-failed", type=click.Choice(["replay", "rerun"]), help="What a known key whose run failed does.")
+@click.pass_obj
+def command(session: Session, /, **given: Any) -> int:
+    """Start a run of a function.
+
+    Prints the run's id, and with --wait its output. The run goes on whatever happens to this command.
+
+    \b
+      once invoke -f report -p input.json --wait
+      once invoke -f echo -d '{"a": 1}' --wait --json | jq .output
+      cat input.json | once invoke -f report -d - --key monday
+    """
+    value = read_input(given["data"], given["path"])
+    with session.once() as once:
+        run = _start(once, value, given)
+        if given["wait"] or given["log"] or given["timeout"] is not None:
+            from invoke_once.cli.follow import Following, follow
+
+            return follow(run, Following(given["timeout"], given["log"], given["as_json"], given["quiet"]))
+        return _accepted(run, given)
+
+
+def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
+    """Send the request. Ctrl-C before its answer says how to find the run that may exist by now."""
+    import uuid
+
+    from invoke_once.cli.output import note
+
+    key = given["key"] if given["key"] is not None else str(uuid.uuid4())
+    retry = {name: whole(given[option]) for option, name in _RETRY.items() if given[option] is not None}
+    try:
+        return once.start(
+            given["function"],
+            value,
+            key=key,
+            callback=given["callback"],
+            delay_seconds=whole(given["delay"]),
+            queue_timeout_seconds=whole(given["queue_timeout"]),
+            retry=cast("Retry", retry) or None,
+            if_failed=given["if_failed"],
+            labels=dict(given["labels"]),
+        )
+    except KeyboardInterrupt:
+        note(f"\nthe run may have been started; the same command with --key {key} finds it")
+        raise
+
+
+def _accepted(run: RunHandle, given: Mapping[str, Any]) -> int:
+    from invoke_once.cli.output import json_out, note, out
+
+    if given["as_json"]:
+        json_out(run.document.data)
+        return exits.OK
+    out(run.id)
+    if not given["quiet"]:
+        known = "; this key had a run already" if run.document.replayed else ""
+        note(f"{run.status}{known}; follow it with: once attach {run.id}")
+    return exits.OK

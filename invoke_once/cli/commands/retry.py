@@ -1,0 +1,40 @@
+"""`once retry`: run a run again that ended without success."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from invoke_once.cli.types import duration
+
+if TYPE_CHECKING:
+    from invoke_once.cli.session import Session
+
+
+@click.command("retry", short_help="Run an unsuccessful run again.")
+@click.argument("run_id", metavar="RUN")
+@click.option("--wait", is_flag=True, help="Wait for the end and print the output.")
+@click.option("-l", "--log", is_flag=True, help="Show the log while waiting (implies --wait).")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's document, nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--timeout", type=duration, help="Give up waiting after this (implies --wait).")
+@click.pass_obj
+def command(
+    session: Session, /, run_id: str, wait: bool, log: bool, as_json: bool, quiet: bool, timeout: float | None
+) -> int:
+    """Run a failed, timed out, expired or cancelled run again, under its own id."""
+    from invoke_once.cli.follow import Following, follow
+    from invoke_once.cli.output import json_out, note, out
+
+    with session.once() as once:
+        run = once.run(run_id).retry()
+        if wait or log or timeout is not None:
+            return follow(run, Following(timeout, log, as_json, quiet))
+    if as_json:
+        json_out(run.document.data)
+        return 0
+    out(run.id)
+    if not quiet:
+        note(f"{run.status}; follow it with: once attach {run.id}")
+    return 0

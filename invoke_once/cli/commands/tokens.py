@@ -1,0 +1,81 @@
+"""`once tokens`: who may use the service. Needs a token with the scope `admin`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from invoke_once.cli.types import duration, whole
+
+if TYPE_CHECKING:
+    from invoke_once.cli.session import Session
+
+_SCOPES = ["runs:read", "runs:write", "admin"]
+
+
+@click.group("tokens", short_help="Create, list and revoke tokens.")
+def command() -> None:
+    """Create, list and revoke tokens. Needs the scope admin."""
+
+
+@command.command("create")
+@click.option("--tenant", help="Whose runs it is for; yours unless told.")
+@click.option("--scope", "scopes", type=click.Choice(_SCOPES), multiple=True, help="What it allows; repeatable.")
+@click.option("--expires-in", type=duration, help="When it stops working, like 90d.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
+@click.pass_obj
+def create(
+    session: Session, /, tenant: str | None, scopes: tuple[str, ...], expires_in: float | None, as_json: bool
+) -> int:
+    """Create a token. It is printed now and can never be shown again."""
+    from invoke_once.cli.output import json_out, note, out
+
+    with session.once() as once:
+        made = once.tokens.create(tenant, scopes or None, whole(expires_in))
+    if as_json:
+        json_out(made)
+        return 0
+    out(str(made.get("token", "")))
+    note(f"token {made.get('id', '')}: keep it now, it is not shown again")
+    return 0
+
+
+@command.command("list")
+@click.option("--tenant", help="Whose; yours unless told.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_(session: Session, /, tenant: str | None, as_json: bool) -> int:
+    """List the tokens, without their secrets."""
+    from invoke_once.cli.output import json_out, table
+
+    with session.once() as once:
+        entries = list(once.tokens.list(tenant))
+    if as_json:
+        json_out(entries)
+        return 0
+    rows = [
+        (
+            e.get("id"),
+            e.get("tenant"),
+            " ".join(e.get("scopes") or ()),
+            e.get("created_at"),
+            e.get("expires_at"),
+        )
+        for e in entries
+    ]
+    table(("token", "tenant", "scopes", "created", "expires"), rows)
+    return 0
+
+
+@command.command("revoke")
+@click.argument("token_id", metavar="TOKEN_ID")
+@click.pass_obj
+def revoke(session: Session, /, token_id: str) -> int:
+    """Revoke a token by its id, the part between the underscores."""
+    from invoke_once.cli.output import note
+
+    with session.once() as once:
+        once.tokens.revoke(token_id)
+    note(f"revoked {token_id}; it stops working within a minute")
+    return 0

@@ -1,0 +1,214 @@
+"""`AsyncOnce`: the awaiting twin of `Once`, on asyncio and trio. The same flows, carried out by awaiting.
+
+async with AsyncOnce() as once:
+    run = await once.start("report", {"uri": "s3://…"}, key="report-2026-11")
+    print(await run.result(timeout=600))
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import anyio
+import httpx
+
+from invoke_once.client.core import adapter, flows, steps
+from invoke_once.client.core.connect import core_for
+from invoke_once.client.core.document import RunInfo
+from invoke_once.client.core.effects import Answer, Call, Flow, Seams
+from invoke_once.client.core.flows import Core
+from invoke_once.client.core.handle import RunView
+from invoke_once.client.core.options import ListOptions, StartOptions, list_query, start_request, token_body
+from invoke_once.client.core.outputs import Output
+from invoke_once.client.core.requests import WATCH_HOLD_S
+from invoke_once.client.core.retry import RetryPolicy
+
+__all__ = ["AsyncOnce", "AsyncRunHandle"]
+
+T = TypeVar("T")
+
+
+class AsyncDriver:
+    """Carries flows out by awaiting."""
+
+    def __init__(self, client: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._client, self._sleep = client, sleep
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Do what the flow asks for until it returns."""
+        answer: Answer | None = None
+        while True:
+            try:
+                effect = flow.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer = None
+            if isinstance(effect, Call):
+                answer = await self._send(effect)
+            else:
+                await self._sleep(effect.seconds)
+
+    async def each(self, source: steps.Steps[T]) -> AsyncIterator[T]:
+        """Every item of every step."""
+        while (items := await self.run(source.step())) is not None:
+            for item in items:
+                yield item
+
+    async def _send(self, call: Call) -> Answer:
+        try:
+            return adapter.reply(await self._client.send(adapter.request(self._client, call)))
+        except adapter.FAILURES as error:
+            return adapter.lost(error)
+
+
+class AsyncRunHandle(RunView[Output]):
+    """One run; see `invoke_once.client.RunHandle`, whose methods these are."""
+
+    def __init__(
+        self, driver: AsyncDriver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
+    ) -> None:
+        super().__init__(core, run_id, info, returns)
+        self._driver = driver
+
+    async def refresh(self) -> Self:
+        return await self._seen(flows.get(self._core, self.id))
+
+    async def wait(self, timeout: float | None = None) -> Self:
+        return await self._seen(steps.wait(self._core, self.id, self._info, timeout))
+
+    async def result(self, timeout: float | None = None) -> Output:
+        run = (await self.wait(timeout)).document
+        return self._typed(await self._driver.run(flows.outcome(self._core, run)))
+
+    async def watch(
+        self, timeout: float | None = None, hold: int = WATCH_HOLD_S, *, ticks: bool = False
+    ) -> AsyncIterator[Self]:
+        watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
+        async for info in self._driver.each(watch):
+            self._noticed(watch, info)
+            yield self
+
+    async def cancel(self) -> Self:
+        return await self._seen(flows.cancel(self._core, self.id))
+
+    async def retry(self) -> Self:
+        return await self._seen(flows.retry(self._core, self.id))
+
+    async def input(self) -> Any:
+        return await self._driver.run(flows.payload(self._core, self.id, "input"))
+
+    def logs(self, attempt: int | None = None, follow: bool = False) -> AsyncIterator[Mapping[str, Any]]:
+        return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))
+
+    async def new_logs(self) -> Sequence[Mapping[str, Any]]:
+        return await self._driver.run(self._tail.new())
+
+    async def deliveries(self) -> Sequence[Mapping[str, Any]]:
+        return await self._driver.run(flows.deliveries(self._core, self.id))
+
+    async def send_callback_again(self) -> None:
+        await self._driver.run(flows.send_again(self._core, self.id))
+
+    async def _seen(self, flow: Flow[RunInfo]) -> Self:
+        self._saw(await self._driver.run(flow))
+        return self
+
+
+class AsyncTokens:
+    """See `invoke_once.client.Tokens`."""
+
+    def __init__(self, driver: AsyncDriver, core: Core) -> None:
+        self._driver, self._core = driver, core
+
+    async def create(
+        self,
+        tenant: str | None = None,
+        scopes: Sequence[str] | None = None,
+        expires_in_seconds: int | None = None,
+    ) -> Mapping[str, Any]:
+        body = token_body(tenant, scopes, expires_in_seconds)
+        return await self._driver.run(flows.create_token(self._core, body))
+
+    def list(self, tenant: str | None = None) -> AsyncIterator[Mapping[str, Any]]:
+        return self._driver.each(steps.Pages(self._core, "/tokens", "tokens", {"tenant": tenant}))
+
+    async def revoke(self, token_id: str) -> None:
+        await self._driver.run(flows.revoke_token(self._core, token_id))
+
+
+class AsyncOnce:
+    """A client of one service; see `invoke_once.client.Once`, whose arguments and methods these are."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        profile: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = 30.0,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        seams: Seams | None = None,
+    ) -> None:
+        self._core = core_for(url, token, profile, timeout, retry, seams)
+        self._client = adapter.client(httpx.AsyncClient, transport)
+        self._driver = AsyncDriver(self._client, sleep)
+        self.tokens = AsyncTokens(self._driver, self._core)
+
+    async def __aenter__(self) -> AsyncOnce:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    @property
+    def url(self) -> str:
+        return self._core.target.url
+
+    async def start(
+        self,
+        function: str,
+        input: Any = None,  # noqa: A002
+        *,
+        returns: type[Output] | None = None,
+        **options: Unpack[StartOptions],
+    ) -> AsyncRunHandle[Output]:
+        info = await self._driver.run(flows.start(self._core, start_request(function, input, options)))
+        return AsyncRunHandle(self._driver, self._core, info.id, info, returns)
+
+    def run(self, run_id: str, *, returns: type[Output] | None = None) -> AsyncRunHandle[Output]:
+        return AsyncRunHandle(self._driver, self._core, run_id, None, returns)
+
+    async def get(self, run_id: str, *, returns: type[Output] | None = None) -> AsyncRunHandle[Output]:
+        return await self.run(run_id, returns=returns).refresh()
+
+    def list(self, **options: Unpack[ListOptions]) -> AsyncIterator[AsyncRunHandle]:
+        runs = steps.Runs(self._core, list_query(options), options.get("limit"))
+        return (self._handle(info) async for info in self._driver.each(runs))
+
+    async def functions(self) -> Sequence[Mapping[str, Any]]:
+        return await self._driver.run(flows.functions(self._core))
+
+    async def function(self, name: str) -> Mapping[str, Any]:
+        return await self._driver.run(flows.function(self._core, name))
+
+    async def health(self) -> flows.Health:
+        return await self._driver.run(flows.health(self._core))
+
+    async def version(self) -> str:
+        return await self._driver.run(flows.version(self._core))
+
+    async def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        return await self.run(run_id).deliveries()
+
+    def _handle(self, info: RunInfo) -> AsyncRunHandle:
+        return AsyncRunHandle(self._driver, self._core, info.id, info)

@@ -1,0 +1,248 @@
+"""`Once`: start runs, wait for them, look at them. The blocking driver; `aio.py` has its awaiting twin.
+
+    with Once() as once:                                  # ONCE_URL and ONCE_TOKEN, or the profile
+        run = once.start("report", {"uri": "s3://…"}, key="report-2026-11")
+        print(run.result(timeout=600))
+
+A key is always sent, and settled before the first try: a call that got no answer is repeated without harm.
+Errors: `invoke_once.client_errors`. A client may be shared by threads, a handle may not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from invoke_once.client.core import adapter, flows, steps
+from invoke_once.client.core.connect import core_for
+from invoke_once.client.core.document import Progress, RunError, RunInfo
+from invoke_once.client.core.effects import Answer, Call, Flow, Seams
+from invoke_once.client.core.flows import Core
+from invoke_once.client.core.handle import RunView
+from invoke_once.client.core.options import ListOptions, StartOptions, list_query, start_request, token_body
+from invoke_once.client.core.outputs import Output
+from invoke_once.client.core.requests import WATCH_HOLD_S
+from invoke_once.client.core.retry import RetryPolicy
+
+__all__ = ["Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
+
+T = TypeVar("T")
+
+
+class Driver:
+    """Carries flows out by blocking."""
+
+    def __init__(self, client: httpx.Client, sleep: Callable[[float], None]) -> None:
+        self._client, self._sleep = client, sleep
+
+    def run(self, flow: Flow[T]) -> T:
+        """Do what the flow asks for until it returns."""
+        answer: Answer | None = None
+        while True:
+            try:
+                effect = flow.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer = None
+            if isinstance(effect, Call):
+                answer = self._send(effect)
+            else:
+                self._sleep(effect.seconds)
+
+    def each(self, source: steps.Steps[T]) -> Iterator[T]:
+        """Every item of every step."""
+        while (items := self.run(source.step())) is not None:
+            yield from items
+
+    def _send(self, call: Call) -> Answer:
+        try:
+            return adapter.reply(self._client.send(adapter.request(self._client, call)))
+        except adapter.FAILURES as error:
+            return adapter.lost(error)
+
+
+class RunHandle(RunView[Output]):
+    """One run: what was last seen of it, and what can be asked of it. Times are seconds."""
+
+    def __init__(
+        self, driver: Driver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
+    ) -> None:
+        super().__init__(core, run_id, info, returns)
+        self._driver = driver
+
+    def refresh(self) -> Self:
+        """Read it now."""
+        return self._seen(flows.get(self._core, self.id))
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Return when it has ended, however it did. Raises WaitTimeout; lost networks are sat out."""
+        return self._seen(steps.wait(self._core, self.id, self._info, timeout))
+
+    def result(self, timeout: float | None = None) -> Output:
+        """Wait, then give the output, of any size. Raises RunNotSucceeded (RunFailed …) or WaitTimeout."""
+        return self._typed(self._driver.run(flows.outcome(self._core, self.wait(timeout).document)))
+
+    def watch(self, timeout: float | None = None, hold: int = WATCH_HOLD_S, *, ticks: bool = False) -> Iterator[Self]:
+        """This handle at every change, to the end or until `timeout`. `hold=2` shows progress soon.
+
+        With `ticks` also after every poll without news: `trouble` then says if the service does not answer.
+        """
+        watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
+        for info in self._driver.each(watch):
+            self._noticed(watch, info)
+            yield self
+
+    def cancel(self) -> Self:
+        """Ask for a cancellation: at once before it runs, else when the handler next reports or checks."""
+        return self._seen(flows.cancel(self._core, self.id))
+
+    def retry(self) -> Self:
+        """Run it again after it ended without success. Raises Conflict in any other state."""
+        return self._seen(flows.retry(self._core, self.id))
+
+    def input(self) -> Any:
+        """The input, of any size."""
+        return self._driver.run(flows.payload(self._core, self.id, "input"))
+
+    def logs(self, attempt: int | None = None, follow: bool = False) -> Iterator[Mapping[str, Any]]:
+        """Its log lines, `{"time", "message", "attempt"}`, oldest first; `follow` stays to the end."""
+        return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))
+
+    def new_logs(self) -> Sequence[Mapping[str, Any]]:
+        """The log lines of all attempts that this handle has not given yet."""
+        return self._driver.run(self._tail.new())
+
+    def deliveries(self) -> Sequence[Mapping[str, Any]]:
+        """The attempts to deliver its callback, oldest first."""
+        return self._driver.run(flows.deliveries(self._core, self.id))
+
+    def send_callback_again(self) -> None:
+        """Have its callback sent once more."""
+        self._driver.run(flows.send_again(self._core, self.id))
+
+    def _seen(self, flow: Flow[RunInfo]) -> Self:
+        self._saw(self._driver.run(flow))
+        return self
+
+
+class Tokens:
+    """The service's tokens, for a token with the scope `admin`."""
+
+    def __init__(self, driver: Driver, core: Core) -> None:
+        self._driver, self._core = driver, core
+
+    def create(
+        self,
+        tenant: str | None = None,
+        scopes: Sequence[str] | None = None,
+        expires_in_seconds: int | None = None,
+    ) -> Mapping[str, Any]:
+        """A new one. Its `token` is in this answer and never again."""
+        body = token_body(tenant, scopes, expires_in_seconds)
+        return self._driver.run(flows.create_token(self._core, body))
+
+    def list(self, tenant: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """A tenant's tokens (yours unless told), without secrets."""
+        return self._driver.each(steps.Pages(self._core, "/tokens", "tokens", {"tenant": tenant}))
+
+    def revoke(self, token_id: str) -> None:
+        """Revoke one; it stops working within a minute."""
+        self._driver.run(flows.revoke_token(self._core, token_id))
+
+
+class Once:
+    """A client of one service. `url` and `token` default to ONCE_URL and ONCE_TOKEN, then to the profile.
+
+    `timeout`: seconds that a plain call may take. `transport`, `sleep`, `seams`: for tests.
+    Raises ConfigurationError where nothing says which service.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        profile: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 30.0,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        seams: Seams | None = None,
+    ) -> None:
+        self._core = core_for(url, token, profile, timeout, retry, seams)
+        self._client = adapter.client(httpx.Client, transport)
+        self._driver = Driver(self._client, sleep)
+        self.tokens = Tokens(self._driver, self._core)
+
+    def __enter__(self) -> Once:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @property
+    def url(self) -> str:
+        return self._core.target.url
+
+    def start(
+        self,
+        function: str,
+        input: Any = None,  # noqa: A002
+        *,
+        returns: type[Output] | None = None,
+        **options: Unpack[StartOptions],
+    ) -> RunHandle[Output]:
+        """Start a run, or find the one that this key started. Options: see `StartOptions`.
+
+        Raises Invalid for a bad input or a key used with another request, NotFound for an unknown function,
+        ServiceUnreachable (its `idempotency_key` says how to ask again for the same run).
+        """
+        info = self._driver.run(flows.start(self._core, start_request(function, input, options)))
+        return RunHandle(self._driver, self._core, info.id, info, returns)
+
+    def run(self, run_id: str, *, returns: type[Output] | None = None) -> RunHandle[Output]:
+        """A handle on a run by its id; nothing is asked yet."""
+        return RunHandle(self._driver, self._core, run_id, None, returns)
+
+    def get(self, run_id: str, *, returns: type[Output] | None = None) -> RunHandle[Output]:
+        """The run as it is now. Raises NotFound."""
+        return self.run(run_id, returns=returns).refresh()
+
+    def list(self, **options: Unpack[ListOptions]) -> Iterator[RunHandle]:
+        """The runs that match, newest first, page by page as needed. Options: see `ListOptions`."""
+        runs = steps.Runs(self._core, list_query(options), options.get("limit"))
+        return (self._handle(info) for info in self._driver.each(runs))
+
+    def functions(self) -> Sequence[Mapping[str, Any]]:
+        """What may be run, with limits and input schemas."""
+        return self._driver.run(flows.functions(self._core))
+
+    def function(self, name: str) -> Mapping[str, Any]:
+        """One function's entry. Raises NotFound."""
+        return self._driver.run(flows.function(self._core, name))
+
+    def health(self) -> flows.Health:
+        """The health of the service's parts, healthy or not. Raises ServiceUnreachable, at once."""
+        return self._driver.run(flows.health(self._core))
+
+    def version(self) -> str:
+        """The version of the service's interface; empty where it does not say."""
+        return self._driver.run(flows.version(self._core))
+
+    def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        """The attempts to deliver a run's callback, oldest first."""
+        return self.run(run_id).deliveries()
+
+    def _handle(self, info: RunInfo) -> RunHandle:
+        return RunHandle(self._driver, self._core, info.id, info)

@@ -1,0 +1,49 @@
+"""SQS batches: each message a run of its own, keyed by its `messageId`.
+
+What failed is reported, so that SQS delivers that alone again; the mapping needs `ReportBatchItemFailures` for it
+(Lambda Developer Guide, "Handling errors for an SQS event source", which also asks of FIFO queues that nothing behind
+a failure is taken). Where all failed the first error is raised instead: that holds without the setting too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from invoke_once.handler.direct import keys as direct_keys
+from invoke_once.log import event as log_event
+
+#: A message is not begun with less than this left: it would be cut off and counted as a run that timed out.
+BEGIN_WITH_MS = 2_000
+
+
+def is_batch(event: Any) -> bool:
+    """Messages of SQS, each with its id."""
+    if direct_keys.source(event) != "aws:sqs":
+        return False
+    return all(isinstance(message, dict) and message.get("messageId") for message in event["Records"])
+
+
+def each(event: Mapping[str, Any], handle: Callable[[Any], Any], left_ms: Callable[[], int]) -> dict[str, Any]:
+    """Handle each message as an event of its own; what to give back to SQS."""
+    failed: list[str] = []
+    errors: list[Exception] = []
+    for number, message in enumerate(event["Records"]):
+        held_up = failed and _is_fifo(message)
+        if held_up or (number and left_ms() < BEGIN_WITH_MS):
+            log_event("message_left", message_id=message["messageId"], reason="fifo" if held_up else "time")
+            failed.append(message["messageId"])
+            continue
+        try:
+            handle({**event, "Records": [message]})
+        except Exception as error:
+            log_event("message_failed", message_id=message["messageId"], reason=type(error).__name__)
+            failed.append(message["messageId"])
+            errors.append(error)
+    if errors and len(failed) == len(event["Records"]):
+        raise errors[0]
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+
+
+def _is_fifo(message: Mapping[str, Any]) -> bool:
+    return str(message.get("eventSourceARN", "")).endswith(".fifo")

@@ -1,0 +1,192 @@
+"""A direct invocation (a rule, a queue, S3, an SDK, a person) registers itself as a run, and its duplicates find it.
+
+The key is the `key` option's, else the event's own id, else Lambda's request id: a delivery that AWS repeats, and a
+call that an SDK fires again, derive the same run id and meet in one conditional write. Nothing of the HTTP service
+is needed: the table is enough. `slots.py` is for equal calls that no key tells; `batches.py` for SQS.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from invoke_once.handler.direct import batches, keys as direct_keys, slots
+from invoke_once.life import moves
+from invoke_once.store import payloads
+from invoke_once.handler import recovery
+from invoke_once.errors import ConfigurationError, RunCancelled, StillRunning, recorded_failure
+from invoke_once.life.move import Due, Move, Status, is_due
+from invoke_once.log import event as log_event
+from invoke_once.life.head import Head
+from invoke_once.handler.runtime import Runtime
+from invoke_once.store.store import Applied, Refused, Result
+from invoke_once.handler.watchdog import margin_ms
+from invoke_once.handler.wrapper import Handler, Options, run_attempt, time_left_ms
+
+#: Pauses between looks at a run that is waited for, in seconds; the last one repeats.
+LOOK_EVERY_S = (0.1, 0.2, 0.4, 0.8, 1.0)
+
+
+def run_direct(rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> Any:
+    """Run the body once for this event, or answer with what its first run came to."""
+
+    def one(message: Any) -> Any:
+        return _Call(rt, options, handler, message, context).answer()
+
+    if batches.is_batch(event):
+        return batches.each(event, one, lambda: time_left_ms(context))
+    return one(event)
+
+
+def payload_of(tenant: str, function: str, event: Any) -> slots.Payload:
+    """The direct calls that are equal to this one."""
+    text = json.dumps(event, sort_keys=True, separators=(",", ":"), default=str)
+    return slots.Payload(tenant, function, payloads.sha(text.encode("utf-8", "surrogatepass")))
+
+
+class _Call:
+    """One direct call: it runs the body of a run, or follows the run that is there."""
+
+    def __init__(self, rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> None:
+        self._rt, self._attach, self._handler = rt, options.attach, handler
+        self._options, self._event, self._context = options, event, context
+        self._request_id = direct_keys.request_id(context)
+        self._function = rt.policy.function or str(getattr(context, "function_name", ""))
+        began_ms = rt.now_ms()  # before the time left is read: a pause in between makes the lease shorter, not too long
+        self._left_ms = time_left_ms(context)
+        self._deadline_ms = began_ms + self._left_ms
+        if not self._function:
+            raise ConfigurationError("ONCE_FUNCTION is not set, and the context names no function")
+
+    def answer(self) -> Any:
+        if self._options.key is not None:
+            return self._enter(direct_keys.chosen(self._options.key, self._event))
+        own_id = direct_keys.own_id(self._event)
+        if own_id is None and self._attach:
+            equal = payload_of(self._rt.policy.tenant, self._function, self._event)
+            window_ms = int(self._options.attach_seconds * 1000)
+            return slots.enter(self._rt, equal, window_ms, self._register, self._run, self._follow)
+        return self._enter(own_id or self._request_id)
+
+    def _enter(self, key: str) -> Any:
+        result = self._register(key)
+        if isinstance(result, Applied):
+            return self._run(result.head)
+        assert result.head is not None  # the id was taken, so there is a run
+        return self._follow(result.head)
+
+    def _register(self, key: str) -> Result:
+        """Become the run of `key`. Refused: it has one, which the refusal carries."""
+        new, text = self._new_run(key), payloads.encode(self._event)
+        draft = self._birth(new).set
+        size, expires_at = payloads.item_size(draft), draft["expires_at"]
+        if size + len(payloads.pack(text)) > payloads.HEAD_ROOM_BYTES:
+            found = self._rt.store.get(new.run_id, self._rt.now_ms())  # before a large payload is put for a duplicate
+            if found is not None:
+                return Refused(found, ("id is free",))
+        kept = self._rt.payloads.keep_input(
+            new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES
+        )
+        return self._rt.store.apply(self._birth(dataclasses.replace(new, payload=kept)))
+
+    def _birth(self, new: moves.NewRun) -> Move:
+        now_ms = self._rt.now_ms()
+        return moves.register(new, now_ms, self._lease_ms(now_ms), self._request_id)
+
+    def _new_run(self, key: str) -> moves.NewRun:
+        policy = self._rt.policy
+        return moves.NewRun(
+            policy.tenant, self._function, key, retention_s=policy.retention_s, on_lost=policy.on_lost,
+            max_attempts=policy.max_attempts, backoff_ms=policy.backoff_ms, max_backoff_ms=policy.max_backoff_ms,
+            jitter=policy.jitter,
+        )  # fmt: skip
+
+    def _lease_ms(self, now_ms: int) -> int:
+        left_ms = max(self._deadline_ms - now_ms, 0)
+        return min(left_ms, self._rt.policy.heartbeat_ms) if self._rt.policy.heartbeat_ms else left_ms
+
+    def _run(self, head: Head) -> Any:
+        """Run the body as `head`'s attempt. What is recorded is returned or raised, to this caller as to all others."""
+        settled, (value, error) = run_attempt(
+            self._rt, self._handler, self._event, self._context, head, self._deadline_ms
+        )
+        if isinstance(settled, Applied) and settled.head.terminal:  # this attempt's end is the run's
+            if error is not None and _tells(settled.head, error):
+                raise error
+            return value if settled.head.status == Status.SUCCEEDED else self._outcome(settled.head)
+        now = settled.head or head  # a retry is left, or another attempt has taken over
+        if error is not None and not now.terminal and not self._attach:
+            raise error
+        return self._outcome(self._wait(now) if self._attach else now)
+
+    def _follow(self, found: Head) -> Any:
+        """What the run came to. A live one is waited for (`attach`), or dropped; one nobody works at is run."""
+        if not found.terminal:
+            taken = self._take_over(found)
+            if isinstance(taken, Applied):
+                return self._run(taken.head)
+            found = taken
+        if found.terminal or self._attach:
+            head = self._wait(found)
+            log_event("duplicate_answered", run_id=head.run_id, run_status=head.status,
+                      metrics={"DuplicatesRefused": 1})  # fmt: skip
+            return self._outcome(head)
+        log_event("duplicate_dropped", run_id=found.run_id, run_status=found.status,
+                  metrics={"DuplicatesRefused": 1})  # fmt: skip
+        return {"invoke_once": {"run_id": found.run_id, "status": str(found.status), "duplicate": True}}
+
+    def _take_over(self, found: Head) -> Applied | Head:
+        """Claim a run that nobody works at: queued for a retry, or its attempt has vanished. Else: the run as it is.
+
+        The body then gets the run's own input, which is read before: a claim without it would be an attempt lost.
+        """
+        now_ms = self._rt.now_ms()
+        vanished = is_due(found, now_ms) == Due.LOSE
+        waits = found.status == Status.QUEUED and (found.not_before or 0) <= now_ms
+        if not vanished and not waits:
+            return found
+        given = json.loads(self._rt.payloads.input(found))
+        lease_ms = self._lease_ms(now_ms)
+        claim = moves.claim(found.run_id, found.generation, now_ms, lease_ms, request_id=self._request_id)
+        result = self._rt.store.apply(claim)
+        if isinstance(result, Applied):
+            self._event = given
+            return result
+        return self._lose(result.head or found)
+
+    def _lose(self, head: Head) -> Head:
+        """End an attempt that has vanished: without the service nobody else would."""
+        if is_due(head, self._rt.now_ms()) != Due.LOSE:
+            return head
+        why = f"attempt {head.attempt} vanished: its lease ended without an outcome"
+        return recovery.lose(self._rt.store, head, self._rt.now_ms(), why=why).head or head
+
+    def _wait(self, head: Head) -> Head:
+        """The run when it has ended; `StillRunning` shortly before Lambda would kill this call. Disturbs nothing."""
+        tries = 0
+        while not (head := self._lose(head)).terminal:
+            if self._rt.now_ms() >= self._deadline_ms - margin_ms(self._left_ms):
+                raise StillRunning(head.run_id)
+            self._rt.sleep(LOOK_EVERY_S[min(tries, len(LOOK_EVERY_S) - 1)])
+            tries += 1
+            head = self._rt.store.get(head.run_id, self._rt.now_ms()) or head
+        return head
+
+    def _outcome(self, head: Head) -> Any:
+        if head.status == Status.SUCCEEDED:
+            return json.loads(self._rt.payloads.output(head))
+        told = payloads.error_of(head)
+        if told is not None:
+            raise recorded_failure(str(told["type"]), str(told["message"]))
+        if head.terminal:
+            raise recorded_failure(RunCancelled.__name__, str(RunCancelled()))
+        raise StillRunning(head.run_id)  # by another attempt, which has taken it over
+
+
+def _tells(head: Head, error: BaseException) -> bool:
+    """Whether `error` is the one that is recorded."""
+    told = payloads.error_of(head)
+    if told is None:
+        return head.status == Status.CANCELLED and isinstance(error, RunCancelled)
+    return bool(told["type"] == type(error).__name__)

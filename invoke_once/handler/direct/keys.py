@@ -1,0 +1,88 @@
+"""The key of a direct call: what makes two events the same one."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from invoke_once.errors import ConfigurationError
+
+MAX_KEY_CHARS = 255
+
+
+def request_id(context: Any) -> str:
+    return str(getattr(context, "aws_request_id", None) or secrets.token_hex(16))
+
+
+def own_id(event: Any) -> str | None:
+    """The id that the event's source gave it; a repeated delivery has the same. None: it has none.
+
+    EventBridge `id`; SQS `messageId`; SNS `MessageId`; S3 bucket, key and sequencer (which the S3 User Guide names
+    for telling events apart); DynamoDB and Kinesis streams `eventID`. Of several records: the first and the last.
+    """
+    if not isinstance(event, dict):
+        return None
+    if {"id", "source", "detail-type"} <= event.keys():
+        return _fit(str(event["id"])) if event["id"] else None
+    tell = _OF_RECORD.get(source(event))
+    if tell is None:
+        return None
+    first, last = tell(event["Records"][0]), tell(event["Records"][-1])
+    if not first or not last:
+        return None
+    return _fit(first if len(event["Records"]) == 1 else f"{first}..{last}")
+
+
+def source(event: Any) -> str:
+    """Which AWS service made these records: `aws:sqs`, …; "" for anything else."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    first = records[0] if isinstance(records, list) and records else None
+    return str(first.get("eventSource") or first.get("EventSource") or "") if isinstance(first, dict) else ""
+
+
+def _part(name: str, inside: str | None = None) -> Callable[[Any], str]:
+    def tell(record: Any) -> str:
+        found = record.get(inside) if inside and isinstance(record, dict) else record
+        return str(found.get(name) or "") if isinstance(found, dict) else ""
+
+    return tell
+
+
+def _s3(record: Any) -> str:
+    match record:
+        case {"s3": {"bucket": {"name": bucket}, "object": {"key": key} as found}}:
+            return f"s3:{bucket}/{key}/{found.get('sequencer') or record.get('eventTime', '')}"
+    return ""
+
+
+_OF_RECORD: Mapping[str, Callable[[Any], str]] = {
+    "aws:sqs": _part("messageId"),
+    "aws:sns": _part("MessageId", "Sns"),
+    "aws:s3": _s3,
+    "aws:dynamodb": _part("eventID"),
+    "aws:kinesis": _part("eventID"),
+}
+
+
+def chosen(option: str | Callable[[Any], Any], event: Any) -> str:
+    """What the `key` option finds in the event. Finding nothing is an error: a guess would run it twice one day."""
+    if isinstance(option, str):
+        import jmespath
+
+        found = jmespath.search(option, event)
+    else:
+        found = option(event)
+    if found is None or found == "":
+        raise ConfigurationError(f"the event has nothing at its key {option!r}")
+    return _fit(found if isinstance(found, str) else json.dumps(found, sort_keys=True, separators=(",", ":")))
+
+
+def _fit(key: str) -> str:
+    """Keys have at most 255 characters; a longer one is told apart by its hash."""
+    if len(key) <= MAX_KEY_CHARS:
+        return key
+    from invoke_once.store.payloads import sha
+
+    return key[:200] + "#" + sha(key.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,73 @@
+"""The event that the service fires, and how the wrapper tells it from any other event.
+
+    tracked       {"invoke_once": {"run_id", "generation", "attempt", "fired_at", "v": 1[, "input_ref"]}, "input": any}
+    destination   {...the input's own members, "invoke_once": {"run_id", "generation", "attempt", "lease_id", "v": 1}}
+
+`attempt` is the attempt that the event is to begin (tracked), or has (destination).
+
+Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB): a larger input
+of a tracked function goes by reference and the wrapper fetches it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from invoke_once.life.head import Head
+
+MEMBER = "invoke_once"
+INLINE_EVENT_BYTES = 240_000
+MAX_EVENT_BYTES = 1_000_000
+
+
+class Envelope(NamedTuple):
+    """Which run an event is for."""
+
+    run_id: str
+    generation: str
+    attempt: int | None = None
+    lease_id: str | None = None
+    fired_at: int | None = None
+    input_ref: str | None = None
+
+
+def fired_event(head: Head, text: bytes, now_ms: int) -> bytes:
+    """The payload that fires a tracked function; `text` is the input's JSON text, embedded as it is."""
+    meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt + 1,
+                            "fired_at": now_ms, "v": 1}  # fmt: skip
+    if len(text) > INLINE_EVENT_BYTES and head.input_ref is not None:
+        meta["input_ref"] = head.input_ref
+        text = b"null"
+    return b'{"%s":%s,"input":%s}' % (MEMBER.encode(), json.dumps(meta).encode(), text)
+
+
+def merged_event(head: Head, text: bytes) -> bytes:
+    """The payload that fires an unwrapped function: its input, an object, with one reserved member.
+
+    Ours comes last: of two members with one name, JSON readers take the last.
+    """
+    meta = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt,
+            "lease_id": head.lease_id, "v": 1}  # fmt: skip
+    body = b"{}" if text.strip() == b"null" else text.strip()
+    if not is_object(body):
+        raise ValueError("the input of an unwrapped function is an object")
+    members = body[:-1].rstrip()
+    comma = b"" if members == b"{" else b","
+    return b'%s%s"%s":%s}' % (members, comma, MEMBER.encode(), json.dumps(meta).encode())
+
+
+def is_object(text: bytes) -> bool:
+    """Whether JSON text is an object, or null, which stands for an empty one."""
+    return text.strip()[:1] == b"{" or text.strip() == b"null"
+
+
+def envelope_of(event: Any) -> Envelope | None:
+    """Which run the event is for; None: nobody's, it is a direct invocation."""
+    meta = event.get(MEMBER) if isinstance(event, dict) else None
+    if not isinstance(meta, dict) or not isinstance(meta.get("run_id"), str):
+        return None
+    known = {
+        name: meta[name] for name in ("attempt", "lease_id", "fired_at", "input_ref") if meta.get(name) is not None
+    }
+    return Envelope(meta["run_id"], str(meta.get("generation", "")), **known)

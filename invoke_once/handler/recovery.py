@@ -1,0 +1,50 @@
+"""What is done for an attempt that vanished, or never began. By attend, dispatch, record and direct callers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from invoke_once.life import move as lifecycle, moves
+from invoke_once import log
+from invoke_once.life.move import Status
+from invoke_once.store.payloads import error_fields
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Refused, Result, Store
+
+Spread = Callable[[], float]
+
+
+def lose(
+    store: Store, head: Head, now_ms: int, *, why: str, seen_dead: bool = False, spread: Spread = random.random
+) -> Result:
+    """Move J for an attempt that is gone: back to the queue if the policy allows, else `failed` with `AttemptLost`."""
+    result = _lose(store, head, now_ms, error_fields("AttemptLost", why), seen_dead, spread)
+    if isinstance(result, Applied) and not result.repeated:
+        log.event("attempt_lost", run_id=head.run_id, attempt=head.attempt, function=head.function,
+                  run_status=result.head.status, metrics={"Lost": 1})  # fmt: skip
+    return result
+
+
+def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, spread: Spread) -> Result:
+    if head.cancel_requested:
+        fields = {"status": Status.CANCELLED}
+        return store.apply(moves.lose(head, now_ms, None, fields, seen_dead=seen_dead))
+    if head.on_lost == "retry" and lifecycle.may_retry(head):
+        not_before = now_ms + lifecycle.backoff_ms(head, spread())
+        result = store.apply(moves.lose(head, now_ms, not_before, {"error": error}, seen_dead=seen_dead))
+        if not (isinstance(result, Refused) and result.head and result.arms == (moves.NOT_CANCELLED,)):
+            return result
+        return _lose(store, result.head, now_ms, error, seen_dead, spread)
+    return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))
+
+
+def give_back(store: Store, head: Head, now_ms: int) -> Result:
+    """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
+    not_before = now_ms + lifecycle.dispatch_wait_ms(max(head.attempt, 1))
+    result = store.apply(moves.give_back(head, not_before))
+    if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
+        return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))
+    if isinstance(result, Applied):
+        log.event("attempt_given_back", run_id=head.run_id, attempt=head.attempt, function=head.function)
+    return result

@@ -1,0 +1,115 @@
+"""What a wrapped handler stands on: the store, the payloads, the clock, and the function's own settings.
+
+Read once per process from the environment; tests hand in their own with `use_runtime`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import NamedTuple
+
+from invoke_once.errors import ConfigurationError, StoreUnavailable
+from invoke_once.store.payloads import Payloads
+from invoke_once.store.store import Result, Store
+
+#: Pauses between tries of a write while DynamoDB or S3 is away, in seconds, each with jitter; the last one repeats.
+PAUSES_S = (0.1, 0.3, 1, 2, 5)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Policy(NamedTuple):
+    """How runs that register themselves are kept and retried (the function's entry in functions.toml)."""
+
+    function: str = ""
+    tenant: str = "default"
+    retention_s: int = 30 * 86_400
+    on_lost: str = "retry"
+    max_attempts: int = 1
+    backoff_ms: int = 10_000
+    max_backoff_ms: int = 600_000
+    jitter: bool = True
+    heartbeat_ms: int = 0
+
+
+class Runtime(NamedTuple):
+    store: Store
+    payloads: Payloads
+    now_ms: Callable[[], int] = now_ms
+    policy: Policy = Policy()
+    sleep: Callable[[float], None] = time.sleep
+
+    def keep_trying(
+        self, write: Callable[[], Result], until_ms: int, delayed: Callable[[StoreUnavailable], object]
+    ) -> Result:
+        """`write` again and again while the store is away; its `StoreUnavailable` where it still is at `until_ms`.
+
+        `delayed` hears of each failure before the next try, and may raise where another try is of no use.
+        """
+        tries = 0
+        while True:
+            try:
+                return write()
+            except StoreUnavailable as error:
+                pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)] * (0.5 + random.random())
+                if self.now_ms() + pause * 1000 > until_ms:
+                    raise
+                delayed(error)
+                self.sleep(pause)
+                tries += 1
+
+
+def _policy() -> Policy:
+    env = os.environ.get
+    return Policy(
+        function=env("ONCE_FUNCTION", ""),
+        tenant=env("ONCE_TENANT", "default"),
+        retention_s=int(float(env("ONCE_RETENTION_DAYS", "30")) * 86_400),
+        on_lost=env("ONCE_ON_LOST", "retry"),
+        max_attempts=int(env("ONCE_MAX_ATTEMPTS", "1")),
+        backoff_ms=int(float(env("ONCE_BACKOFF_SECONDS", "10")) * 1000),
+        max_backoff_ms=int(float(env("ONCE_MAX_BACKOFF_SECONDS", "600")) * 1000),
+        jitter=env("ONCE_JITTER", "1") != "0",
+        heartbeat_ms=int(float(env("ONCE_HEARTBEAT_SECONDS", "0")) * 1000),
+    )
+
+
+@cache
+def _from_environment() -> Runtime:
+    table = os.environ.get("ONCE_RUNS_TABLE")
+    if not table:
+        raise ConfigurationError(
+            "ONCE_RUNS_TABLE is not set: a tracked function needs the runs table's name in its environment "
+            "(in a test, use invoke_once.testing.Bench)"
+        )
+    from invoke_once.store.objects import S3Objects
+    from invoke_once.store.dynamo import DynamoTable
+
+    store = Store(DynamoTable(table))
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return Runtime(store, Payloads(store, S3Objects(os.environ.get("ONCE_BUCKET", ""), endpoint_url=endpoint)),
+                   policy=_policy())  # fmt: skip
+
+
+_handed_in: list[Runtime] = []
+
+
+@contextmanager
+def use_runtime(runtime: Runtime) -> Iterator[None]:
+    """Wrapped handlers called inside stand on `runtime`."""
+    _handed_in.append(runtime)
+    try:
+        yield
+    finally:
+        _handed_in.remove(runtime)
+
+
+def runtime() -> Runtime:
+    return _handed_in[-1] if _handed_in else _from_environment()

@@ -1,0 +1,178 @@
+"""What is stored: the legend of the runs table. No behaviour, no AWS; `table.py` derives the pynamodb model from it.
+
+One table, one item collection a run (partition key `run_id`), told apart by the sort key `part`:
+
+    head                          the run itself: `Head` below
+    input#HASH                    an input too large for the head (up to 8 KB packed), written before the head
+    delivery#GENERATION#NNNN      one try of the callback, written before it is sent
+    slot                          how many runs equal direct calls have begun (`run_id` is then `slot_…`)
+    receiver                      failures in a row of one callback receiver (`run_id` is then `receiver_…`)
+
+Index (KEYS_ONLY)   partition key                      sort key     holds
+    due             due_shard     due#N                due_at       runs that may need help, sparse
+    by_tenant       tenant_shard  TENANT#N             created_at   every head
+    failed          failed_shard  TENANT#N             created_at   heads that ended failed, timed_out or expired
+
+Times are integer milliseconds since 1970 (UTC), but `expires_at`, which DynamoDB's TTL wants in seconds.
+Shards spread writes: a partition takes 1 000 write units a second (DynamoDB Developer Guide, "Partitions and
+data distribution"), an index's partition as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from invoke_once.life.move import TERMINAL
+
+DUE_SHARDS = 8
+TENANT_SHARDS = 4
+HEAD = "head"
+MARK_CHARS = 5  #: 25 bits: packaging refuses two functions with one mark
+#: index: (partition key, sort key)
+INDEX_KEYS: Mapping[str, tuple[str, str]] = {
+    "due": ("due_shard", "due_at"),
+    "by_tenant": ("tenant_shard", "created_at"),
+    "failed": ("failed_shard", "created_at"),
+}
+
+
+@dataclass(slots=True)
+class Head:
+    """The run. Written by the moves alone; each field says who writes it (letters of `lifecycle.LETTERS`)."""
+
+    run_id: str  #: `run_` + 26 base32 characters: the function's mark, then a hash of tenant, function and key
+    tenant: str  #: A, B
+    function: str  #: A, B
+    status: str  #: every move
+    generation: str  #: A, B, O; random: tells a reused id, and a redriven run, from its namesake
+    created_at: int  #: A, B
+    expires_at: int  #: A, B, and again at the end; SECONDS; reads treat a later item as absent
+    queue_until: int  #: A, C, I, O: not claimed by then: expired
+    queue_ms: int = 0  #: A; the queue timeout, for the next queueing
+    retention_s: int = 0  #: A, B; how long the run is kept after its end
+    part: str = HEAD
+    version: int = 1  #: of this schema; readers ignore fields they do not know
+    key: str | None = None  #: A, B; the idempotency key
+    fingerprint: str | None = None  #: A; of function, input and options
+    mode: str | None = None  #: A; None = tracked, else "destination"
+    direct: bool = False  #: B; it registered itself
+    attempt: int = 0  #: E, F, B
+    max_attempts: int = 1  #: A, B, O; of the whole life, redrives included
+    extra_attempts: int = 0  #: O; attempts made before the last redrive
+    backoff_ms: int = 0  #: A, B
+    max_backoff_ms: int = 0  #: A, B
+    jitter: bool = True  #: A, B
+    on_lost: str = "retry"  #: A, B
+    lease_id: str | None = None  #: E, F, B; random: the fence of every later write of the attempt
+    lease_until: int = 0  #: E, F, B, G
+    claim_token: str | None = None  #: E, B, at the first claim; random: a log line that has it is this run's own
+    fired_at: int | None = None  #: E; of the event that claimed: ties a death that Lambda reports to its attempt
+    request_id: str | None = None  #: B, E; Lambda's, of a direct invocation that claimed (`fired_at` is then 0)
+    not_before: int | None = None  #: A, I, J: may not be fired earlier; removed when it is fired
+    started_at: int | None = None  #: E, F, B; of the first attempt
+    attempt_started_at: int | None = None  #: E, F, B; of the attempt that runs, or ran last
+    finished_at: int | None = None  #: every move to an end
+    settled_by: str | None = None  #: H, I; random: recognises the writer's own repeated write
+    progress: float | None = None  #: G, H
+    message: str | None = None  #: G, H
+    cancel_requested: bool = False  #: N
+    labels: str | None = None  #: A; JSON object
+    input: bytes | None = None  #: A, B; packed JSON
+    input_ref: str | None = None  #: A, B; `item:HASH` or `s3:KEY`
+    input_size: int | None = None  #: A, B; bytes of the JSON text
+    output: bytes | None = None  #: H; packed JSON
+    output_ref: str | None = None  #: H; `s3:KEY`
+    output_size: int | None = None  #: H
+    output_sha: str | None = None  #: H; SHA-256 of the JSON text, base64url
+    error: bytes | None = None  #: H, I, J, K, L; packed JSON {"type", "message", "trace"}
+    dispatches: int = 0  #: A, C, D, O
+    due_shard: str | None = None
+    due_at: int | None = None
+    tenant_shard: str | None = None
+    failed_shard: str | None = None
+    callback_url: str | None = None  #: A
+    cb_status: str | None = None  #: at the end, R, S: pending, delivered or failed
+    cb_attempt: int = 0  #: R; tries that have ended
+    cb_base: int = 0  #: S; `cb_attempt` when it was sent again: the schedule starts over there
+    cb_due: int | None = None  #: at the end, R, S, T
+    cb_last: str | None = None  #: R; JSON: how the last try went
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    def expired_at(self, now_ms: int) -> bool:
+        """Its retention is over, whether or not TTL has deleted it yet."""
+        return self.expires_at * 1000 <= now_ms
+
+    def item(self) -> dict[str, Any]:
+        """What `from_item` makes the same head of; None stands for what is absent."""
+        return dict(zip(_NAMES, _VALUES(self), strict=True))
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Head:
+        return cls(**{name: value for name, value in item.items() if value is not None and name in HEAD_FIELDS})
+
+
+_NAMES = tuple(f.name for f in fields(Head))
+_VALUES = attrgetter(*_NAMES)
+HEAD_FIELDS = frozenset(_NAMES)
+_COMPARED = {"max_attempts"}  # conditions read these; a missing attribute would compare as false
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Head)}
+
+
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` without what a reader would fill in anyway: a shorter head costs less."""
+    kept = {k: v for k, v in values.items() if v is not None and (k in _COMPARED or v != _DEFAULTS.get(k, ...))}
+    return kept | {"part": values.get("part", HEAD)}
+
+
+@lru_cache(maxsize=256)
+def run_id(tenant: str, function: str, key: str) -> str:
+    """The id that this key always has: two callers who share nothing derive the same one."""
+    return "run_" + owned(function, [tenant, function, key])
+
+
+def owned(function: str, value: Any) -> str:
+    """26 base32 characters: the function's mark, then 105 bits of the value's hash."""
+    return mark(function) + digest(value)[: 26 - MARK_CHARS]
+
+
+@lru_cache(maxsize=256)
+def mark(function: str) -> str:
+    """What ids of this function's runs begin with, so that a role can be limited to them (`dynamodb:LeadingKeys`)."""
+    return digest([function])[:MARK_CHARS]
+
+
+def digest(value: Any) -> str:
+    """26 base32 characters (128 bits of SHA-256) of a JSON value."""
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")
+    return base64.b32encode(hashlib.sha256(data).digest()[:16]).decode().rstrip("=").lower()
+
+
+def _shard(run: str, count: int) -> int:
+    return zlib.crc32(run.encode()) % count
+
+
+def due_shard(run: str) -> str:
+    return f"due#{_shard(run, DUE_SHARDS)}"
+
+
+def tenant_shard(tenant: str, run: str) -> str:
+    return f"{tenant}#{_shard(run, TENANT_SHARDS)}"
+
+
+def tenant_shards(tenant: str) -> list[str]:
+    return [f"{tenant}#{n}" for n in range(TENANT_SHARDS)]
+
+
+def due_shards() -> list[str]:
+    return [f"due#{n}" for n in range(DUE_SHARDS)]

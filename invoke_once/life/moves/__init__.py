@@ -1,0 +1,24 @@
+"""The moves of a run, one function each: who may make it, from where, with which token.
+
+Every function is pure and returns a `Move` for `Store.apply`. The arms of a guard are named, because a refusal
+tells which of them failed. Moves of a callback are in `callback_moves.py`.
+"""
+
+from invoke_once.life.moves.attempts import Fence, claim, fence, give_back, launch, progress, requeue
+from invoke_once.life.moves.starts import NewRun, register, start
+from invoke_once.life.moves.common import AS_SEEN, DAY_S, NOT_CANCELLED, WAITING, new_token
+from invoke_once.life.moves.endings import FAILED_INDEX, cancel, expire, finish, lose, reject
+from invoke_once.life.moves.upkeep import dispatch, rearm, redrive, release, request_cancel
+
+__all__ = [
+    # How it begins
+    "NewRun", "start", "register",
+    # What attempts may do
+    "Fence", "fence", "claim", "launch", "give_back", "progress", "requeue",
+    # How it ends
+    "finish", "lose", "reject", "expire", "cancel",
+    # What keeps it going
+    "release", "dispatch", "request_cancel", "redrive", "rearm",
+    # What they share
+    "AS_SEEN", "DAY_S", "FAILED_INDEX", "NOT_CANCELLED", "WAITING", "new_token",
+]  # fmt: skip

@@ -1,0 +1,120 @@
+"""What attempts may do: claim and be launched, tell how far they are, go back to the queue (E, F, G, I, U)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from invoke_once.life.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
+from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move, Status
+from invoke_once.life.moves.common import back_in_queue, new_token, nobody_asked_to_cancel
+from invoke_once.life.head import Head
+
+_STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
+
+
+class Fence(NamedTuple):
+    """What makes a worker's write its own: the attempt's number and its random lease, while the run is running."""
+
+    run_id: str
+    attempt: int
+    lease_id: str
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (
+            _STILL_RUNNING,
+            Arm("my attempt", equals("attempt", self.attempt)),
+            Arm("my lease", equals("lease_id", self.lease_id)),
+        )
+
+
+def fence(head: Head) -> Fence:
+    return Fence(head.run_id, head.attempt, head.lease_id or "")
+
+
+_QUEUED = equals("status", Status.QUEUED)
+_NO_BACKOFF = missing("not_before")
+_MAY_RUN_AGAIN = all_of(
+    equals("status", Status.RUNNING),
+    below_field("attempt", "max_attempts"),
+    any_of(missing("on_lost"), equals("on_lost", "retry")),
+    missing("cancel_requested"),
+)
+
+
+def _free_to_claim(now_ms: int) -> Condition:
+    queued = all_of(_QUEUED, any_of(_NO_BACKOFF, at_most("not_before", now_ms)))
+    return any_of(queued, all_of(_MAY_RUN_AGAIN, below("lease_until", now_ms)))
+
+
+def claim(
+    run_id: str,
+    generation: str,
+    now_ms: int,
+    lease_ms: int,
+    fired_at: int | None = None,
+    request_id: str | None = None,
+) -> Move:
+    """E. An attempt takes the run, and with a new lease fences every attempt before it. By the wrapped handler.
+
+    The lease is what Lambda itself leaves the attempt plus a grace: nothing has to beat to be safe.
+    `fired_at` or `request_id` says which invocation has it: one fired by the service, or a direct one.
+    Refused: another attempt has it, it ended, or its backoff is not over.
+    """
+    lease_id = new_token()
+    guard = (Arm("same generation", equals("generation", generation)), Arm("free", _free_to_claim(now_ms)))
+    return Move(
+        "E",
+        run_id,
+        guard,
+        set={
+            "status": Status.RUNNING,
+            "lease_id": lease_id,
+            "lease_until": now_ms + max(lease_ms, 0) + LEASE_GRACE_MS,
+            "attempt_started_at": now_ms,
+            **_holder(fired_at, request_id),
+        },
+        set_once={"started_at": now_ms, "claim_token": new_token()},
+        add={"attempt": 1},
+        remove=("not_before", "progress", "message", "error"),
+        mine={"lease_id": lease_id},
+    )
+
+
+def _holder(fired_at: int | None, request_id: str | None) -> dict[str, Any]:
+    if request_id is not None:
+        return {"fired_at": 0, "request_id": request_id}
+    return {"fired_at": fired_at} if fired_at is not None else {}
+
+
+def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
+    """F. The claim of an unwrapped function, made for it by whoever fires it, before it is fired."""
+    move = claim(head.run_id, head.generation, now_ms, lease_ms)
+    due = now_ms + max(lease_ms, 0) + LEASE_GRACE_MS + 1
+    once = {"started_at": now_ms}  # it prints no line that would have to prove itself
+    return Move("F", move.run_id, move.guard, {**move.set, "due_at": due}, once, move.add, move.remove,
+                mine=move.mine)  # fmt: skip
+
+
+def give_back(head: Head, not_before: int) -> Move:
+    """U. Claimed, and its body certainly not started: back to the queue, and no attempt of the budget is spent.
+
+    AWS did not take the event of an unwrapped function, or a wrapped one never heard the answer to its claim.
+    Refused if somebody asked to cancel meanwhile: then it ends cancelled.
+    """
+    guard = (*fence(head).arms, nobody_asked_to_cancel())
+    spare = {"max_attempts": 1, "extra_attempts": 1}  # of this life's budget, and not of the next one's
+    return Move("U", head.run_id, guard, back_in_queue(head, not_before), add=spare)
+
+
+def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None) -> Move:
+    """G. The attempt tells how far it is, or that it lives (`lease_until`, with a heartbeat)."""
+    told = {"progress": fraction, "message": message, "lease_until": lease_until}
+    return Move("G", mine.run_id, mine.arms, {k: v for k, v in told.items() if v is not None})
+
+
+def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str) -> Move:
+    """I. The attempt failed and a retry is left. Refused if somebody asked to cancel: then it ends cancelled."""
+    guard = (*mine.arms, nobody_asked_to_cancel())
+    return Move("I", mine.run_id, guard, back_in_queue(head, not_before) | {"error": error, "settled_by": token},
+                remove=("progress", "message"), mine={"settled_by": token})  # fmt: skip

@@ -1,0 +1,46 @@
+"""What several moves share."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import Any
+
+from invoke_once.life.conditions import equals, missing
+from invoke_once.life.move import Arm, Status
+from invoke_once.life.head import Head
+
+WAITING = (Status.SCHEDULED, Status.QUEUED)
+DAY_S = 86_400
+#: The arm that refuses a way back to the queue; whoever meets it ends the run cancelled instead.
+NOT_CANCELLED = "nobody asked to cancel"
+#: The arm that refuses a redrive counted from an old state; it is tried again with the state it carries.
+AS_SEEN = "as it was seen"
+
+
+def new_token() -> str:
+    """13 characters, 64 random bits: a lease, a generation, a settling write."""
+    return base64.b32encode(secrets.token_bytes(8)).decode().rstrip("=").lower()
+
+
+def look_by(at_ms: int, queue_until: int) -> int:
+    """When to look at a fired run again: not later than its queue timeout."""
+    return min(at_ms, queue_until + 1)
+
+
+def same_generation(head: Head) -> Arm:
+    return Arm("same generation", equals("generation", head.generation))
+
+
+def back_in_queue(head: Head, not_before: int) -> dict[str, Any]:
+    return {
+        "status": Status.QUEUED,
+        "not_before": not_before,
+        "due_at": not_before,
+        "queue_until": not_before + head.queue_ms,
+        "expires_at": (not_before + head.queue_ms) // 1000 + DAY_S + head.retention_s,
+    }
+
+
+def nobody_asked_to_cancel() -> Arm:
+    return Arm(NOT_CANCELLED, missing("cancel_requested"))

@@ -1,0 +1,88 @@
+"""What keeps a run going from outside: release, dispatch, cancel requests, redrives, looks (C, D, N, O, P)."""
+
+from __future__ import annotations
+
+from invoke_once.life import head as records
+from invoke_once.life.conditions import equals, missing, one_of
+from invoke_once.life.move import FIRST_LOOK_MS, REDRIVABLE, Arm, Move, Status, dispatch_wait_ms
+from invoke_once.life.moves.common import AS_SEEN, DAY_S, WAITING, look_by, new_token, same_generation
+from invoke_once.life.head import Head
+
+
+def release(head: Head, now_ms: int) -> Move:
+    """C. The time of a scheduled or backing-off run has come: it may be claimed. By attend, which then fires it."""
+    guard = (
+        same_generation(head),
+        Arm("still waits", one_of("status", WAITING)),
+        Arm("still held back", equals("not_before", head.not_before)),
+    )
+    return Move(
+        "C",
+        head.run_id,
+        guard,
+        set={
+            "status": Status.QUEUED,
+            "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
+            "queue_until": now_ms + head.queue_ms,
+            "dispatches": 1,
+        },
+        remove=("not_before",),
+    )
+
+
+def dispatch(head: Head, now_ms: int) -> Move:
+    """D. Nobody claimed it in time: count one more dispatch, then fire. By attend; of two, one wins."""
+    guard = (
+        same_generation(head),
+        Arm("still queued", equals("status", Status.QUEUED)),
+        Arm("nobody dispatched it since", equals("due_at", head.due_at)),
+    )
+    due_at = look_by(now_ms + dispatch_wait_ms(head.dispatches + 1), head.queue_until)
+    return Move("D", head.run_id, guard, set={"due_at": due_at}, add={"dispatches": 1})
+
+
+def request_cancel(head: Head) -> Move:
+    """N. A running attempt is asked to stop; it sees the flag at its next progress or check. By a person."""
+    guard = (same_generation(head), Arm("running", equals("status", Status.RUNNING)))
+    return Move("N", head.run_id, guard, {"cancel_requested": True})
+
+
+def redrive(head: Head, now_ms: int) -> Move:
+    """O. A person sends an ended run again: a new generation, the attempt counter goes on, `max_attempts` more.
+
+    Refused: it succeeded, it is live, somebody redrove it first, or an attempt was made since `head` was read.
+    """
+    generation = new_token()
+    guard = (
+        same_generation(head),
+        Arm("ended without success", one_of("status", tuple(sorted(REDRIVABLE)))),
+        Arm(AS_SEEN, equals("attempt", head.attempt) if head.attempt else missing("attempt")),
+    )
+    budget = max(head.max_attempts - head.extra_attempts, 1)
+    sets = {
+        "status": Status.QUEUED,
+        "generation": generation,
+        "max_attempts": head.attempt + budget,
+        "extra_attempts": head.attempt,
+        "dispatches": 1,
+        "queue_until": now_ms + head.queue_ms,
+        "expires_at": (now_ms + head.queue_ms) // 1000 + DAY_S + head.retention_s,
+        "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
+        "due_shard": records.due_shard(head.run_id),
+    }
+    removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "progress",
+               "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by",
+               "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
+    return Move("O", head.run_id, guard, sets, remove=removes, mine={"generation": generation})
+
+
+def rearm(head: Head, at_ms: int | None) -> Move:
+    """P. Nothing to do now: look again at `at_ms`, or (None) never. By attend."""
+    guard = (
+        same_generation(head),
+        Arm("as it was seen", equals("status", head.status)),
+        Arm("nobody moved it", equals("due_at", head.due_at)),
+    )
+    if at_ms is not None:
+        return Move("P", head.run_id, guard, {"due_at": at_ms})
+    return Move("P", head.run_id, guard, {}, remove=("due_at", "due_shard"))

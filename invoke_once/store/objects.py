@@ -1,0 +1,54 @@
+"""Large payloads in S3."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from invoke_once.store.aws import session
+from invoke_once.errors import PayloadCorrupt, StoreUnavailable
+
+
+class S3Objects:
+    """One bucket. The client is made at the first large payload: small runs never pay for it."""
+
+    def __init__(self, bucket: str, *, endpoint_url: str | None = None) -> None:
+        self._bucket = bucket
+        self._endpoint_url = endpoint_url
+
+    @cached_property
+    def _client(self) -> Any:
+        config = Config(
+            connect_timeout=2,
+            read_timeout=20,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            s3={"addressing_style": "path"} if self._endpoint_url else {},
+            signature_version="s3v4",
+        )
+        return session().create_client("s3", endpoint_url=self._endpoint_url, config=config)
+
+    def put(self, key: str, data: bytes) -> None:
+        self._call("put_object", Key=key, Body=data, ContentType="application/json")
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self._call("get_object", Key=key)["Body"].read()
+        return body
+
+    def url(self, key: str, seconds: int) -> str:
+        params = {"Bucket": self._bucket, "Key": key, "ResponseContentType": "application/json"}
+        return str(self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
+            return answer
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "unknown")
+            if code == "NoSuchKey":
+                raise PayloadCorrupt("the stored payload is missing") from None
+            raise StoreUnavailable(f"S3 refused {operation}: {code}") from error
+        except (BotoCoreError, OSError) as error:
+            raise StoreUnavailable(f"S3 did not answer {operation}: {type(error).__name__}") from error

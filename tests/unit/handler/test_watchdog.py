@@ -1,0 +1,115 @@
+"""The watchdog's threads: kept from one attempt to the next, and silent after their attempt's end."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from invoke_once.handler.watchdog import Watchdog
+
+PATIENCE_S = 10
+LONG_MS = 900_000
+
+
+@dataclass
+class Attempt:
+    """Notes what its watchdog does; `stuck` keeps it in the middle of that."""
+
+    beats: list[int] = field(default_factory=list)
+    ran_out: list[float] = field(default_factory=list)
+    acted: threading.Event = field(default_factory=threading.Event)
+    stuck: threading.Event | None = None
+    by: list[str | int | None] = field(default_factory=list)
+
+    def beat(self, lease_ms: int) -> None:
+        self.beats.append(lease_ms)
+        self._note()
+
+    def run_out(self, seconds: float) -> None:
+        self.ran_out.append(seconds)
+        self._note()
+
+    def _note(self) -> None:
+        self.by.append(threading.get_ident())
+        self.acted.set()
+        if self.stuck is not None:
+            self.stuck.wait(PATIENCE_S)
+
+
+def test_an_attempt_whose_time_is_nearly_over_is_told_once() -> None:
+    attempt = Attempt()
+    with Watchdog(attempt, 50, 0):
+        assert attempt.acted.wait(PATIENCE_S)
+    assert attempt.ran_out == [0.05]
+    assert attempt.beats == []
+
+
+def test_a_heartbeat_comes_until_the_time_is_over() -> None:
+    attempt = Attempt()
+    with Watchdog(attempt, 300, 60):
+        while not attempt.ran_out:
+            assert attempt.acted.wait(PATIENCE_S)
+            attempt.acted.clear()
+    assert attempt.beats
+    assert set(attempt.beats) == {60}
+
+
+def test_an_attempt_that_ends_in_time_hears_nothing() -> None:
+    first, second = Attempt(), Attempt()
+    with Watchdog(first, 100, 0):
+        pass
+    with Watchdog(second, 200, 0):  # the same thread: when it has acted here, the first one's time is long over
+        assert second.acted.wait(PATIENCE_S)
+    assert first.ran_out == []
+
+
+def test_the_next_attempt_has_the_same_thread_also_if_it_needs_it_sooner() -> None:
+    with Watchdog(Attempt(), LONG_MS, 0):
+        pass
+    known = {thread.ident for thread in threading.enumerate() if thread.name == "invoke-once-watchdog"}
+    attempt = Attempt()
+    with Watchdog(attempt, 50, 0):
+        assert attempt.acted.wait(PATIENCE_S)
+    assert set(attempt.by) <= known
+
+
+def test_two_attempts_at_once_do_not_wait_for_each_other() -> None:
+    slow, quick = Attempt(stuck=threading.Event()), Attempt()
+    with Watchdog(slow, 50, 0):
+        assert slow.acted.wait(PATIENCE_S)
+        with Watchdog(quick, 50, 0):
+            assert quick.acted.wait(PATIENCE_S)
+        assert slow.stuck is not None
+        slow.stuck.set()
+
+
+def test_the_end_waits_for_what_the_watchdog_is_doing() -> None:
+    attempt, over = Attempt(stuck=threading.Event()), threading.Event()
+
+    def live() -> None:
+        with Watchdog(attempt, 50, 0):
+            assert attempt.acted.wait(PATIENCE_S)
+        over.set()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    assert attempt.acted.wait(PATIENCE_S)
+    assert not over.wait(0.05)
+    assert attempt.stuck is not None
+    attempt.stuck.set()
+    thread.join(PATIENCE_S)
+    assert over.is_set()
+
+
+def test_a_watchdog_that_raises_is_there_for_the_next_attempt() -> None:
+    class Broken(Attempt):
+        def run_out(self, seconds: float) -> None:
+            super().run_out(seconds)
+            raise RuntimeError("the store did not answer")
+
+    broken, attempt = Broken(), Attempt()
+    with Watchdog(broken, 50, 0):
+        assert broken.acted.wait(PATIENCE_S)
+    with Watchdog(attempt, 50, 0):
+        assert attempt.acted.wait(PATIENCE_S)
+    assert attempt.ran_out

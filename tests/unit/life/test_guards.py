@@ -1,0 +1,113 @@
+"""Each named arm of each guard refuses by itself, and says its name.
+
+For every arm there is an item on which all other arms hold and this one does not. An arm that is new, renamed or
+dropped shows here before it shows anywhere else.
+"""
+
+# ruff: noqa: E501 (one row a move)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life import moves
+from invoke_once.life.move import LETTERS, Move, Status
+from invoke_once.life.head import Head
+from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
+from invoke_once.testing import MemoryTable
+
+NOW = 1_800_000_000_000
+ERROR = b"\x00{}"
+COMMON: dict[str, Any] = {
+    "run_id": "run_a", "tenant": "demo", "function": "echo", "generation": "g", "created_at": NOW - 99,
+    "expires_at": NOW // 1000 + 999, "queue_until": NOW + 999, "queue_ms": 1_000, "max_attempts": 3, "part": "head",
+}  # fmt: skip
+QUEUED = COMMON | {"status": "queued", "due_at": NOW - 1, "due_shard": "due#1", "attempt": 1}
+HELD = QUEUED | {"not_before": NOW - 1}
+LATE = QUEUED | {"queue_until": NOW - 1}
+RUNNING = COMMON | {
+    "status": "running", "attempt": 1, "lease_id": "l", "lease_until": NOW - 1, "due_at": NOW - 1, "due_shard": "d",
+}  # fmt: skip
+FAILED = COMMON | {"status": "failed", "attempt": 1, "finished_at": NOW - 50}
+TELLING = FAILED | {"cb_status": "pending", "cb_due": NOW - 1, "cb_attempt": 1, "due_at": NOW - 1}
+TRY = {"run_id": "run_a", "part": "delivery#g#0002", "at": NOW - callback_moves.DELIVERY_LEASE_MS}
+
+Make = Callable[[Head], Move]
+Spoiled = dict[str, dict[str, Any]]
+WORKER: Spoiled = {"still running": {"status": "queued"}, "my attempt": {"attempt": 2}, "my lease": {"lease_id": "m"}}
+OTHER_LIFE: Spoiled = {"same generation": {"generation": "h"}}
+CANCELLED: Spoiled = {moves.NOT_CANCELLED: {"cancel_requested": True}}
+CLAIMED: Spoiled = {"not claimed": {"status": "running"}}
+#: (letter, item that the move is made on and for, the move, arm -> what makes it refuse)
+TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
+    ("A", FAILED | {"expires_at": NOW // 1000}, lambda h: moves.start(_new(h), NOW), {"id is free": {"expires_at": NOW // 1000 + 1}}),
+    ("B", FAILED | {"expires_at": NOW // 1000}, lambda h: moves.register(_new(h), NOW, 1, "r"), {"id is free": {"expires_at": NOW // 1000 + 1}}),
+    ("C", HELD, lambda h: moves.release(h, NOW), OTHER_LIFE | {"still waits": {"status": "cancelled"}, "still held back": {"not_before": NOW}}),
+    ("D", QUEUED, lambda h: moves.dispatch(h, NOW), OTHER_LIFE | {"still queued": {"status": "running"}, "nobody dispatched it since": {"due_at": NOW}}),
+    ("E", QUEUED, lambda h: moves.claim(h.run_id, h.generation, NOW, 1), OTHER_LIFE | {"free": {"status": "scheduled"}}),
+    ("F", QUEUED, lambda h: moves.launch(h, NOW, 1), OTHER_LIFE | {"free": {"status": "cancelled"}}),
+    ("G", RUNNING, lambda h: moves.progress(moves.fence(h), fraction=0.1, message=None), WORKER),
+    ("H", RUNNING, lambda h: moves.finish(moves.fence(h), h, Status.SUCCEEDED, NOW, {}, "t"), WORKER),
+    ("I", RUNNING, lambda h: moves.requeue(moves.fence(h), h, NOW, ERROR, "t"), WORKER | CANCELLED),
+    ("J", RUNNING, lambda h: moves.lose(h, NOW, NOW, {"error": ERROR}, seen_dead=False), WORKER | CANCELLED | {"lease over": {"lease_until": NOW}}),
+    ("K", QUEUED, lambda h: moves.reject(h, NOW, ERROR), OTHER_LIFE | CLAIMED),
+    ("L", LATE, lambda h: moves.expire(h, NOW, ERROR), OTHER_LIFE | CLAIMED | {"queue timeout over": {"queue_until": NOW}}),
+    ("M", QUEUED, lambda h: moves.cancel(h, NOW), OTHER_LIFE | CLAIMED),
+    ("N", RUNNING, moves.request_cancel, OTHER_LIFE | {"running": {"status": "queued"}}),
+    ("O", FAILED, lambda h: moves.redrive(h, NOW), OTHER_LIFE | {"ended without success": {"status": "succeeded"}, moves.AS_SEEN: {"attempt": 2}}),
+    ("P", RUNNING, lambda h: moves.rearm(h, NOW + 5), OTHER_LIFE | {"as it was seen": {"status": "failed"}, "nobody moved it": {"due_at": NOW}}),
+    ("Q", TRY, lambda _: callback_moves.begin_delivery(Head.from_item(TELLING), NOW), {"nobody is sending it": {"at": NOW - callback_moves.DELIVERY_LEASE_MS + 1}}),
+    ("R", TELLING, lambda h: callback_moves.end_delivery(h, "delivered", None, "{}"),
+     OTHER_LIFE | {"callback pending": {"cb_status": "delivered"}, "nobody rescheduled it": {"cb_due": NOW}, "this try": {"cb_attempt": 2}}),
+    ("S", TELLING, lambda h: callback_moves.send_again(h, NOW), OTHER_LIFE | {"ended": {"status": "queued"}, "as it was seen": {"cb_attempt": 2}}),
+    ("T", TELLING, lambda h: callback_moves.postpone(h, NOW), OTHER_LIFE | {"callback pending": {"cb_status": "failed"}, "nobody rescheduled it": {"cb_due": NOW}}),
+    ("U", RUNNING, lambda h: moves.give_back(h, NOW), WORKER | CANCELLED),
+]  # fmt: skip
+CASES = [(letter, item, make, arm, spoiled) for letter, item, make, arms in TABLE for arm, spoiled in arms.items()]
+
+
+def _new(head: Head) -> moves.NewRun:
+    return moves.NewRun(head.tenant, head.function, "k")
+
+
+def on(item: dict[str, Any], move: Move) -> Store:
+    """A store in which the move finds this item."""
+    table = MemoryTable()
+    table.items[move.run_id, move.part] = dict(item)
+    return Store(table)
+
+
+@pytest.mark.parametrize(
+    ("letter", "item", "make", "arm", "spoiled"), CASES, ids=lambda x: x if isinstance(x, str) else ""
+)
+def test_an_arm_refuses_by_itself(
+    letter: str, item: dict[str, Any], make: Make, arm: str, spoiled: dict[str, Any]
+) -> None:
+    move = make(Head.from_item(RUNNING | item))
+    assert move.letter == letter
+    made, refused = on(item, move), on(item | spoiled, move)
+    if move.part == "head":
+        assert isinstance(made.apply(move), Applied)
+        result = refused.apply(move)
+        assert isinstance(result, Refused) and result.arms == (arm,)
+    else:
+        assert isinstance(made.put_part(move), Written)
+        assert isinstance(refused.put_part(move), Unwritten)
+
+
+def test_every_letter_and_every_arm_is_in_the_table() -> None:
+    assert [letter for letter, *_ in TABLE] == list(LETTERS)
+    for letter, item, make, arms in TABLE:
+        guard = make(Head.from_item(RUNNING | item)).guard
+        assert {arm.name for arm in guard} == set(arms), letter
+
+
+def test_what_is_there_already_of_ones_own_is_no_refusal() -> None:
+    """Each move that may be repeated after a lost answer, and is not harmless when made twice, knows itself."""
+    known = {make(Head.from_item(RUNNING | item)).letter for _, item, make, _ in TABLE
+             if make(Head.from_item(RUNNING | item)).mine}  # fmt: skip
+    assert known == set("ABEFHIMOQ")
