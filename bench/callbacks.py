@@ -15,10 +15,10 @@ from typing import Any
 from bench.receiver import Receiver
 from bench.samples import Progress, quantile
 from bench.stand import Stand, until
-from invoke_once.store import expressions
 from invoke_once.life import moves
-from invoke_once.life.move import Status
 from invoke_once.life.head import to_item
+from invoke_once.life.move import Status
+from invoke_once.store import expressions
 from invoke_once.store.dynamo import DynamoTable
 
 RUNS = 60

@@ -21,16 +21,16 @@ from bench.samples import Progress
 from bench.stand import CREDENTIALS
 from chalicelib.due import sweep as sweeping
 from chalicelib.functions import Function
+from chalicelib.service import Service
 from chalicelib.settings import read
 from chalicelib.tokens import Token, TokenCache
-from chalicelib.service import Service
-from invoke_once.store import expressions
 from invoke_once.life import moves
-from invoke_once.life.move import Status
-from invoke_once.store.payloads import Payloads
 from invoke_once.life.head import to_item
-from invoke_once.store.store import Store
+from invoke_once.life.move import Status
+from invoke_once.store import expressions
 from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.payloads import Payloads
+from invoke_once.store.store import Store
 from invoke_once.testing import MemoryObjects
 
 SIZES = (0, 100, 10_000, 100_000)

@@ -18,8 +18,8 @@ from typing import Any
 
 from bench.stand import HOME, client, until
 from infra import stages
-from infra.template import storage
 from infra.local.emulator import any_free_port
+from infra.template import storage
 
 SOURCE = Path(__file__).resolve().parent / "engine"
 INSTALLED = HOME / "engine"

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.stand import STACK, Stand, until
 from infra.local.emulator import REGION
-from infra.ship.package import PYTHON
 from infra.paths import BUILD
+from infra.ship.package import PYTHON
 
 HERE = Path(__file__).resolve().parent / "functions"
 TABLE = f"{STACK}-glue"

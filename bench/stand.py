@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import boto3
 import httpx
 
-from infra.ship import bootstrap
-from infra.ship.deploy import Deployed, deploy_locally
 from infra.local.emulator import REGION, Emulator
 from infra.paths import LOCAL
+from infra.ship import bootstrap
+from infra.ship.deploy import Deployed, deploy_locally
 
 HOME = LOCAL / "bench"
 STACK = "invoke-once-bench"

@@ -19,8 +19,8 @@ from bench import rival, samples
 from bench.samples import Progress
 from bench.stand import CREDENTIALS, STACK, Stand
 from invoke_once.life import moves
-from invoke_once.store.store import Store
 from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.store import Store
 
 ROUNDS, WARM_UP = 400, 40
 TABLE = f"{STACK}-powertools"

@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Protocol
 
-from invoke_once.store.aws import session
 from invoke_once.errors import ConfigurationError, InvokeOnceError, StoreUnavailable
 from invoke_once.signing import PREFIX
+from invoke_once.store.aws import session
 
 OVERLAP_MS: Final = 24 * 3_600_000
 FRESH_S: Final = 300

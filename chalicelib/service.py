@@ -13,11 +13,11 @@ from chalicelib import functions
 from chalicelib.functions import Function
 from chalicelib.runs.invoker import Invoker, LambdaInvoker
 from chalicelib.settings import Settings, settings
+from invoke_once.handler.runtime import now_ms
+from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.objects import S3Objects
 from invoke_once.store.payloads import Payloads
-from invoke_once.handler.runtime import now_ms
 from invoke_once.store.store import Store
-from invoke_once.store.dynamo import DynamoTable
 
 
 class Service(Struct, frozen=True):

@@ -35,8 +35,8 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="sweep")
 def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Every minute: all that is due, whatever the other two have missed."""
-    from chalicelib.due import sweep as sweeping
     from chalicelib.callbacks.deliver import have_delivered
+    from chalicelib.due import sweep as sweeping
 
     swept = sweeping.sweep(service(), have_delivered)
     return {"looked_at": swept.looked_at, "failed": swept.failed, "unfinished": swept.unfinished}
@@ -45,8 +45,8 @@ def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="attend")
 def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Some runs, each on its own; or one, as a person asks for it."""
-    from chalicelib.due.attend import attend_to_all
     from chalicelib.callbacks.deliver import deliver
+    from chalicelib.due.attend import attend_to_all
 
     run_ids = [str(run_id) for run_id in event.get("run_ids") or [event["run_id"]]]
     return {"did": attend_to_all(service(), run_ids, deliver)}

@@ -1,1 +1,6 @@
-"""Everything around the service: virtualenvs, the local AWS, the template, packaging, deploying, the demo."""
+"""Everything around the service. Nothing here is deployed.
+
+template/   the CloudFormation that Chalice does not write      ship/     package, deploy, undeploy, layer, audit
+local/      the local AWS, up and down                          operate/  what an operator does by hand
+demo/       `make run`, `make demo-duplicates`                  paths, stages, venvs: what all of them read
+"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from invoke_once.handler.current import Run, current_run
 from invoke_once.errors import AttemptSuperseded, InvokeOnceError, RunCancelled
+from invoke_once.handler.current import Run, current_run
 
 if TYPE_CHECKING:
-    from invoke_once.client.aio import AsyncOnce
     from invoke_once.client import Once
+    from invoke_once.client.aio import AsyncOnce
     from invoke_once.handler.wrapper import tracked
 
 __version__ = "0.1.0"

@@ -15,8 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from invoke_once.life import head as records
 from invoke_once.errors import ConfigurationError
+from invoke_once.life import head as records
 
 Mode = Literal["tracked", "destination"]
 Document = dict[str, Any]

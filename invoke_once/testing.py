@@ -19,11 +19,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from invoke_once.life import moves
 from invoke_once.errors import PayloadCorrupt
+from invoke_once.life import moves
+from invoke_once.life.head import HEAD, INDEX_KEYS, Head
 from invoke_once.life.move import Move
 from invoke_once.store.payloads import Payloads, encode, error_of
-from invoke_once.life.head import HEAD, INDEX_KEYS, Head
 from invoke_once.store.store import Applied, Item, Key, Store, Unwritten, Written
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from infra.ship.deploy import deploy_locally
 from infra.local.emulator import Emulator
 from infra.paths import LOCAL
+from infra.ship.deploy import deploy_locally
 from tests.service import Service
 
 STACK = "invoke-once-test"

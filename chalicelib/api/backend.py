@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from chalicelib.runs.limits import Limits
-from chalicelib.tokens import DynamoTokens, TokenCache
 from chalicelib.service import Service, service
+from chalicelib.tokens import DynamoTokens, TokenCache
 
 
 def _cursor_keys(now_ms: int) -> list[bytes]:

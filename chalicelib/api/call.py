@@ -18,8 +18,8 @@ from chalicelib.api import problems, strictjson
 from chalicelib.api.backend import Backend
 from chalicelib.api.problems import InvalidBody, InvalidParameter, Problem
 from chalicelib.runs.limits import OverLimit
-from chalicelib.tokens import Token
 from chalicelib.service import Service
+from chalicelib.tokens import Token
 from invoke_once.errors import InvokeOnceError, PayloadTooLarge, StoreUnavailable
 
 JSON = "application/json"

@@ -11,8 +11,8 @@ from msgspec import Struct
 from chalicelib.api import schemas
 from chalicelib.api.call import Call
 from chalicelib.api.problems import InvalidParameter
-from invoke_once.life.move import Status
 from invoke_once.life.head import Head
+from invoke_once.life.move import Status
 
 QUERY = ("function", "status", "key", "label", "created_after", "created_before", "limit", "cursor")
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100

@@ -14,14 +14,14 @@ from typing import Any
 from chalice.app import Response
 from msgspec import Struct, field
 
-from chalicelib.runs import documents
 from chalicelib.api import cursor, filters
 from chalicelib.api.call import Call, reply
 from chalicelib.api.filters import Filters
 from chalicelib.api.routes import Routes
+from chalicelib.runs import documents
 from invoke_once.life import head as records
-from invoke_once.life.moves import FAILED_INDEX
 from invoke_once.life.head import Head
+from invoke_once.life.moves import FAILED_INDEX
 from invoke_once.store.store import Key, Store
 
 routes = Routes(__name__)

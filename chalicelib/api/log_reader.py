@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from chalicelib.runs import documents
 from chalicelib.api import log_lines
 from chalicelib.api.log_lines import Claim
 from chalicelib.api.problems import InvalidCursor
+from chalicelib.runs import documents
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life.head import Head
 

@@ -9,8 +9,8 @@ from chalicelib.api.call import Call, reply
 from chalicelib.api.headers import accepts
 from chalicelib.api.routes import Routes
 from chalicelib.api.runs import find
-from invoke_once.life.move import Status
 from invoke_once.life.head import Head
+from invoke_once.life.move import Status
 
 routes = Routes(__name__)
 

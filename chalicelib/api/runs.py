@@ -8,12 +8,12 @@ from typing import Any
 from chalice.app import Response
 from msgspec import UNSET
 
-from chalicelib.runs import dispatch, documents, inputs
 from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
 from chalicelib.api.call import Call, reply
 from chalicelib.api.routes import Routes
-from chalicelib.runs.dispatch import StartRequest
 from chalicelib.functions import Function
+from chalicelib.runs import dispatch, documents, inputs
+from chalicelib.runs.dispatch import StartRequest
 from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Result
 

@@ -8,11 +8,11 @@ from typing import Any
 from chalice.app import Response
 from msgspec import UNSET
 
-from chalicelib.runs import documents
 from chalicelib import tokens
 from chalicelib.api import cursor, filters, problems, schemas
 from chalicelib.api.call import Call, reply, reply_json
 from chalicelib.api.routes import Routes
+from chalicelib.runs import documents
 from chalicelib.tokens import Token
 
 routes = Routes(__name__)

@@ -17,16 +17,16 @@ from msgspec import Struct
 from chalicelib import keyring as secrets
 from chalicelib.callbacks import webhook
 from chalicelib.callbacks.breaker import Breaker, breaker
-from chalicelib.runs.documents import Document, rfc3339, run_document
-from chalicelib.runs.invoker import fire_attend
 from chalicelib.callbacks.redelivery import SPAN_MS, next_try
 from chalicelib.callbacks.urls import CallbackUrl, UrlRefused, check_url
 from chalicelib.callbacks.webhook import Outcome
+from chalicelib.runs.documents import Document, rfc3339, run_document
+from chalicelib.runs.invoker import fire_attend
 from chalicelib.service import Service
-from invoke_once.life.moves import callbacks as callback_moves
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life.head import Head
+from invoke_once.life.moves import callbacks as callback_moves
 from invoke_once.signing import sign
 from invoke_once.store.store import Refused, Written
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from chalicelib.runs.documents import rfc3339
 from chalicelib.service import Service
-from invoke_once.life.moves import callbacks as callback_moves
 from invoke_once.life.head import Head
+from invoke_once.life.moves import callbacks as callback_moves
 from invoke_once.store.store import Item, Result
 
 Row = dict[str, Any]

@@ -15,21 +15,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.destinations import reports
 from chalicelib import targets
-from chalicelib.functions import Function
+from chalicelib.destinations import reports
 from chalicelib.destinations.reports import Report
+from chalicelib.functions import Function
 from chalicelib.service import Service
-from invoke_once.handler.direct import keys as direct_keys
-from invoke_once.life import move as lifecycle, moves, head as records
 from invoke_once import log
-from invoke_once.store import payloads
+from invoke_once.errors import PayloadError, is_for_good
 from invoke_once.handler import recovery
+from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.direct.call import payload_of
 from invoke_once.handler.envelope import Envelope, envelope_of
-from invoke_once.errors import PayloadError, is_for_good
-from invoke_once.life.move import Status
+from invoke_once.life import head as records
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import Status
+from invoke_once.store import payloads
 from invoke_once.store.store import Refused, Result
 
 #: Events that died before any claim, after which the run is given up: its function cannot even start.

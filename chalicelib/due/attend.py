@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.runs import dispatch
 from chalicelib.service import Service
-from invoke_once.life import move as lifecycle, moves
 from invoke_once import log
 from invoke_once.handler import recovery
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
+from invoke_once.life.head import Head
 from invoke_once.life.move import Due
 from invoke_once.store.payloads import error_fields
-from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Result
 
 #: A run needs at most: lose, release, and a look at what came of it.

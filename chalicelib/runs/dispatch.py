@@ -17,13 +17,14 @@ from msgspec import Struct
 from chalicelib.functions import Function
 from chalicelib.runs.invoker import Fired, Rejected, Unavailable
 from chalicelib.service import Service
-from invoke_once.handler import envelope, recovery
 from invoke_once import log
-from invoke_once.life import moves, head as records
-from invoke_once.store import payloads
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
-from invoke_once.life.move import REDRIVABLE, RERUNNABLE, Status
+from invoke_once.handler import envelope, recovery
+from invoke_once.life import head as records
+from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import REDRIVABLE, RERUNNABLE, Status
+from invoke_once.store import payloads
 from invoke_once.store.store import Applied, Refused, Result
 
 FIRE_TRIES = 3  #: of a tracked function, whose claim makes a second event harmless

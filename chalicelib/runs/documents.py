@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.service import Service
-from invoke_once.store.payloads import error_of
 from invoke_once.life.head import Head
+from invoke_once.store.payloads import error_of
 
 Document = dict[str, Any]
 

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from chalicelib.functions import Function
-from invoke_once.handler.envelope import MEMBER
 from invoke_once.errors import ConfigurationError
+from invoke_once.handler.envelope import MEMBER
 
 Check = Callable[[Any], Any]
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
-from invoke_once.life import head as records
 from invoke_once.errors import InvokeOnceError
+from invoke_once.life import head as records
 from invoke_once.store.store import Store
 
 _TENANTS = 10_000

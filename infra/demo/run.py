@@ -19,10 +19,10 @@ from rich.table import Table
 
 from infra.demo import orders as demo_csv
 from infra.local import service as local
-from infra.local.receiver import Receiver, listening
-from infra.ship.deploy import read_env
 from infra.local.emulator import EmulatorProblem
+from infra.local.receiver import Receiver, listening
 from infra.paths import ENV_FILE, LOCAL
+from infra.ship.deploy import read_env
 from invoke_once.client import Once, RunHandle
 from invoke_once.errors import InvokeOnceError
 

@@ -30,7 +30,7 @@ from typing import Any
 from infra.local import processes
 from infra.paths import EMULATOR_VENV, ROOT
 
-LAUNCHER = ROOT / "infra" / "ministack_launcher.py"
+LAUNCHER = ROOT / "infra" / "local" / "launcher.py"
 REGION = "us-east-1"
 START_PATIENCE_S = 60
 # it writes its whole state at the end, and loses all since its last stop if it is killed meanwhile

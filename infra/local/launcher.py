@@ -21,7 +21,7 @@ What this adds: a process that is leased to an invocation is ended when that giv
 
 tests/infra/test_launcher.py fails as soon as the emulator does one by itself: then that part goes.
 
-Run by the emulator's Python as `ministack_launcher.py DIRECTORY`; the directory is only the name by which the
+Run by the emulator's Python as `launcher.py DIRECTORY`; the directory is only the name by which the
 process is found again. Not importable where ministack is not installed.
 """
 

@@ -17,16 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.ship import package
-from infra.operate import reachable, security_doc
 from infra import stages
+from infra.local.emulator import Emulator
+from infra.operate import reachable, security_doc
+from infra.operate.probes import IMPATIENCE_S, PROBES, Failed, Probes
+from infra.paths import LOCAL
+from infra.ship import package
+from infra.ship.deploy import deploy_locally
 from infra.template.access import Grant
 from infra.template.cfn import camel
 from infra.template.compute import ROLES, SERVICE
-from infra.ship.deploy import deploy_locally
-from infra.local.emulator import Emulator
-from infra.paths import LOCAL
-from infra.operate.probes import IMPATIENCE_S, PROBES, Failed, Probes
 
 STAND_FOR_OTHERS = ("echo", "report", "node-hello")
 STACK = "invoke-once-least"

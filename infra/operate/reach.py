@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infra.ship.deploy import LOCAL_REGION, read_env
 from infra.paths import ENV_FILE
+from infra.ship.deploy import LOCAL_REGION, read_env
 from infra.stages import Stage, StageProblem
 
 Reach = dict[str, str | None]

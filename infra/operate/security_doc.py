@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chalicelib.functions import load
-from infra.template import access
 from infra import stages
+from infra.paths import FUNCTIONS_TOML, ROOT
+from infra.template import access
 from infra.template.access import Grant
 from infra.template.compute import SERVICE
-from infra.paths import FUNCTIONS_TOML, ROOT
 
 FILE = ROOT / "docs" / "explanation" / "security.md"
 BEGIN, END = "<!-- begin: written by python -m infra.operate.security_doc -->", "<!-- end -->"

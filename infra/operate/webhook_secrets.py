@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.keyring import Keyring, rotate
 from infra import stages
+from infra.operate.reach import reach
 from infra.ship.bootstrap import StackParameter
 from infra.ship.deploy import LOCAL_TENANT
-from infra.operate.reach import reach
 from invoke_once.errors import InvokeOnceError
 
 

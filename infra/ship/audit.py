@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra.ship import licences, package
 from infra import stages
-from infra.ship.libraries import LOCK
 from infra.paths import LOCAL, VENV
+from infra.ship import licences, package
+from infra.ship.libraries import LOCK
 
 AUDIT = LOCAL / "audit" / "bin"
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.ship import bootstrap
 from infra import stages
+from infra.ship import bootstrap
 from infra.ship import package as packaging
 from infra.ship.package import content, package
 from infra.ship.stack import DeployFailed, Stack

@@ -16,8 +16,8 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
-from infra.ship import zips
 from infra.paths import BUILD, ROOT
+from infra.ship import zips
 
 OUT = BUILD / "layer"
 LIBRARIES = ("pynamodb",)  # with what they need beside botocore: nothing, from Python 3.11 on

@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.ship import zips
 from infra.paths import BUILD, LOCAL, ROOT, VENV
+from infra.ship import zips
 
 LOCK = ROOT / "requirements.lock"
 #: Lambda's Python runtimes run on Amazon Linux 2023 (glibc 2.34), x86_64

@@ -10,9 +10,9 @@ import sys
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
+from infra.paths import ROOT
 from infra.ship import libraries
 from infra.ship.package import PYTHON, RUNTIME_BRINGS
-from infra.paths import ROOT
 
 FILE = ROOT / "docs" / "reference" / "licences.md"
 #: what the project may ship: free to use, change and pass on, without a duty beyond naming the authors

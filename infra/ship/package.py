@@ -28,14 +28,14 @@ from typing import Any
 
 from chalicelib.functions import Function, load
 from chalicelib.runs.inputs import check_schemas
-from infra.template import alarms, exceptions
-from infra.ship import libraries, zips
 from infra import stages
+from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
+from infra.ship import libraries, zips
+from infra.ship.libraries import NotInstalled
+from infra.stages import Stage
+from infra.template import alarms, exceptions
 from infra.template.cfn import ref
 from infra.template.compute import code_parameter
-from infra.ship.libraries import NotInstalled
-from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
-from infra.stages import Stage
 from infra.template.merge import merge_template
 from invoke_once.errors import ConfigurationError
 

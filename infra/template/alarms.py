@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from infra.stages import Stage
 from infra.template.cfn import STACK, Resources, camel, ref, resource, sub
 from infra.template.compute import SERVICE
-from infra.stages import Stage
 from infra.template.storage import RUNS_INDEXES
 from invoke_once.log import NAMESPACE
 

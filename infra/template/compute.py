@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.functions import Function
+from infra.stages import Stage
 from infra.template import access
 from infra.template.access import Grant
 from infra.template.cfn import STACK, Resources, arn_of, camel, ref, resource, sub
-from infra.stages import Stage
 from infra.template.wakeups import WAKE_TIMEOUT_S, sweep_event, wake_event
 
 # name: (Chalice's logical id, timeout in seconds). The API's is over the gateway's 29 s, so that the gateway

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from infra.stages import Stage
 from infra.template import alarms
 from infra.template.alarms import API_STAGE
 from infra.template.cfn import STACK, Resources, resource, sub
 from infra.template.compute import SERVICE
-from infra.stages import Stage
 from invoke_once.log import NAMESPACE
 
 REGION = "${AWS::Region}"

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.functions import Function
+from infra.stages import Stage
 from infra.template import alarms, compute, dashboard, gateway, schedules, storage, wakeups
 from infra.template.cfn import STACK, Resources, ref, sub
-from infra.stages import Stage
 
 
 def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.functions import Function
-from infra.template.cfn import RETAIN, STACK, Resources, arn_of, ref, resource, sub
 from infra.stages import Stage
+from infra.template.cfn import RETAIN, STACK, Resources, arn_of, ref, resource, sub
 
 RUNS_INDEXES = {
     "due": ("due_shard", "due_at"),

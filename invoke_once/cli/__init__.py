@@ -1,4 +1,11 @@
-"""The command `once`. Only the way in: everything else is imported once it is known to be needed."""
+"""The command `once`. Only the way in: everything else is imported once it is known to be needed.
+
+    root.py      the command group, its commands loaded by name; errors to sentences and exit codes
+    session.py   which service, from the global options; exits.py: the exit codes; types.py: option types
+    output.py    what goes to stdout and stderr; follow.py: watch a run to its end; views.py: how that looks
+
+May come in: the client, click and rich; httpx and rich inside commands alone, so that help and completion stay quick.
+"""
 
 import sys
 

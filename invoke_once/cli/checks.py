@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from invoke_once.client_errors import Forbidden, NotFound, ServiceUnreachable, Unauthorized
 from invoke_once.cli import exits
+from invoke_once.client_errors import Forbidden, NotFound, ServiceUnreachable, Unauthorized
 from invoke_once.errors import InvokeOnceError
 
 if TYPE_CHECKING:
-    from invoke_once.client.core.flows import Health
     from invoke_once.client import Once
+    from invoke_once.client.core.flows import Health
     from invoke_once.client.profile import Profile
 
 INTERFACE = "1"  # the HTTP interface's version that this package was written for

@@ -113,8 +113,8 @@ def run(args: Sequence[str]) -> int:
 
 
 def _tell(error: InvokeOnceError) -> int:
-    from invoke_once.client_errors import ServiceUnreachable, Unauthorized, UnexpectedReply
     from invoke_once.cli.output import clean, note
+    from invoke_once.client_errors import ServiceUnreachable, Unauthorized, UnexpectedReply
 
     note(f"once: {clean(error)}")
     if isinstance(error, ServiceUnreachable | UnexpectedReply | Unauthorized):

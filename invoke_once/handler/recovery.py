@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from invoke_once.life import move as lifecycle, moves
 from invoke_once import log
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
+from invoke_once.life.head import Head
 from invoke_once.life.move import Status
 from invoke_once.store.payloads import error_fields
-from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Refused, Result, Store
 
 Spread = Callable[[], float]

@@ -89,8 +89,8 @@ def _from_environment() -> Runtime:
             "ONCE_RUNS_TABLE is not set: a tracked function needs the runs table's name in its environment "
             "(in a test, use invoke_once.testing.Bench)"
         )
-    from invoke_once.store.objects import S3Objects
     from invoke_once.store.dynamo import DynamoTable
+    from invoke_once.store.objects import S3Objects
 
     store = Store(DynamoTable(table))
     endpoint = os.environ.get("AWS_ENDPOINT_URL")

@@ -23,11 +23,11 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from invoke_once.errors import StoreUnavailable
+from invoke_once.life.head import INDEX_KEYS, Head
+from invoke_once.life.move import Move
 from invoke_once.store import expressions, plain_json
 from invoke_once.store.aws import client
-from invoke_once.errors import StoreUnavailable
-from invoke_once.life.move import Move
-from invoke_once.life.head import INDEX_KEYS, Head
 from invoke_once.store.store import Item, Key, Unwritten, Written
 
 #: Fields of the other parts of a run's collection (`records.py`).

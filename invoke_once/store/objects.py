@@ -8,8 +8,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from invoke_once.store.aws import session
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
+from invoke_once.store.aws import session
 
 
 class S3Objects:

@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from invoke_once.life.conditions import equals
 from invoke_once.errors import NotSerializable, PayloadCorrupt, PayloadTooLarge
-from invoke_once.life.move import Arm, Move
+from invoke_once.life.conditions import equals
 from invoke_once.life.head import Head
+from invoke_once.life.move import Arm, Move
 from invoke_once.store.store import Store
 from invoke_once.texts import MESSAGE_CHARS, TRACE_CHARS, clean
 

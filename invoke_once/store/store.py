@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from invoke_once.life.move import Move
 from invoke_once.life.head import HEAD, Head
+from invoke_once.life.move import Move
 
 Item = Mapping[str, Any]
 

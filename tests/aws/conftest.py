@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.ship import package
 from infra import stages
+from infra.ship import package
 from tests.aws.filled import Filled
 
 

@@ -9,15 +9,16 @@ from itertools import combinations
 import pytest
 
 from chalicelib.functions import load
-from infra.template import compute
 from infra import stages
-from infra.template.cfn import camel
 from infra.paths import FUNCTIONS_TOML
-from invoke_once.life import moves, head as records
+from infra.template import compute
+from infra.template.cfn import camel
 from invoke_once import outside
-from invoke_once.store import payloads
-from invoke_once.outside import Place
 from invoke_once.handler.direct.slots import Payload
+from invoke_once.life import head as records
+from invoke_once.life import moves
+from invoke_once.outside import Place
+from invoke_once.store import payloads
 from invoke_once.store.store import Store
 from invoke_once.testing import MemoryTable
 from tests.aws.evaluator import allowed, matches

@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.ship import package, zips
 from infra import stages
+from infra.ship import package, zips
 from infra.ship.package import Package
 from infra.ship.stack import Stack
 from tests.service import Service, until

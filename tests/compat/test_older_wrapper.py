@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra.ship import zips
 from infra.paths import ROOT
+from infra.ship import zips
 from tests.service import Service, until
 
 WRAPPERS = sorted((Path(__file__).parent.parent / "fixtures" / "wrappers").glob("*.zip"))

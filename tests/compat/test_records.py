@@ -12,14 +12,15 @@ import pytest
 from chalicelib import tokens
 from chalicelib.callbacks.breaker import breaker
 from chalicelib.tokens import DynamoTokens
-from invoke_once.life.moves import callbacks as callback_moves
-from invoke_once.life import move as lifecycle, moves
-from invoke_once.store import payloads
-from invoke_once.life.move import TERMINAL, Due, Status
-from invoke_once.life.head import HEAD, Head
 from invoke_once.handler.direct.slots import Payload
-from invoke_once.store.store import Applied, Refused, Store
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
+from invoke_once.life.head import HEAD, Head
+from invoke_once.life.move import TERMINAL, Due, Status
+from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.store import payloads
 from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.store import Applied, Refused, Store
 from invoke_once.testing import MemoryTable
 from tests.fixtures.records.make import Maker, heads, others, reads, unwired
 

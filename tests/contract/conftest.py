@@ -10,8 +10,8 @@ import pytest
 from infra.local.emulator import Emulator
 from invoke_once.life import moves
 from invoke_once.life.head import Head
-from invoke_once.store.store import Applied, Engine, Store
 from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.store import Applied, Engine, Store
 from invoke_once.testing import MemoryTable
 
 NOW = 1_800_000_000_000

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from invoke_once.life import moves, head as records
-from invoke_once.store import payloads
 from invoke_once.errors import PayloadCorrupt, PayloadTooLarge
-from invoke_once.life.move import Status
-from invoke_once.store.payloads import Payloads
+from invoke_once.life import head as records
+from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import Status
+from invoke_once.store import payloads
+from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Engine, Key, Store
 from invoke_once.testing import MemoryObjects
 from tests.contract.conftest import NOW

@@ -13,22 +13,22 @@ import pytest
 
 from bench.proxy import Call, CountingProxy
 from bench.units import item_bytes
-from chalicelib.due.attend import attend
 from chalicelib.callbacks.deliver import Means, deliver
-from chalicelib.runs.dispatch import StartRequest, accept
-from chalicelib.functions import Function
-from chalicelib.runs.invoker import Answer, Fired
-from chalicelib.settings import read
 from chalicelib.callbacks.webhook import Outcome
+from chalicelib.due.attend import attend
+from chalicelib.functions import Function
+from chalicelib.runs.dispatch import StartRequest, accept
+from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.service import Service
+from chalicelib.settings import read
 from infra.local.emulator import Emulator
-from invoke_once.life import moves
 from invoke_once import tracked
-from invoke_once.store.payloads import HEAD_ROOM_BYTES, Payloads, item_size
-from invoke_once.life.head import Head
 from invoke_once.handler.runtime import Runtime, use_runtime
-from invoke_once.store.store import Store
+from invoke_once.life import moves
+from invoke_once.life.head import Head
 from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.payloads import HEAD_ROOM_BYTES, Payloads, item_size
+from invoke_once.store.store import Store
 from invoke_once.testing import Clock, Context, MemoryObjects
 from tests.contract.conftest import NOW
 

@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.ship import bootstrap, package
 from infra import stages
-from infra.ship.deploy import deploy_locally, read_env
 from infra.local.emulator import Emulator
+from infra.ship import bootstrap, package
+from infra.ship.deploy import deploy_locally, read_env
 from infra.ship.stack import DeployFailed, Stack
 from infra.ship.undeploy import undeploy
 from tests.service import Service

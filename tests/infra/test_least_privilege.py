@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from infra.operate import least_privilege
-from infra.template.access import Grant
 from infra.operate.least_privilege import Granted, Proof, statements
+from infra.template.access import Grant
 
 pytestmark = [pytest.mark.slow]
 SAMPLE = [("api", "tokens"), ("attend", "the key that webhook secrets come from"), ("wake", "read the wake queue"),

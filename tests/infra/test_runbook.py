@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from infra.template import alarms
-from infra.operate import failed
 from infra import stages
+from infra.operate import failed
 from infra.operate.failed import Failed
+from infra.template import alarms
 from tests.receiver import Receiver
 from tests.service import Service, until
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.ship.deploy import read_env
 from infra.paths import ROOT
+from infra.ship.deploy import read_env
 from tests.service import Service, until
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from invoke_once import client_errors as errors
-from invoke_once.client.aio import AsyncOnce
 from invoke_once.client import Once
+from invoke_once.client.aio import AsyncOnce
 from tests.service import Service
 
 

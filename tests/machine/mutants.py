@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from invoke_once.life.conditions import Check, Condition, Group, any_of, equals, missing, one_of
+from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
 from invoke_once.store.payloads import Payloads
-from invoke_once.life.head import Head
 from invoke_once.store.store import Result, Store, Unwritten, Written
 
 Rewrite = Callable[[Move], Move]

@@ -10,16 +10,16 @@ from typing import Any
 
 from chalicelib.destinations.record import record
 from chalicelib.service import Service
+from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, StoreUnavailable
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.current import current_run
 from invoke_once.handler.envelope import envelope_of
-from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, StoreUnavailable
+from invoke_once.handler.runtime import Runtime, use_runtime
+from invoke_once.handler.wrapper import claim_run, tracked
 from invoke_once.outcomes import out_of_time, raised, returned
 from invoke_once.store.payloads import encode
-from invoke_once.handler.runtime import Runtime, use_runtime
 from invoke_once.store.store import Applied
 from invoke_once.testing import Clock, Context
-from invoke_once.handler.wrapper import claim_run, tracked
 from tests.machine.faults import Crash, Plan
 from tests.machine.history import SEEN, Actor, History, WatchedTable, need
 from tests.machine.stage import DIED, FUNCTIONS

@@ -10,17 +10,17 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.runs import dispatch
-from chalicelib.due.attend import attend
 from chalicelib.callbacks.deliver import Means, deliver
-from chalicelib.due.sweep import sweep
 from chalicelib.callbacks.urls import CallbackUrl
 from chalicelib.callbacks.webhook import Outcome
+from chalicelib.due.attend import attend
+from chalicelib.due.sweep import sweep
+from chalicelib.runs import dispatch
 from chalicelib.service import Service
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
-from invoke_once.store.payloads import Payloads
-from invoke_once.life.head import Head
 from invoke_once.handler.runtime import Runtime
+from invoke_once.life.head import Head
+from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Result, Store
 from invoke_once.testing import Clock, MemoryObjects
 from tests.machine.faults import Crash, FaultyEngine, FaultyObjects, Plan

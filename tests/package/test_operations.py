@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from chalicelib.functions import load
-from infra.template import alarms
-from infra.ship import package
 from infra import stages
 from infra.paths import FUNCTIONS_TOML, ROOT
+from infra.ship import package
+from infra.template import alarms
 from infra.template.merge import merge_template
 from invoke_once.life.move import Status
 from invoke_once.log import NAMESPACE

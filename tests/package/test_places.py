@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from infra.ship import package
 from infra import stages
 from infra.paths import ROOT
+from infra.ship import package
 from infra.stages import STACK_LIMIT, Stage, StageProblem
 
 GUIDE = ROOT / "docs" / "how-to" / "deploy.md"

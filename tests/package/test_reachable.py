@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.ship import package
-from infra.operate import reachable
 from infra import stages
+from infra.operate import reachable
+from infra.ship import package
 
 
 @pytest.fixture(scope="module")

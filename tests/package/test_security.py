@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from infra.ship import package
-from infra.operate import security_doc
 from infra import stages
+from infra.operate import security_doc
 from infra.operate.security_doc import BEGIN, END, FILE, short
+from infra.ship import package
 
 Statement = tuple[str, tuple[str, ...], tuple[str, ...]]  # function, actions, resources
 

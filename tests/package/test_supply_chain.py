@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from infra.template import exceptions
-from infra.ship import libraries, licences, package, zips
 from infra import stages
+from infra.paths import ROOT, VENV
+from infra.ship import libraries, licences, package, zips
 from infra.ship.libraries import LOCK, NotInstalled
 from infra.ship.package import PYTHON
-from infra.paths import ROOT, VENV
+from infra.template import exceptions
 
 #: what a secret looks like; a line that shows how one looks is told apart by its own words
 SECRETS = {

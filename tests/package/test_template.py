@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runs import limits
 from chalicelib.api import schemas
 from chalicelib.api.problems import InvalidRequest
 from chalicelib.api.schemas import DAY_S
 from chalicelib.functions import load
-from infra.template import compute
-from infra.ship import package
+from chalicelib.runs import limits
 from infra import stages
 from infra.paths import FUNCTIONS_TOML, VENV
+from infra.ship import package
+from infra.template import compute
 
 Resource = dict[str, Any]
 #: delay_seconds, queue_timeout_seconds, and the day's grace of a run's own expiry

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import infra.ship.layer
-from infra.ship import package, zips
 from infra import stages
 from infra.paths import ROOT, VENV
+from infra.ship import package, zips
 
 SITE = f"python/lib/{package.PYTHON}/site-packages/"
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.demo.duplicates.run import Demo
 from infra.demo.duplicates import clients
 from infra.demo.duplicates.lab import TRACKED, Lab
 from infra.demo.duplicates.proxy import proxy
 from infra.demo.duplicates.report import Row, Way, markdown
+from infra.demo.duplicates.run import Demo
 from tests.service import Service
 
 

@@ -13,8 +13,8 @@ import pytest
 from infra.demo.duplicates import clients
 from infra.paths import EMULATOR_VENV, ROOT, VENV
 from invoke_once.handler.direct import slots
-from invoke_once.testing import Bench
 from invoke_once.handler.wrapper import Options
+from invoke_once.testing import Bench
 from tests.service import Service
 
 PAGES = tuple(ROOT / "docs" / page for page in ("how-to/migrate.md", "explanation/duplicates.md", "reference/ways.md"))

@@ -16,18 +16,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runs import dispatch
 from chalicelib.functions import Function
+from chalicelib.runs import dispatch
 from chalicelib.runs.invoker import LambdaInvoker
-from chalicelib.settings import read
 from chalicelib.service import Service as Wired
-from infra.ship import layer
+from chalicelib.settings import read
 from infra.paths import EMULATOR_VENV, ROOT
+from infra.ship import layer
 from invoke_once import outside
+from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.objects import S3Objects
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Store
-from invoke_once.store.dynamo import DynamoTable
 from tests.scenarios.test_ways_direct import run_with_key, unique
 from tests.service import Service
 

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 from chalice.app import Chalice
 
-from chalicelib.runs import documents
-from chalicelib.api.openapi import answers as documented, operations, parameters
 from chalicelib.api import problems, schemas
+from chalicelib.api.openapi import answers as documented
+from chalicelib.api.openapi import operations, parameters
 from chalicelib.api.openapi.operations import Answer, Said
 from chalicelib.api.routes import Operation, entries
+from chalicelib.runs import documents
 
 Json = dict[str, Any]
 

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.ship.deploy import PROBLEMS, deploy_locally
 from infra.demo.duplicates import clients, report
 from infra.demo.duplicates.clients import Call, Client
 from infra.demo.duplicates.lab import PLAIN, TRACKED, Lab
 from infra.demo.duplicates.proxy import Proxy, proxy
 from infra.demo.duplicates.report import Row, Way
 from infra.local.emulator import Emulator, EmulatorProblem
-from infra.ship.layer import LayerFailed
 from infra.paths import LOCAL
+from infra.ship.deploy import PROBLEMS, deploy_locally
+from infra.ship.layer import LayerFailed
 
 HOME = LOCAL / "duplicates"
 STACK = "invoke-once-duplicates"

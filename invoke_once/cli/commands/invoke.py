@@ -14,9 +14,9 @@ from invoke_once.cli.types import duration, label, whole
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from invoke_once.client.core.options import Retry
-    from invoke_once.client import Once, RunHandle
     from invoke_once.cli.session import Session
+    from invoke_once.client import Once, RunHandle
+    from invoke_once.client.core.options import Retry
 
 _RETRY = {
     "retry_max": "max_attempts",

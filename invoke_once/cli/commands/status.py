@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from invoke_once.client.core.document import RunInfo
     from invoke_once.cli.session import Session
+    from invoke_once.client.core.document import RunInfo
 
 
 @click.command("status", short_help="Show one run.")

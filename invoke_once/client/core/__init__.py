@@ -9,5 +9,5 @@
     steps.py      long ones, a step at a time: pages of a list, waiting, following logs
     adapter.py    effects to httpx and back; the only module here that imports it
 
-`client.py` and `aio.py` carry flows out, one by blocking and one by awaiting; neither decides anything.
+`once.py` and `aio.py` carry flows out, one by blocking and one by awaiting; neither decides anything.
 """

@@ -11,18 +11,19 @@ import dataclasses
 import json
 from typing import Any
 
-from invoke_once.handler.direct import batches, keys as direct_keys, slots
-from invoke_once.life import moves
-from invoke_once.store import payloads
-from invoke_once.handler import recovery
 from invoke_once.errors import ConfigurationError, RunCancelled, StillRunning, recorded_failure
-from invoke_once.life.move import Due, Move, Status, is_due
-from invoke_once.log import event as log_event
-from invoke_once.life.head import Head
+from invoke_once.handler import recovery
+from invoke_once.handler.direct import batches, slots
+from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.runtime import Runtime
-from invoke_once.store.store import Applied, Refused, Result
 from invoke_once.handler.watchdog import margin_ms
 from invoke_once.handler.wrapper import Handler, Options, run_attempt, time_left_ms
+from invoke_once.life import moves
+from invoke_once.life.head import Head
+from invoke_once.life.move import Due, Move, Status, is_due
+from invoke_once.log import event as log_event
+from invoke_once.store import payloads
+from invoke_once.store.store import Applied, Refused, Result
 
 #: Pauses between looks at a run that is waited for, in seconds; the last one repeats.
 LOOK_EVERY_S = (0.1, 0.2, 0.4, 0.8, 1.0)

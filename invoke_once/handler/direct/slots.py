@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from invoke_once import log
-from invoke_once.life import moves, head as records
-from invoke_once.life.conditions import any_of, below, missing
 from invoke_once.errors import StoreUnavailable
-from invoke_once.life.move import Arm, Move
-from invoke_once.life.head import Head
 from invoke_once.handler.runtime import Runtime
+from invoke_once.life import head as records
+from invoke_once.life import moves
+from invoke_once.life.conditions import any_of, below, missing
+from invoke_once.life.head import Head
+from invoke_once.life.move import Arm, Move
 from invoke_once.store.store import Applied, Result, Store
 
 #: Longer than a run is kept after its creation: retention, a queue timeout, and a day's grace.

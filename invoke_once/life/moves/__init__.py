@@ -5,9 +5,9 @@ tells which of them failed. Moves of a callback are in `callback_moves.py`.
 """
 
 from invoke_once.life.moves.attempts import Fence, claim, fence, give_back, launch, progress, requeue
-from invoke_once.life.moves.starts import NewRun, register, start
 from invoke_once.life.moves.common import AS_SEEN, DAY_S, NOT_CANCELLED, WAITING, new_token
 from invoke_once.life.moves.endings import FAILED_INDEX, cancel, expire, finish, lose, reject
+from invoke_once.life.moves.starts import NewRun, register, start
 from invoke_once.life.moves.upkeep import dispatch, rearm, redrive, release, request_cancel
 
 __all__ = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from invoke_once.life.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
+from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move, Status
 from invoke_once.life.moves.common import back_in_queue, new_token, nobody_asked_to_cancel
-from invoke_once.life.head import Head
 
 _STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
 

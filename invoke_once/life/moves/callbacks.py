@@ -11,9 +11,9 @@ from typing import Any
 
 from invoke_once.life import head as records
 from invoke_once.life.conditions import any_of, at_most, equals, missing, one_of
+from invoke_once.life.head import Head
 from invoke_once.life.move import TERMINAL, Arm, Move
 from invoke_once.life.moves import DAY_S, new_token
-from invoke_once.life.head import Head
 
 #: A try that has not ended by then is taken for dead: twice the sender's own total deadline of 15 s.
 DELIVERY_LEASE_MS = 30_000

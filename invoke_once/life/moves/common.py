@@ -7,8 +7,8 @@ import secrets
 from typing import Any
 
 from invoke_once.life.conditions import equals, missing
-from invoke_once.life.move import Arm, Status
 from invoke_once.life.head import Head
+from invoke_once.life.move import Arm, Status
 
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 DAY_S = 86_400

@@ -7,10 +7,10 @@ from typing import Any
 
 from invoke_once.life import head as records
 from invoke_once.life.conditions import below, one_of
+from invoke_once.life.head import Head
 from invoke_once.life.move import FIRST_LOOK_MS, Arm, Move, Status
 from invoke_once.life.moves.attempts import Fence, fence
 from invoke_once.life.moves.common import WAITING, back_in_queue, nobody_asked_to_cancel, same_generation
-from invoke_once.life.head import Head
 
 FAILED_INDEX = (Status.FAILED, Status.TIMED_OUT, Status.EXPIRED)
 

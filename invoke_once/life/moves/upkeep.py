@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from invoke_once.life import head as records
 from invoke_once.life.conditions import equals, missing, one_of
+from invoke_once.life.head import Head
 from invoke_once.life.move import FIRST_LOOK_MS, REDRIVABLE, Arm, Move, Status, dispatch_wait_ms
 from invoke_once.life.moves.common import AS_SEEN, DAY_S, WAITING, look_by, new_token, same_generation
-from invoke_once.life.head import Head
 
 
 def release(head: Head, now_ms: int) -> Move:

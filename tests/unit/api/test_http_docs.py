@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.runs import limits
-from chalicelib.api.openapi import answers as documented
 from chalicelib.api import problems, schemas
+from chalicelib.api.openapi import answers as documented
 from chalicelib.api.routes import entries
+from chalicelib.runs import limits
 
 TEXT = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text()
 

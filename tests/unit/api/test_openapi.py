@@ -10,8 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from app import app
-from chalicelib.api.openapi import answers as documented, operations, parameters
 from chalicelib.api import headers, problems, schemas
+from chalicelib.api.openapi import answers as documented
+from chalicelib.api.openapi import operations, parameters
 from chalicelib.api.openapi.document import document_text
 from chalicelib.api.routes import entries
 from tests.unit.api import contract

@@ -13,9 +13,9 @@ from chalicelib.api.front import Api
 from chalicelib.functions import Function
 from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.runs.limits import Limits, Rates
+from chalicelib.service import Service
 from chalicelib.settings import read
 from chalicelib.tokens import SCOPES, Token, TokenCache, issue
-from chalicelib.service import Service
 from invoke_once import tracked
 from invoke_once.life.head import Head
 from invoke_once.store.store import Store

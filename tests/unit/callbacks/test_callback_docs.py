@@ -11,7 +11,7 @@ import pytest
 from chalicelib.callbacks import breaker, deliver, redelivery, urls, webhook
 from invoke_once.signing import sign
 
-DOCS = (Path(__file__).parents[2] / "docs" / "how-to" / "callbacks.md").read_text()
+DOCS = (Path(__file__).parents[3] / "docs" / "how-to" / "callbacks.md").read_text()
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 UNITS = {"s": 1, "min": 60, "h": 3600}
 

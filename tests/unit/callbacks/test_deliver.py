@@ -13,19 +13,20 @@ from standardwebhooks.webhooks import Webhook
 from chalicelib.callbacks.breaker import FAILURES, FIRST_PAUSE_MS, LAST_PAUSE_MS, PROBE_MS, breaker
 from chalicelib.callbacks.deliver import MAX_BODY_BYTES, Means, deliver, have_delivered, message
 from chalicelib.callbacks.deliveries import deliveries, send_again
-from chalicelib.runs.documents import run_document
-from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.callbacks.redelivery import PAUSES_S, SPAN_MS
-from chalicelib.settings import read
 from chalicelib.callbacks.urls import CallbackUrl
 from chalicelib.callbacks.webhook import Outcome
+from chalicelib.runs.documents import run_document
+from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.service import Service
-from invoke_once.life import move as lifecycle, moves
+from chalicelib.settings import read
 from invoke_once import tracked
-from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS, webhook_id
 from invoke_once.errors import StoreUnavailable
-from invoke_once.life.move import Due
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import Due
+from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS, webhook_id
 from invoke_once.signing import verify
 from invoke_once.store.store import Applied
 from invoke_once.testing import Bench

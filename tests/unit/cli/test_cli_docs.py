@@ -11,9 +11,9 @@ import click
 import pytest
 
 from invoke_once import client, client_errors
-from invoke_once.client.core.options import StartOptions
 from invoke_once.cli import exits
 from invoke_once.cli.root import COMMANDS
+from invoke_once.client.core.options import StartOptions
 
 CLI = Path("docs/reference/cli.md").read_text(encoding="utf-8")
 PYTHON = Path("docs/reference/python.md").read_text(encoding="utf-8")

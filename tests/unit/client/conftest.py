@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from invoke_once.client.core.effects import Seams
-from invoke_once.client.aio import AsyncOnce
 from invoke_once.client import Once
+from invoke_once.client.aio import AsyncOnce
+from invoke_once.client.core.effects import Seams
 from tests.once_fake import TOKEN, FakeOnce
 
 Scenario = Callable[[Any], Awaitable[None]]

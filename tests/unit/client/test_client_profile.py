@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from invoke_once.client import profile
-from invoke_once.errors import ConfigurationError
 from invoke_once.client.profile import Profile, config_path, is_private, read, resolve, save, webhook_secret
+from invoke_once.errors import ConfigurationError
 
 Env = dict[str, str]
 WORK = Profile("https://work.test", "once_work_x", "whsec_abc")

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 import pytest
 
 from invoke_once import client_errors as errors
-from invoke_once.client.aio import AsyncOnce
 from invoke_once.client import Once, RetryPolicy
+from invoke_once.client.aio import AsyncOnce
 from tests.once_fake import DROPPED, TOKEN, FakeOnce, serve
 
 QUICK = RetryPolicy(max_tries=3, base_s=0.01, cap_s=0.02)

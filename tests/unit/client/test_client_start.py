@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from invoke_once import client_errors as errors
-from invoke_once.client.core.requests import JsonText
 from invoke_once.client import Once
+from invoke_once.client.core.requests import JsonText
 from tests.once_fake import DROPPED, REFUSED, TOKEN, Answer, FakeOnce, problem
 from tests.unit.client.conftest import all_of, ask
 

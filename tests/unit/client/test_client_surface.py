@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from invoke_once.client import aio
 from invoke_once import client
+from invoke_once.client import aio
 
 TWINS = [
     (client.Once, aio.AsyncOnce),

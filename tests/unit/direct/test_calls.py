@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from invoke_once import current_run, tracked
-from invoke_once.life import move as lifecycle, moves
 from invoke_once.errors import ConfigurationError, StoreUnavailable
-from invoke_once.store.payloads import MAX_INPUT_BYTES
 from invoke_once.handler.runtime import Policy
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
+from invoke_once.store.payloads import MAX_INPUT_BYTES
 from invoke_once.testing import Bench, Context
 from tests.unit.direct import events
 from tests.unit.direct.world import Body, World

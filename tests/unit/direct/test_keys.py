@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.errors import ConfigurationError
+from invoke_once.handler.direct import keys as direct_keys
 from tests.unit.direct import events
 
 OWN_IDS = [

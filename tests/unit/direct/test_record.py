@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runs import dispatch
+from chalicelib.destinations.record import record
 from chalicelib.due.attend import attend
 from chalicelib.functions import Function, Retry
+from chalicelib.runs import dispatch
 from chalicelib.runs.invoker import Answer, Fired
-from chalicelib.destinations.record import record
-from chalicelib.settings import read
 from chalicelib.service import Service
-from invoke_once.life import moves
+from chalicelib.settings import read
 from invoke_once import tracked
-from invoke_once.handler.envelope import fired_event
 from invoke_once.errors import NotClaimed
-from invoke_once.life.move import LEASE_GRACE_MS
+from invoke_once.handler.envelope import fired_event
+from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.store.store import Applied, Refused
 from tests.unit.direct import aws_records as aws
 from tests.unit.direct import events

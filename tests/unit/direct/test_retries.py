@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from invoke_once import current_run, tracked
-from invoke_once.life import move as lifecycle, moves
 from invoke_once.errors import PayloadCorrupt, StillRunning
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
 from invoke_once.life.move import Due, is_due
 from invoke_once.outcomes import raised
 from invoke_once.store.store import Applied

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runs.invoker import TOGETHER, Answer, Fired
-from chalicelib.settings import read
 from chalicelib.due.wake import MAX_DELAY_S, WORKERS, on_stream, on_wake
+from chalicelib.runs.invoker import TOGETHER, Answer, Fired
 from chalicelib.service import Service
+from chalicelib.settings import read
 from invoke_once.testing import Bench
 
 NOW_MS = 1_800_000_000_000

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from invoke_once.life import move as lifecycle
-from invoke_once.life.move import FIRST_LOOK_MS, LAST_LOOK_MS, LETTERS, TERMINAL, Due, Status
 from invoke_once.life.head import Head
+from invoke_once.life.move import FIRST_LOOK_MS, LAST_LOOK_MS, LETTERS, TERMINAL, Due, Status
 
 NOW = 1_800_000_000_000
 DOC = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "lifecycle.md"

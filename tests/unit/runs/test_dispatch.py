@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runs import dispatch
 from chalicelib.due.attend import attend
-from chalicelib.runs.dispatch import KeyReused, StartRequest
-from chalicelib.functions import Function, Retry
-from chalicelib.runs.invoker import Answer, Fired, Rejected, Unavailable
-from chalicelib.settings import read
 from chalicelib.due.sweep import PAGE, sweep
+from chalicelib.functions import Function, Retry
+from chalicelib.runs import dispatch
+from chalicelib.runs.dispatch import KeyReused, StartRequest
+from chalicelib.runs.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.service import Service
-from invoke_once.life import move as lifecycle, moves, head as records
+from chalicelib.settings import read
 from invoke_once.errors import PayloadTooLarge, StoreUnavailable
+from invoke_once.life import head as records
+from invoke_once.life import move as lifecycle
+from invoke_once.life import moves
+from invoke_once.life.head import Head
 from invoke_once.life.move import Due, Move, Status
 from invoke_once.store.payloads import MAX_INPUT_BYTES, error_of
-from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import Bench, MemoryTable
 

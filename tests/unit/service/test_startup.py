@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.startup import starting
 from chalicelib.service import use_service
+from chalicelib.startup import starting
 from infra.paths import ROOT
 from tests.unit.runs.test_dispatch import Stage
 

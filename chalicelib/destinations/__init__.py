@@ -1,0 +1,4 @@
+"""Outcomes that Lambda itself reports: of functions nobody wrapped, and of attempts that died.
+
+May come in: the registry, the service, the library's moves. What Lambda sends is read defensively, in `reports`.
+"""
