@@ -1,0 +1,1 @@
+"""The blocks of README, tutorial and how-to, run as they stand."""
