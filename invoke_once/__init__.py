@@ -27,7 +27,11 @@ __all__ = [
     "InvokeOnceError",
 ]
 
-_LAZY = {"tracked": "invoke_once.handler.wrapper", "Once": "invoke_once.client", "AsyncOnce": "invoke_once.client.aio"}
+_LAZY = {
+    "tracked": "invoke_once.handler.wrapper",
+    "Once": "invoke_once.client.once",
+    "AsyncOnce": "invoke_once.client.aio",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -31,10 +31,7 @@ def tree(root: Path, prefix: str = "", without: tuple[Path, ...] = ()) -> dict[s
 
 
 #: What runs on people's machines: no function imports it, and its httpx, click and rich are in no zip.
-CLIENT_SIDE = (
-    "_http", "commands", "cli.py", "client.py", "client_errors.py", "aio.py", "profile.py", "outside.py",
-    "pytest_plugin.py",
-)  # fmt: skip
+CLIENT_SIDE = ("client", "cli", "client_errors.py", "outside.py", "pytest_plugin.py")
 
 
 def library(root: Path, prefix: str) -> dict[str, bytes]:

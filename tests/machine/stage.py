@@ -68,7 +68,7 @@ class Log(io.TextIOBase):
 
 @dataclass
 class FakeLambda:
-    """`chalicelib.runs.invoker.Invoker` for one actor: what AWS answers is drawn, and taken events wait in the queue."""
+    """`Invoker` for one actor: what AWS answers is drawn, and taken events wait in the queue."""
 
     events: list[Event]
     clock: Clock

@@ -114,7 +114,7 @@ def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
 
 
 def test_every_setting_of_a_wrapped_function_is_told() -> None:
-    source = (ROOT / "invoke_once" / "runtime.py").read_text()
+    source = (ROOT / "invoke_once" / "handler" / "runtime.py").read_text()
     settings = set(re.findall(r"ONCE_[A-Z_]+", source))
     assert settings >= {"ONCE_RUNS_TABLE", "ONCE_JITTER"}
     assert [name for name in sorted(settings) if f"`{name}`" not in WAYS] == []

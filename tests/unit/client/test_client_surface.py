@@ -8,13 +8,12 @@ import sys
 
 import pytest
 
-from invoke_once import client
-from invoke_once.client import aio
+from invoke_once.client import aio, once
 
 TWINS = [
-    (client.Once, aio.AsyncOnce),
-    (client.RunHandle, aio.AsyncRunHandle),
-    (client.Tokens, aio.AsyncTokens),
+    (once.Once, aio.AsyncOnce),
+    (once.RunHandle, aio.AsyncRunHandle),
+    (once.Tokens, aio.AsyncTokens),
 ]
 AWS = {"boto3", "botocore", "pynamodb", "chalice"}
 
@@ -33,7 +32,7 @@ def test_the_twins_have_the_same_methods_with_the_same_parameters(blocking: type
 
 
 def test_the_surface_is_this() -> None:
-    assert sorted(members(client.Once)) == [
+    assert sorted(members(once.Once)) == [
         "close",
         "deliveries",
         "function",
@@ -46,7 +45,7 @@ def test_the_surface_is_this() -> None:
         "url",
         "version",
     ]
-    assert sorted(members(client.RunHandle)) == [
+    assert sorted(members(once.RunHandle)) == [
         "cancel",
         "deliveries",
         "document",
@@ -77,7 +76,7 @@ def loaded_after(statement: str) -> set[str]:
 
 
 def test_the_clients_load_no_aws() -> None:
-    assert not loaded_after("import invoke_once.client, invoke_once.client.aio") & AWS
+    assert not loaded_after("import invoke_once.client.once, invoke_once.client.aio") & AWS
     assert not loaded_after("from invoke_once import Once, AsyncOnce") & AWS
 
 
