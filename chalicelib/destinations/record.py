@@ -19,6 +19,7 @@ from chalicelib import targets
 from chalicelib.destinations import reports
 from chalicelib.destinations.reports import Report
 from chalicelib.functions import Function
+from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import PayloadError, is_for_good
@@ -62,6 +63,8 @@ def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None
     if head is None or head.generation != envelope.generation:
         return None
     if envelope.lease_id is not None:
+        if not report.invoked:
+            return _never_reached(svc, head, envelope, report)
         return _settle(svc, head, moves.Fence(head.run_id, envelope.attempt or 0, envelope.lease_id), report)
     if report.succeeded:
         return None  # a wrapped function has recorded its outcome itself
@@ -69,11 +72,28 @@ def _of_fired(svc: Service, envelope: Envelope, report: Report) -> Result | None
         if _never_heard_of_its_claim(head, report):
             return recovery.give_back(svc.store, head, svc.now_ms())
         return _lose(svc, head, report) if _was_its_attempt(head, envelope, report) else None
-    waits_for_claim = head.status == Status.QUEUED and not head.not_before
-    if waits_for_claim and head.dispatches >= DEAD_DISPATCHES and not _may_start_later(report):
+    waits_for_claim = head.status == Status.QUEUED and not head.not_before and _began_none(head, envelope)
+    if not waits_for_claim:
+        return None
+    if head.dispatches >= DEAD_DISPATCHES and not _may_start_later(report):
         why = f"its function failed {head.dispatches} times before it could claim the run: {_reason(report)}"
         return svc.store.apply(moves.reject(head, svc.now_ms(), payloads.error_fields("NeverStarted", why)))
+    waiting.note(svc, head, report.error_type or "FunctionError", report.message, report.trace)
     return None
+
+
+def _began_none(head: Head, envelope: Envelope) -> bool:
+    """The event was to begin the attempt that nobody has begun yet; a late report is about an earlier one."""
+    return envelope.attempt in (None, head.attempt + 1)
+
+
+def _never_reached(svc: Service, head: Head, envelope: Envelope, report: Report) -> Result | None:
+    """Lambda gave the event of a function nobody wrapped up: its body did not start, so nothing was spent."""
+    holds = head.status == Status.RUNNING and (head.attempt, head.lease_id) == (envelope.attempt, envelope.lease_id)
+    if not holds:
+        return None
+    error = payloads.error_fields(report.error_type, report.message)
+    return recovery.give_back(svc.store, head, svc.now_ms(), error)
 
 
 def _never_heard_of_its_claim(head: Head, report: Report) -> bool:

@@ -18,7 +18,7 @@ from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Due
-from invoke_once.store.payloads import error_fields
+from invoke_once.store.payloads import error_fields, error_of
 from invoke_once.store.store import Applied, Result
 
 #: A run needs at most: lose, release, and a look at what came of it.
@@ -84,6 +84,11 @@ _METRICS = {
 }
 
 
+def _last_reason(head: Head) -> str:
+    told = error_of(head)
+    return f"; at last: {told.get('type')}: {told.get('message')}" if told else ""
+
+
 def _move(svc: Service, head: Head, due: Due) -> Result:
     now_ms = svc.now_ms()
     match due:
@@ -93,7 +98,8 @@ def _move(svc: Service, head: Head, due: Due) -> Result:
             return svc.store.apply(moves.dispatch(head, now_ms))
         case Due.EXPIRE:
             waited_s = head.queue_ms / 1000
-            error = error_fields("Expired", f"nothing claimed the run within its queue timeout of {waited_s:g} s")
+            why = f"nothing claimed the run within its queue timeout of {waited_s:g} s{_last_reason(head)}"
+            error = error_fields("Expired", why)
             return svc.store.apply(moves.expire(head, now_ms, error))
         case Due.LOSE:
             why = f"attempt {head.attempt} vanished: its lease ended without an outcome"

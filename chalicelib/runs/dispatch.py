@@ -15,7 +15,8 @@ from typing import Any
 from msgspec import Struct
 
 from chalicelib.functions import Function
-from chalicelib.runs.invoker import Fired, Rejected, Unavailable
+from chalicelib.runs import waiting
+from chalicelib.runs.invoker import SETTLED_DISPATCHES, Answer, Fired, Rejected, Unavailable
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
@@ -157,12 +158,29 @@ def fire(svc: Service, head: Head, text: bytes | None = None) -> Head:
             return _reject(svc, head, "TargetRefused", "the input of an unwrapped function is an object")
         return _fire_unwrapped(svc, head, function, text)
     event = envelope.fired_event(head, text, svc.now_ms())
-    answer = svc.invoker.fire(function.target, event, qualifier=function.qualifier, tries=FIRE_TRIES)
+    answer = _invoke(svc, head, function, event, tries=FIRE_TRIES)
     if isinstance(answer, Rejected):
         return _reject(svc, head, answer.type, answer.message)
     if isinstance(answer, Unavailable):
         log.event("dispatch_delayed", run_id=head.run_id, reason=answer.reason, metrics={"DispatchDelayed": 1})
+        return waiting.note(svc, head, *answer.told)
     return head
+
+
+def _invoke(svc: Service, head: Head, function: Function, event: bytes, tries: int = 1) -> Answer:
+    """Lambda's answer. What it may take back some seconds later is no refusal before the third dispatch."""
+    tenant = head.tenant if function.tenant_isolation else ""
+    answer = svc.invoker.fire(
+        function.target, event, qualifier=function.qualifier, tries=tries, **({"tenant": tenant} if tenant else {})
+    )
+    if isinstance(answer, Rejected) and answer.may_settle and _tried(head) < SETTLED_DISPATCHES:
+        return Unavailable(answer.message, known=True, type=answer.type)
+    return answer
+
+
+def _tried(head: Head) -> int:
+    """Dispatches so far; of an unwrapped function, whose launches are attempts, those too."""
+    return head.attempt if head.mode is not None else head.dispatches
 
 
 def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes) -> Head:
@@ -172,14 +190,14 @@ def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes) -
     if isinstance(launched, Refused):
         return launched.head or head
     head = launched.head
-    answer = svc.invoker.fire(function.target, envelope.merged_event(head, text), qualifier=function.qualifier)
+    answer = _invoke(svc, head, function, envelope.merged_event(head, text))
     if isinstance(answer, Fired) or (isinstance(answer, Unavailable) and not answer.known):
         return head
     if isinstance(answer, Rejected):
         error = {"error": payloads.error_fields(answer.type, answer.message)}
         result: Result = svc.store.apply(moves.lose(head, svc.now_ms(), None, error, seen_dead=True))
     else:
-        result = recovery.give_back(svc.store, head, svc.now_ms())
+        result = recovery.give_back(svc.store, head, svc.now_ms(), payloads.error_fields(*answer.told))
     return result.head or head
 
 

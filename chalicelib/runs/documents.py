@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once.life.head import Head
 from invoke_once.store.payloads import error_of
@@ -37,7 +38,7 @@ def retry_after_s(head: Head, now_ms: int) -> int:
     """When it is worth to look again: soon for a young run, at most every 10 s; not before a delay is over."""
     if head.not_before is not None and head.not_before > now_ms:
         return min(max(-(-(head.not_before - now_ms) // 1000), 1), 60)
-    age_s = (now_ms - (head.started_at or head.created_at)) / 1000
+    age_s = (now_ms - (head.attempt_started_at or head.created_at)) / 1000
     return 1 if age_s < 10 else 2 if age_s < 60 else 5 if age_s < 600 else 10
 
 
@@ -54,6 +55,9 @@ def _fields(head: Head, links_base: str) -> Document:
         "labels": json.loads(head.labels) if head.labels else {},
         "created_at": rfc3339(head.created_at),
         "started_at": rfc3339(head.started_at),
+        "attempt_started_at": rfc3339(head.attempt_started_at),
+        "next_attempt_at": rfc3339(waiting.next_attempt_at_ms(head)),
+        "waiting_for": waiting.waiting_for(head),
         "finished_at": rfc3339(head.finished_at),
         "expires_at": rfc3339(head.expires_at * 1000),
         "cancel_requested": head.cancel_requested,

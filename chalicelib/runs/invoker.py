@@ -24,7 +24,15 @@ FINAL = {
     "InvalidParameterValueException": "TargetRefused",
     "UnsupportedMediaTypeException": "TargetRefused",
     "ValidationException": "TargetRefused",
+    "SerializedRequestEntityTooLargeException": "TargetPayloadTooLarge",
+    "NoPublishedVersionException": "TargetNotFound",
+    "ModeNotSupportedException": "TargetRefused",
 }
+#: Of these, what AWS may also say for some seconds after a deploy, until its own parts agree: final only after
+#: `SETTLED_DISPATCHES` (IAM User Guide, "Changes that I make are not always immediately visible").
+MAY_SETTLE = frozenset({"TargetNotFound", "TargetDenied"})
+SETTLED_DISPATCHES = 3
+OTHER_REGION = "not reachable in this region"  #: a ResourceNotFoundException that no time will change
 
 
 class Fired(Struct, frozen=True):
@@ -32,10 +40,11 @@ class Fired(Struct, frozen=True):
 
 
 class Rejected(Struct, frozen=True):
-    """AWS refuses for good."""
+    """AWS refuses for good; `may_settle`: or for the first seconds after a deploy."""
 
     type: str
     message: str
+    may_settle: bool = False
 
 
 class Unavailable(Struct, frozen=True):
@@ -43,13 +52,21 @@ class Unavailable(Struct, frozen=True):
 
     reason: str
     known: bool
+    type: str = "TargetUnavailable"
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """(type, message) of the error that says why a run waits."""
+        return self.type, f"Lambda could not start it yet: {self.reason}"
 
 
 Answer = Fired | Rejected | Unavailable
 
 
 class Invoker(Protocol):
-    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer: ...
+    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1, tenant: str = "") -> Answer:
+        """`tenant`: of a function with tenant isolation (Lambda API reference, Invoke, X-Amz-Tenant-Id)."""
+        ...
 
 
 class LambdaInvoker:
@@ -63,22 +80,25 @@ class LambdaInvoker:
         once = {"total_max_attempts": 1, "mode": "standard"}
         return client("lambda", endpoint_url=self._endpoint_url, connect_timeout=2, read_timeout=5, retries=once)
 
-    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Answer:
+    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1, tenant: str = "") -> Answer:
+        request = {"FunctionName": target, "InvocationType": "Event", "Payload": payload}
+        request |= {name: text for name, text in (("Qualifier", qualifier), ("TenantId", tenant)) if text}
         answer: Answer = Unavailable("not tried", known=True)
         for _ in range(tries):
-            answer = self._fire_once(target, payload, qualifier)
+            answer = self._fire_once(request)
             if not isinstance(answer, Unavailable) or answer.known:
                 break
         return answer
 
-    def _fire_once(self, target: str, payload: bytes, qualifier: str) -> Answer:
-        request = {"FunctionName": target, "InvocationType": "Event", "Payload": payload}
+    def _fire_once(self, request: dict[str, Any]) -> Answer:
         try:
-            self._client.invoke(**request, **({"Qualifier": qualifier} if qualifier else {}))
+            self._client.invoke(**request)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "unknown")
             if code in FINAL:
-                return Rejected(FINAL[code], f"Lambda refused to start it: {code}")
+                message = str(error.response["Error"].get("Message", ""))
+                settles = FINAL[code] in MAY_SETTLE and OTHER_REGION not in message
+                return Rejected(FINAL[code], f"Lambda refused to start it: {code}", settles)
             return Unavailable(code, known=True)
         except BotoCoreError as error:
             return Unavailable(type(error).__name__, known=False)

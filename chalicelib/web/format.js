@@ -73,9 +73,13 @@ export function bytes(count) {
   return `${(count / 1000 ** power).toFixed(1)} ${["KB", "MB"][power - 1]}`;
 }
 
-/** How long the run has been, or was, under way, in ms: from its start, or NaN before it. */
+/** When the attempt began that runs, or ran last. */
+export const began = (run) => run.attempt_started_at ?? run.started_at;
+
+/** How long the attempt has been, or was, under way, in ms: from its start, or NaN before it and while it waits. */
 export function ran(run, now) {
-  const from = millis(run.started_at);
+  const from = millis(began(run));
+  if (run.waiting_for) return NaN;
   return (run.finished_at ? millis(run.finished_at) : ended(run) ? NaN : now) - from;
 }
 

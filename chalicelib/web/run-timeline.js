@@ -1,7 +1,7 @@
 // One run's life in order: accepted, each attempt, what it is doing, how it ended, and who was told.
 
 import { glyph, h, reconcile, replace, setText } from "./dom.js";
-import { ago, clock, duration, ended, millis, percent, ran, stamp, statusLabel } from "./format.js";
+import { ago, began, clock, duration, ended, millis, percent, ran, stamp, statusLabel } from "./format.js";
 
 /** `{element, show(run, deliveries), tick(now)}`. */
 export function timeline() {
@@ -24,14 +24,15 @@ export function timeline() {
 
 function paintSpans(run, now, strip, spans) {
   const end = run.finished_at ? millis(run.finished_at) : now;
-  const start = run.started_at ? millis(run.started_at) : end;
+  const started = began(run) && !run.waiting_for;
+  const start = started ? millis(began(run)) : end;
   const [waited, worked] = [Math.max(start - millis(run.created_at), 0), Math.max(end - start, 0)];
   const share = waited + worked ? waited / (waited + worked) : 1;
   strip.firstChild.style.flexGrow = share;
   strip.lastChild.style.flexGrow = 1 - share;
-  strip.lastChild.className = `fill-${run.started_at ? run.status : "queued"}`;
+  strip.lastChild.className = `fill-${started ? run.status : "queued"}`;
   const before = run.attempt > 1 ? "before this attempt" : "waiting";
-  setText(spans, run.started_at ? `${duration(waited)} ${before}, ${duration(worked)} running` : `${duration(waited)} waiting`);
+  setText(spans, started ? `${duration(waited)} ${before}, ${duration(worked)} running` : `${duration(waited)} waiting`);
 }
 
 /** What to show, oldest first: [{key, sign, title, time, detail}]. Pure. */
@@ -47,10 +48,12 @@ export function steps(run, deliveries, now) {
   ];
 }
 
+const WAITS = { delay: "Waiting for its delay", backoff: "Waiting for the next attempt", dispatch: "Waiting to be started" };
+
 function attempts(run, now) {
   const list = [];
   for (let n = 1; n < run.attempt; n += 1) list.push({ key: `attempt ${n}`, sign: "failed", title: `Attempt ${n}`, detail: "ended without a result" });
-  if (run.attempt && run.started_at) list.push(lastAttempt(run));
+  if (run.attempt && began(run)) list.push(lastAttempt(run));
   if (run.status === "queued" || run.status === "scheduled") list.push(waiting(run, now));
   if (run.status === "running") list.push(working(run, now));
   return list;
@@ -59,12 +62,13 @@ function attempts(run, now) {
 function lastAttempt(run) {
   const total = run.max_attempts > 1 ? ` of ${Math.max(run.max_attempts, run.attempt)}` : "";
   const over = run.status === "queued" || run.status === "scheduled";
-  return { key: `attempt ${run.attempt}`, sign: over ? "failed" : "started", title: `Attempt ${run.attempt}${total}`, time: run.started_at, detail: over ? "ended, to be tried again" : "" };
+  return { key: `attempt ${run.attempt}`, sign: over ? "failed" : "started", title: `Attempt ${run.attempt}${total}`, time: began(run), detail: over ? "ended, to be tried again" : "" };
 }
 
 function waiting(run, now) {
-  const detail = `for ${duration(now - millis(run.attempt ? run.started_at : run.created_at))}`;
-  return { key: "waiting", sign: run.status, title: run.attempt ? "Waiting for the next attempt" : statusLabel(run.status), detail, current: true };
+  const next = millis(run.next_attempt_at);
+  const detail = next > now ? `in ${duration(next - now)}` : `for ${duration(now - millis((run.attempt && began(run)) || run.created_at))}`;
+  return { key: "waiting", sign: run.status, title: WAITS[run.waiting_for] ?? statusLabel(run.status), time: next > now ? run.next_attempt_at : undefined, detail, current: true };
 }
 
 function working(run, now) {

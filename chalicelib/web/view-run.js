@@ -194,9 +194,9 @@ function paintDetails(element, run) {
     ["Key", run.idempotency_key ? h("span", { class: "mono break" }, run.idempotency_key) : null],
     ["Attempts", `${run.attempt} of ${Math.max(run.max_attempts ?? 1, run.attempt)}`],
     ["Labels", labels.length ? labels : null],
-    ["Created", time(run.created_at)], ["Started", time(run.started_at)], ["Finished", time(run.finished_at)], ["Kept until", time(run.expires_at)],
+    ["Created", time(run.created_at)], ["Started", time(run.started_at)], ["This attempt", run.attempt > 1 ? time(run.attempt_started_at) : null], ["Next attempt", time(run.next_attempt_at)], ["Finished", time(run.finished_at)], ["Kept until", time(run.expires_at)],
   ].filter(([, value]) => value);
-  const state = JSON.stringify([run.attempt, run.started_at, run.finished_at, run.expires_at]);
+  const state = JSON.stringify([run.attempt, run.started_at, run.attempt_started_at, run.next_attempt_at, run.finished_at, run.expires_at]);
   if (element.dataset.state === state) return;
   element.dataset.state = state;
   replace(element, h("h2", { id: "details-title" }, "Details"),

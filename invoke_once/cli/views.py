@@ -103,7 +103,7 @@ def describe(run: RunInfo, *, percent: bool = True) -> str:
         return f"succeeded{_took(run)}"
     if run.finished:
         return f"{run.status}{_why(run)}"
-    return " ".join(part for part in (run.status, _attempt(run), *_progress(run, percent)) if part)
+    return " ".join(part for part in (run.status, _attempt(run), _waits(run), *_progress(run, percent)) if part)
 
 
 def _still(trouble: str) -> str:
@@ -127,14 +127,23 @@ def _attempt(run: RunInfo) -> str:
     return f"(attempt {run.attempt} of {most})" if run.attempt > 1 or (run.attempt and most > 1) else ""
 
 
+def _waits(run: RunInfo) -> str:
+    """What a run waits for, until when, and why: `for its backoff until …: ValueError: …`."""
+    what, until = run.data.get("waiting_for"), run.data.get("next_attempt_at")
+    if not what:
+        return ""
+    return one_line(f"for its {what}" + (f" until {until}" if until else "")) + _why(run)
+
+
 def _why(run: RunInfo) -> str:
     return f": {one_line(run.error.type)}: {one_line(run.error.message)}" if run.error else ""
 
 
 def _took(run: RunInfo) -> str:
     """` in 3.2 s`, from the start of the last attempt to the end."""
+    began = "attempt_started_at" if run.data.get("attempt_started_at") else "started_at"
     try:
-        start, end = (datetime.fromisoformat(str(run.data[name])) for name in ("started_at", "finished_at"))
+        start, end = (datetime.fromisoformat(str(run.data[name])) for name in (began, "finished_at"))
     except (KeyError, ValueError):
         return ""
     return f" in {(end - start).total_seconds():.1f} s"

@@ -40,10 +40,10 @@ def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, 
     return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))
 
 
-def give_back(store: Store, head: Head, now_ms: int) -> Result:
+def give_back(store: Store, head: Head, now_ms: int, error: bytes | None = None) -> Result:
     """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
     not_before = now_ms + lifecycle.dispatch_wait_ms(max(head.attempt, 1))
-    result = store.apply(moves.give_back(head, not_before))
+    result = store.apply(moves.give_back(head, not_before, error))
     if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
         return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))
     if isinstance(result, Applied):

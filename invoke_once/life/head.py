@@ -55,7 +55,7 @@ class Head:
     generation: str  #: A, B, O; random: tells a reused id, and a redriven run, from its namesake
     created_at: int  #: A, B
     expires_at: int  #: A, B, and again at the end; SECONDS; reads treat a later item as absent
-    queue_until: int  #: A, C, I, O: not claimed by then: expired
+    queue_until: int  #: A, C, I, J, O: not claimed by then: expired
     queue_ms: int = 0  #: A; the queue timeout, for the next queueing
     retention_s: int = 0  #: A, B; how long the run is kept after its end
     part: str = HEAD
@@ -92,7 +92,7 @@ class Head:
     output_ref: str | None = None  #: H; `s3:KEY`
     output_size: int | None = None  #: H
     output_sha: str | None = None  #: H; SHA-256 of the JSON text, base64url
-    error: bytes | None = None  #: H, I, J, K, L; packed JSON {"type", "message", "trace"}
+    error: bytes | None = None  #: H, I, J, K, L, U, V; packed JSON {"type", "message", "trace"}
     dispatches: int = 0  #: A, C, D, O
     due_shard: str | None = None
     due_at: int | None = None

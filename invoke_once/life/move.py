@@ -55,6 +55,7 @@ LETTERS: Mapping[str, str] = {
     "S": "send_again",
     "T": "postpone",
     "U": "give_back",
+    "V": "note",
 }
 
 #: A dispatched run that nobody has claimed is fired again after this; then 1, 2, 4 … 30 min.
@@ -125,11 +126,20 @@ def is_due(head: Head, now_ms: int) -> Due:
         if head.lease_until < now_ms:
             return Due.LOSE
         return Due.REARM if _overdue(head, now_ms) else Due.NOTHING
-    if head.queue_until < now_ms:
+    if head.queue_until < now_ms and queue_clock_runs(head):
         return Due.EXPIRE
     if head.not_before is not None:
         return Due.RELEASE if head.not_before <= now_ms else Due.NOTHING
     return Due.DISPATCH if _overdue(head, now_ms) else Due.NOTHING
+
+
+def queue_clock_runs(head: Head) -> bool:
+    """Whether its queue timeout is being used up: from when it may first be fired after a start or an attempt.
+
+    Held back by a delay or a backoff, its clock begins when that is over, whoever comes by late. Given back (U), it
+    goes on: an event that AWS refuses again and again must end one day.
+    """
+    return head.not_before is None or head.queue_until < head.not_before + head.queue_ms
 
 
 def _overdue(head: Head, now_ms: int) -> bool:

@@ -51,7 +51,8 @@ MOVES: dict[str, Callable[[Head, int], Move]] = {
     "R done": lambda h, at: callback_moves.end_delivery(h, "delivered", None, "{}"),
     "S": callback_moves.send_again,
     "T": lambda h, at: callback_moves.postpone(h, at + 700),
-    "U": lambda h, at: moves.give_back(h, at + 10),
+    "U": lambda h, at: moves.give_back(h, at + 10, ERROR),
+    "V": lambda h, at: moves.note(h, ERROR),
 }
 EDGES = ("lease_until", "not_before", "queue_until", "due_at", "cb_due")
 step = st.tuples(

@@ -66,7 +66,17 @@ class Run(Struct):
     error: RunError | None
     labels: dict[str, str]
     created_at: Time
-    started_at: Time | None
+    started_at: Annotated[Time | None, Meta(description="when its first attempt began")]
+    attempt_started_at: Annotated[
+        Time | None, Meta(description="when the attempt began that runs, or ran last; null where none did")
+    ]
+    next_attempt_at: Annotated[
+        Time | None, Meta(description="of a run that waits: not before this, by its delay or its backoff")
+    ]
+    waiting_for: Annotated[
+        Literal["delay", "backoff", "dispatch"] | None,
+        Meta(description="of a run that waits. dispatch: it may begin at any moment; `error` says what hindered it"),
+    ]
     finished_at: Time | None
     expires_at: Annotated[Time, Meta(description="when the run and its key are forgotten")]
     cancel_requested: bool

@@ -47,6 +47,7 @@ def _lines(run: RunInfo) -> Iterator[tuple[str, str]]:
     yield "attempt", f"{run.attempt} of {data.get('max_attempts') or 1}"
     fields = {"key": data.get("idempotency_key"), "labels": labels, "callback": callback.get("status")}
     fields |= {name: data.get(f"{name}_at") for name in ("created", "started", "finished", "expires")}
+    fields["next"] = data.get("next_attempt_at")
     for name, value in fields.items():
         if value:
             yield name, one_line(value)

@@ -8,7 +8,7 @@ from invoke_once.life.moves.attempts import Fence, claim, fence, give_back, laun
 from invoke_once.life.moves.common import AS_SEEN, DAY_S, NOT_CANCELLED, WAITING, new_token
 from invoke_once.life.moves.endings import FAILED_INDEX, cancel, expire, finish, lose, reject
 from invoke_once.life.moves.starts import NewRun, register, start
-from invoke_once.life.moves.upkeep import dispatch, rearm, redrive, release, request_cancel
+from invoke_once.life.moves.upkeep import dispatch, note, rearm, redrive, release, request_cancel
 
 __all__ = [
     # How it begins
@@ -18,7 +18,7 @@ __all__ = [
     # How it ends
     "finish", "lose", "reject", "expire", "cancel",
     # What keeps it going
-    "release", "dispatch", "request_cancel", "redrive", "rearm",
+    "release", "dispatch", "note", "request_cancel", "redrive", "rearm",
     # What they share
     "AS_SEEN", "DAY_S", "FAILED_INDEX", "NOT_CANCELLED", "WAITING", "new_token",
 ]  # fmt: skip

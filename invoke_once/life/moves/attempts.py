@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from invoke_once.life.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move, Status
-from invoke_once.life.moves.common import back_in_queue, new_token, nobody_asked_to_cancel
+from invoke_once.life.moves.common import back_in_queue, look_by, new_token, nobody_asked_to_cancel
 
 _STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
 
@@ -96,15 +96,22 @@ def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
                 mine=move.mine)  # fmt: skip
 
 
-def give_back(head: Head, not_before: int) -> Move:
+def give_back(head: Head, not_before: int, error: bytes | None = None) -> Move:
     """U. Claimed, and its body certainly not started: back to the queue, and no attempt of the budget is spent.
 
     AWS did not take the event of an unwrapped function, or a wrapped one never heard the answer to its claim.
+    The queue's clock goes on as if nothing had been claimed. `error` says why it was not started.
     Refused if somebody asked to cancel meanwhile: then it ends cancelled.
     """
     guard = (*fence(head).arms, nobody_asked_to_cancel())
     spare = {"max_attempts": 1, "extra_attempts": 1}  # of this life's budget, and not of the next one's
-    return Move("U", head.run_id, guard, back_in_queue(head, not_before), add=spare)
+    again_ms = look_by(not_before, head.queue_until)
+    sets: dict[str, Any] = {"status": Status.QUEUED, "not_before": again_ms, "due_at": again_ms}
+    if error is not None:
+        sets["error"] = error
+    first = head.started_at is not None and head.started_at == head.attempt_started_at
+    began = ("attempt_started_at", "started_at") if first else ("attempt_started_at",)
+    return Move("U", head.run_id, guard, sets, add=spare, remove=began)
 
 
 def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None) -> Move:

@@ -5,25 +5,29 @@ from __future__ import annotations
 from invoke_once.life import head as records
 from invoke_once.life.conditions import equals, missing, one_of
 from invoke_once.life.head import Head
-from invoke_once.life.move import FIRST_LOOK_MS, REDRIVABLE, Arm, Move, Status, dispatch_wait_ms
+from invoke_once.life.move import FIRST_LOOK_MS, REDRIVABLE, Arm, Move, Status, dispatch_wait_ms, queue_clock_runs
 from invoke_once.life.moves.common import AS_SEEN, DAY_S, WAITING, look_by, new_token, same_generation
 
 
 def release(head: Head, now_ms: int) -> Move:
-    """C. The time of a scheduled or backing-off run has come: it may be claimed. By attend, which then fires it."""
+    """C. The time of a scheduled or backing-off run has come: it may be claimed. By attend, which then fires it.
+
+    The queue timeout begins now, where it is not running already (U).
+    """
     guard = (
         same_generation(head),
         Arm("still waits", one_of("status", WAITING)),
         Arm("still held back", equals("not_before", head.not_before)),
     )
+    queue_until = head.queue_until if queue_clock_runs(head) else now_ms + head.queue_ms
     return Move(
         "C",
         head.run_id,
         guard,
         set={
             "status": Status.QUEUED,
-            "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
-            "queue_until": now_ms + head.queue_ms,
+            "due_at": look_by(now_ms + FIRST_LOOK_MS, queue_until),
+            "queue_until": queue_until,
             "dispatches": 1,
         },
         remove=("not_before",),
@@ -39,6 +43,12 @@ def dispatch(head: Head, now_ms: int) -> Move:
     )
     due_at = look_by(now_ms + dispatch_wait_ms(head.dispatches + 1), head.queue_until)
     return Move("D", head.run_id, guard, set={"due_at": due_at}, add={"dispatches": 1})
+
+
+def note(head: Head, error: bytes) -> Move:
+    """V. Why a queued run has not been started yet, as AWS or Lambda has just told. By whoever fired it, or record."""
+    guard = (same_generation(head), Arm("still queued", equals("status", Status.QUEUED)))
+    return Move("V", head.run_id, guard, {"error": error})
 
 
 def request_cancel(head: Head) -> Move:

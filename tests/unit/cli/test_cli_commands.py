@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from invoke_once.cli.root import COMMANDS
+from invoke_once.cli.views import describe
+from invoke_once.client.core.document import RunInfo
 from invoke_once.client.profile import config_path, read
 from tests.once_fake import REFUSED, TOKEN, Answer, FakeOnce
 from tests.unit.cli.conftest import Cli
@@ -29,6 +31,12 @@ def test_status_shows_what_there_is_to_know(cli: Cli) -> None:
     assert shown["run"] == run_id
     assert shown["status"] == "running 25% a quarter"
     assert (shown["key"], shown["labels"], shown["attempt"]) == ("k", "team=data", "1 of 1")
+
+
+def test_what_a_queued_run_waits_for_is_in_its_status() -> None:
+    waits = {"waiting_for": "backoff", "next_attempt_at": "2026-11-23T10:01:00.000Z", "attempt": 1, "max_attempts": 3}
+    run = RunInfo({"id": "run_a", "status": "queued", "error": {"type": "ValueError", "message": "no"}} | waits)
+    assert describe(run) == "queued (attempt 1 of 3) for its backoff until 2026-11-23T10:01:00.000Z: ValueError: no"
 
 
 def test_status_of_a_failed_run_is_no_failure_of_the_command(cli: Cli) -> None:

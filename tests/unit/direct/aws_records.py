@@ -41,6 +41,7 @@ def never_started(function: str, payload: Any, condition: str, **more: Any) -> d
     """No function ran: no response context, no payload."""
     told = record(function, payload, None, condition=condition, **more)
     del told["responseContext"], told["responsePayload"]
+    told["requestContext"]["approximateInvokeCount"] = 0
     return told
 
 
@@ -49,9 +50,32 @@ def thin(told: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in told.items() if k not in ("version", "timestamp")}
     context = {k: v for k, v in told["requestContext"].items() if k != "requestId"}
     arn = context["functionArn"].removesuffix(":$LATEST")
-    return kept | {"requestContext": context | {"functionArn": arn, "approximateInvokeCount": 3}}
+    return kept | {
+        "requestContext": context
+        | {"functionArn": arn, "approximateInvokeCount": 3 * min(context["approximateInvokeCount"], 1)}
+    }
 
 
+#: Of other runtimes: Go's frames are objects, Java and .NET have causes.
+GO_ERROR = {
+    "errorMessage": "no rows",
+    "errorType": "errorString",
+    "stackTrace": [
+        {"path": "github.com/aws/aws-lambda-go@v1.47.0/lambda/errors.go", "line": 39, "label": "lambdaPanicResponse"},
+        {"path": "main.go", "line": 12, "label": "handler"},
+        {"path": "main.go"},
+    ],
+}
+JAVA_ERROR = {
+    "errorMessage": "java.lang.IllegalStateException: no",
+    "errorType": "java.lang.RuntimeException",
+    "stackTrace": ["example.Handler.handleRequest(Handler.java:13)"],
+    "cause": {
+        "errorMessage": "no",
+        "errorType": "java.lang.IllegalStateException",
+        "stackTrace": ["example.Orders.load(Orders.java:7)"],
+    },
+}
 PYTHON_ERROR = {
     "errorMessage": "invalid literal for int() with base 10: 'x'",
     "errorType": "ValueError",

@@ -134,15 +134,6 @@ def test_the_trace_of_either_language_is_kept(here: Recorded) -> None:
         assert line in (here.world.error(here.head(head)) or {})["trace"]
 
 
-@pytest.mark.parametrize("condition", ["EventAgeExceeded", "ZeroReservedConcurrency"])
-def test_an_event_that_lambda_never_started_fails_by_its_condition(here: Recorded, condition: str) -> None:
-    head, event = here.start()
-    here.told(aws.never_started(NODE, event, condition))
-    told = here.world.error(here.head(head)) or {}
-    assert (here.head(head).status, told["type"]) == ("failed", condition)
-    assert "Lambda" in told["message"]
-
-
 def test_a_record_that_comes_twice_changes_nothing(here: Recorded) -> None:
     head, event = here.start()
     here.told(aws.record(NODE, event, 1))

@@ -66,6 +66,7 @@ TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
     ("S", TELLING, lambda h: callback_moves.send_again(h, NOW), OTHER_LIFE | {"ended": {"status": "queued"}, "as it was seen": {"cb_attempt": 2}}),
     ("T", TELLING, lambda h: callback_moves.postpone(h, NOW), OTHER_LIFE | {"callback pending": {"cb_status": "failed"}, "nobody rescheduled it": {"cb_due": NOW}}),
     ("U", RUNNING, lambda h: moves.give_back(h, NOW), WORKER | CANCELLED),
+    ("V", QUEUED, lambda h: moves.note(h, ERROR), OTHER_LIFE | {"still queued": {"status": "running"}}),
 ]  # fmt: skip
 CASES = [(letter, item, make, arm, spoiled) for letter, item, make, arms in TABLE for arm, spoiled in arms.items()]
 

@@ -43,11 +43,18 @@ def test_a_held_back_run_is_released_when_its_time_comes(status: str, past_ms: i
     assert lifecycle.is_due(head(status, not_before=NOW, due_at=NOW), NOW + past_ms) == due
 
 
-@pytest.mark.parametrize("more", [{}, {"not_before": NOW - 5}, {"due_at": NOW - 5}])
+@pytest.mark.parametrize("more", [{}, {"not_before": NOW - 5, "queue_ms": 60_000}, {"due_at": NOW - 5}])
 @pytest.mark.parametrize(("past_ms", "expired"), [(0, False), (1, True)])
 def test_the_queue_timeout_comes_before_everything_else(more: dict[str, Any], past_ms: int, expired: bool) -> None:
     waiting = head("queued", queue_until=NOW, **more)
     assert (lifecycle.is_due(waiting, NOW + past_ms) == Due.EXPIRE) is expired
+
+
+@pytest.mark.parametrize("status", ["scheduled", "queued"])
+def test_a_delay_or_backoff_that_is_over_late_is_released_not_expired(status: str) -> None:
+    """Its queue timeout begins when it may be fired; the sweep came by later than that would be long."""
+    late = head(status, not_before=NOW, queue_ms=5_000, queue_until=NOW + 5_000, due_at=NOW)
+    assert lifecycle.is_due(late, NOW + 30_000) == Due.RELEASE
 
 
 @pytest.mark.parametrize(("past_ms", "due"), [(-1, Due.NOTHING), (0, Due.DELIVER)])
