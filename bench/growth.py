@@ -178,7 +178,7 @@ class Asked:
 class _NoInvoker:
     """Nothing is fired here."""
 
-    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1) -> Any:
+    def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1, tenant: str = "") -> Any:
         raise AssertionError("something was due")
 
 
