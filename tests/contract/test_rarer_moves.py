@@ -54,6 +54,41 @@ def test_only_the_launch_that_failed_is_taken_back(store: Store, begin: Begin) -
     assert set(refused(store, moves.give_back(launched, NOW)).arms) == {"my attempt", "my lease"}
 
 
+def test_a_take_over_forgets_what_the_lost_attempt_told_and_keeps_when_the_run_began(
+    store: Store, claimed: Begin
+) -> None:
+    old = claimed(max_attempts=2)
+    told = applied(store, moves.progress(moves.fence(old), fraction=0.9, message="nearly"))
+    assert (told.progress, told.message) == (0.9, "nearly")
+    new = applied(store, moves.claim(old.run_id, old.generation, old.lease_until + 1, 1_000))
+    assert (new.progress, new.message, new.error) == (None, None, None)
+    assert (new.started_at, new.attempt_started_at) == (old.started_at, old.lease_until + 1)
+
+
+def test_a_run_cancelled_in_its_backoff_ends_without_the_error_of_the_attempt_before(
+    store: Store, claimed: Begin
+) -> None:
+    old = claimed(max_attempts=2)
+    back = applied(store, moves.requeue(moves.fence(old), old, NOW + 5_000, ERROR, "t"))
+    assert back.error == ERROR
+    ended = applied(store, moves.cancel(back, NOW + 1))
+    assert (ended.status, ended.error, ended.not_before) == ("cancelled", None, None)
+
+
+@pytest.mark.parametrize("how", ["requeued", "lost", "given back"])
+def test_what_goes_back_to_the_queue_lives_through_its_new_queue_time_and_its_retention(
+    store: Store, claimed: Begin, how: str
+) -> None:
+    head, at = claimed(max_attempts=2, queue_ms=60_000, retention_s=1_000), NOW + 10 * DAY_S * 1000
+    back = applied(store, {
+        "requeued": moves.requeue(moves.fence(head), head, at, ERROR, "t"),
+        "lost": moves.lose(head, at, at, {"error": ERROR}, seen_dead=True),
+        "given back": moves.give_back(head, at),
+    }[how])  # fmt: skip
+    assert back.expires_at == (at + 60_000) // 1000 + DAY_S + 1_000
+    assert (back.queue_until, back.due_at) == (at + 60_000, at)
+
+
 def test_of_two_releases_one_wins(store: Store, begin: Begin) -> None:
     head = begin(delay_ms=5_000)
     applied(store, moves.release(head, NOW + 5_000))

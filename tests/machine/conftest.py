@@ -18,9 +18,9 @@ _ALWAYS = settings(
     report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 PROFILES = {
-    "dev": settings(_ALWAYS, max_examples=100),
+    "dev": settings(_ALWAYS, max_examples=100, derandomize=False),
     "ci": settings(_ALWAYS, max_examples=700, derandomize=True),
-    "nightly": settings(_ALWAYS, max_examples=20_000),
+    "nightly": settings(_ALWAYS, max_examples=20_000, derandomize=False),
 }
 
 

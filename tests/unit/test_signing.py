@@ -91,6 +91,11 @@ def test_the_official_library_refuses_what_we_sign_with_another_secret() -> None
             id="a signature of another version",
         ),
         pytest.param(changed(webhook_signature="v1,§§§"), BODY, id="a signature that is not base64"),
+        pytest.param(changed(webhook_signature=f"{SIGNATURE[:20]}§{SIGNATURE[20:]}"), BODY, id="junk in its base64"),
+        pytest.param(
+            changed(webhook_signature=f"{SIGNATURE[:20]}\x00{SIGNATURE[20:]}"), BODY, id="a NUL in its base64"
+        ),
+        pytest.param(changed(webhook_signature=f"{SIGNATURE[:20]}!{SIGNATURE[20:]}"), BODY, id="a mark in its base64"),
         pytest.param(changed(webhook_signature=SIGNATURE[:20]), BODY, id="a signature cut short"),
         pytest.param(changed(webhook_timestamp=f"{AT_S}000"), BODY, id="a timestamp in milliseconds"),
         pytest.param(changed(webhook_timestamp=f"{AT_S}.5"), BODY, id="a timestamp with a fraction"),

@@ -38,6 +38,22 @@ def test_starts_are_refused_while_too_many_runs_are_in_flight_and_taken_again_af
     assert world.post().status == 202
 
 
+def test_ended_runs_that_still_owe_a_callback_are_not_in_flight() -> None:
+    world = World(app, rates=Rates(runs_in_flight=64))
+    callback = {"url": "https://example.com/hook"}
+    ids = [
+        world.post({"function": "echo", "input": n, "callback": callback}, headers={"Idempotency-Key": f"k{n}"}).json[
+            "id"
+        ]
+        for n in range(120)
+    ]
+    for run_id in ids:
+        world.deliver(run_id)
+        assert world.head(run_id).cb_status == "pending" and world.head(run_id).due_shard
+    world.clock.step(EVERY_MS)
+    assert world.post().status == 202
+
+
 def test_another_tenant_s_runs_do_not_keep_mine_from_starting() -> None:
     world = World(app, rates=Rates(runs_in_flight=64))
     other = world.issue("acme")

@@ -552,6 +552,18 @@ def test_a_run_whose_receiver_never_recovers_is_told_failed_when_the_schedule_wo
     assert stage.rows(run_id)[-1]["error"] == "not sent: the receiver kept failing"
 
 
+def test_a_callback_given_up_unsent_counts_as_a_try_and_starts_anew_when_it_is_sent_again() -> None:
+    stage = Stage("https://10.0.0.1/")
+    run_id = stage.ended_run()
+    head = stage.deliver(run_id)
+    assert (head.cb_status, head.cb_attempt, head.cb_due) == ("failed", 1, None)
+    send_again(stage.svc, head)
+    again = stage.head(run_id)
+    assert (again.cb_status, again.cb_attempt, again.cb_base) == ("pending", 1, 1)
+    assert stage.deliver(run_id).cb_attempt == 2
+    assert [row["attempt"] for row in stage.rows(run_id)] == [1, 2]
+
+
 def test_what_a_person_sends_again_goes_out_whatever_the_receiver_did(stage: Stage) -> None:
     stage.wire.plan = [OK]
     run_id = stage.ended_run()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.callbacks.redelivery import MAX_ATTEMPTS, next_try
+from chalicelib.callbacks.redelivery import MAX_ATTEMPTS, SPAN_MS, next_try
 
 NOW_MS = 1_700_000_000_000
 HOUR_S = 3600
@@ -23,6 +23,17 @@ def test_the_pauses_are_those_of_standard_webhooks() -> None:
 def test_after_the_tenth_attempt_nothing_more_is_tried() -> None:
     assert MAX_ATTEMPTS == 10
     assert pause_s(10) is None and pause_s(11, retry_after_s=5) is None
+
+
+def test_the_span_is_that_of_the_whole_schedule_at_its_latest() -> None:
+    pauses = [pause_s(n, rand=1.0) for n in range(MAX_ATTEMPTS)]
+    assert sum(pause or 0 for pause in pauses) * 1000 == SPAN_MS
+    assert 3 < SPAN_MS / 86_400_000 < 3.5, "about three days"
+
+
+def test_a_day_s_pause_is_spread_over_hours() -> None:
+    assert pause_s(9, rand=0.5) == 24 * HOUR_S * 1.05
+    assert pause_s(9, rand=1.0) == pytest.approx(24 * HOUR_S * 1.1)
 
 
 @given(st.integers(0, 9), st.floats(0, 1, exclude_max=True))

@@ -19,9 +19,10 @@ def owing(stage: Stage, key: str) -> str:
     return stage.fail(head).run_id
 
 
-def test_none_waits_for_another() -> None:
+@pytest.mark.parametrize("how_many", [2, 10])
+def test_none_waits_for_another(how_many: int) -> None:
     stage = Stage()
-    run_ids = [owing(stage, f"k{n}") for n in range(10)]
+    run_ids = [owing(stage, f"k{n}") for n in range(how_many)]
     together = threading.Barrier(len(run_ids))
 
     def deliver(_svc: Service, _head: Head) -> None:

@@ -146,6 +146,14 @@ def test_an_attempt_that_was_taken_over_is_told_so_and_records_nothing(work: Wor
     assert work.now() == before
 
 
+def test_a_superseded_body_that_only_asks_learns_it_too(work: Work) -> None:
+    work.take_over()
+    work.bench.clock.step(TELL_EVERY_MS)
+    with pytest.raises(AttemptSuperseded):
+        work.attempt.check()
+        work.attempt.check()  # the first looked
+
+
 def test_an_attempt_whose_lease_is_over_but_that_nobody_took_over_still_counts(work: Work) -> None:
     work.bench.clock.to(work.head.lease_until + 3_600_000)
     assert isinstance(work.attempt.settle(returned("late")), Applied)
@@ -262,6 +270,7 @@ BAD_OUTPUTS: list[tuple[str, Callable[[], Any]]] = [
     ("a lone surrogate", lambda: "\ud800"),
     ("a lone surrogate in a key", lambda: {"\udfff": 1}),
     ("two keys written alike", lambda: {1: "a", "1": "b"}),
+    ("two keys written alike, in a list in a tuple", lambda: ([0, {True: "a", "true": "b"}],)),
     ("a cycle", lambda: _cycle()),
     ("too deep", lambda: _deep(sys.getrecursionlimit() * 200)),
     ("a generator", lambda: (n for n in range(3))),
@@ -393,6 +402,19 @@ def test_no_body_starts_under_a_lease_that_is_over(took_ms: int, runs: bool) -> 
     with use_runtime(beating), nullcontext() if runs else pytest.raises(NotClaimed, match="lease was over"):
         tracked(lambda event, _context: bodies.append(event))(event, Context(work.bench.clock, LEFT_MS))
     assert bool(bodies) is runs
+
+
+def test_a_claim_that_is_refused_late_is_a_duplicate_and_no_error() -> None:
+    work, bodies = Work(), []
+    queued = work.bench.start(1)
+    assert isinstance(
+        work.store.apply(moves.claim(queued.run_id, queued.generation, work.bench.clock(), LEFT_MS)), Applied
+    )
+    work.table.plan, work.table.late = ["late"], lambda: work.bench.clock.step(LEFT_MS + 1)
+    event = json.loads(fired_event(queued, b"1", work.bench.clock()))
+    with use_runtime(work.runtime):
+        answer = tracked(lambda event, _context: bodies.append(event))(event, Context(work.bench.clock, LEFT_MS))
+    assert (answer["duplicate"], bodies) == (True, [])
 
 
 def test_a_claim_that_can_never_be_written_is_not_tried_again() -> None:
