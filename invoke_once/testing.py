@@ -23,7 +23,8 @@ from invoke_once.errors import PayloadCorrupt
 from invoke_once.life import moves
 from invoke_once.life.head import HEAD, INDEX_KEYS, Head
 from invoke_once.life.move import Move
-from invoke_once.store.payloads import Payloads, encode, error_of
+from invoke_once.store.marshal import event_text
+from invoke_once.store.payloads import Payloads, error_of
 from invoke_once.store.store import Applied, Item, Key, Store, Unwritten, Written
 
 
@@ -177,7 +178,7 @@ class Bench:
     def start(self, event: Any = None, *, key: str | None = None) -> Head:
         """Accept a run, as POST /runs would."""
         self._count += 1
-        new = moves.NewRun(key=key or f"key-{self._count}", payload={"input": b"\x00" + encode(event)}, **self._new)
+        new = moves.NewRun(key=key or f"key-{self._count}", payload={"input": b"\x00" + event_text(event)}, **self._new)
         result = self.store.apply(moves.start(new, self.clock()))
         head = result.head
         assert head is not None

@@ -22,7 +22,7 @@ from chalicelib.functions import Function
 from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once import log
-from invoke_once.errors import PayloadError, is_for_good
+from invoke_once.errors import NotSerializable, PayloadError, is_for_good
 from invoke_once.handler import recovery
 from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.direct.call import payload_of
@@ -32,7 +32,7 @@ from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Status
-from invoke_once.store import payloads
+from invoke_once.store import marshal, payloads
 from invoke_once.store.store import Refused, Result
 
 #: Events that died before any claim, after which the run is given up: its function cannot even start.
@@ -138,7 +138,9 @@ def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Res
 
 def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any]]:
     try:
-        return Status.SUCCEEDED, svc.payloads.keep_output(head, payloads.encode(value))
+        return Status.SUCCEEDED, svc.payloads.keep_output(head, marshal.dumps(value))
+    except NotSerializable as error:  # Node sends a cut emoji as a lone surrogate
+        return Status.FAILED, {"error": payloads.error_fields("OutputNotSerializable", str(error))}
     except PayloadError as error:
         return Status.FAILED, {"error": payloads.error_fields("OutputTooLarge", str(error))}
 
@@ -194,7 +196,7 @@ def _register(svc: Service, function: Function, report: Report) -> Result | None
         function.tenant, function.name, key, mode="destination", retention_s=function.retention_days * moves.DAY_S
     )
     draft = moves.register(new, svc.now_ms(), 0, report.request_id).set
-    text = payloads.encode(report.payload)
+    text = marshal.event_text(report.payload)
     size, expires_at = payloads.item_size(draft), draft["expires_at"]
     kept = svc.payloads.keep_input(new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES)
     born = moves.register(dataclasses.replace(new, payload=kept), svc.now_ms(), 0, report.request_id)

@@ -8,14 +8,16 @@ import random
 import threading
 from typing import Any
 
-from invoke_once import log, outcomes, texts
+from invoke_once import log
 from invoke_once.errors import AttemptSuperseded, PayloadTooLarge, RunCancelled, StoreUnavailable, is_for_good
+from invoke_once.handler import outcomes
+from invoke_once.handler.outcomes import Outcome
 from invoke_once.handler.runtime import Runtime
 from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Status
-from invoke_once.outcomes import Outcome
+from invoke_once.store import texts
 from invoke_once.store.payloads import error_in
 from invoke_once.store.store import Applied, Refused, Result
 

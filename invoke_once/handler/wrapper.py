@@ -21,11 +21,11 @@ from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable, is_
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.current import current
 from invoke_once.handler.envelope import Envelope, envelope_of
+from invoke_once.handler.outcomes import Outcome, raised, returned
 from invoke_once.handler.runtime import Runtime, runtime
 from invoke_once.handler.watchdog import Watchdog
 from invoke_once.life import moves
 from invoke_once.life.head import Head
-from invoke_once.outcomes import Outcome, raised, returned
 from invoke_once.store.store import Applied, Result
 
 Handler = Callable[[Any, Any], Any]

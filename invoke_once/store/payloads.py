@@ -19,12 +19,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from invoke_once.errors import NotSerializable, PayloadCorrupt, PayloadTooLarge
+from invoke_once.errors import PayloadCorrupt, PayloadTooLarge
 from invoke_once.life.conditions import equals
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
 from invoke_once.store.store import Store
-from invoke_once.texts import MESSAGE_CHARS, TRACE_CHARS, clean
+from invoke_once.store.texts import MESSAGE_CHARS, TRACE_CHARS, clean
 
 MAX_INPUT_BYTES = 5 * 1024 * 1024  #: within Lambda's 6 MB request, of which API Gateway's envelope takes a part
 MAX_DIRECT_BYTES = 8 * 1024 * 1024  #: more than Lambda takes (6 MB): a direct call is never refused for its size
@@ -44,49 +44,6 @@ class Objects(Protocol):
     def get(self, key: str) -> bytes: ...
 
     def url(self, key: str, seconds: int) -> str: ...
-
-
-def encode(value: Any) -> bytes:
-    """`value` as strict JSON text, UTF-8. Raises `NotSerializable`, which names the place but not the value."""
-    try:
-        _refuse_colliding_keys(value)
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8")
-    except RecursionError:
-        raise NotSerializable("the value is nested too deeply, or contains itself") from None
-    except UnicodeEncodeError:
-        raise NotSerializable("the value has a lone surrogate, which UTF-8 cannot carry") from None
-    except (TypeError, ValueError) as error:
-        raise NotSerializable(f"the value is not JSON: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    """json's own words up to the colon, behind which the value itself would stand."""
-    return str(error).split(":")[0]
-
-
-def _refuse_colliding_keys(value: Any) -> None:
-    """json.dumps writes the keys 1 and "1" alike, which would give an object with one name twice."""
-    todo = [value]
-    seen: set[int] = set()
-    while todo:
-        part = todo.pop()
-        if isinstance(part, (dict, list, tuple)):
-            if id(part) in seen:
-                continue
-            seen.add(id(part))
-            if isinstance(part, dict):
-                if any(not isinstance(k, str) for k in part) and len({_json_key(k) for k in part}) < len(part):
-                    raise NotSerializable("an object has two keys that JSON writes alike")
-                todo.extend(part.values())
-            else:
-                todo.extend(part)
-
-
-def _json_key(key: Any) -> str:
-    if isinstance(key, str):
-        return key
-    return json.dumps(key) if key is None or isinstance(key, (bool, int, float)) else repr(type(key))
 
 
 def pack(text: bytes) -> bytes:

@@ -13,7 +13,7 @@ from invoke_once.life import head as records
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Status
-from invoke_once.store import payloads
+from invoke_once.store import marshal, payloads
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Engine, Key, Store
 from invoke_once.testing import MemoryObjects
@@ -45,7 +45,7 @@ def test_fifty_starts_of_one_key_have_one_winner_whom_all_see(store: Store, tena
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_a_small_payload_comes_back_byte_for_byte(store: Store, tenant: str, value: object) -> None:
     kept = Payloads(store, MemoryObjects())
-    text = payloads.encode(value)
+    text = marshal.dumps(value)
     fields = kept.keep_input(tenant, "run_x", text, 0, NOW)
     head = Head("run_x", tenant, "echo", "queued", "g", NOW, NOW, NOW, **fields)
     assert kept.input(head) == text
@@ -56,7 +56,7 @@ def test_a_small_payload_comes_back_byte_for_byte(store: Store, tenant: str, val
 def test_an_input_lies_where_it_fits(store: Store, tenant: str, size: int, place: str) -> None:
     kept = Payloads(store, MemoryObjects())
     noise = "".join(records.digest([n]) for n in range(size // 26 + 1))[:size]
-    text = payloads.encode(noise)
+    text = marshal.dumps(noise)
     new = moves.NewRun(tenant, "echo", f"size-{size}")
     draft = moves.start(new, NOW)
     fields = kept.keep_input(tenant, new.run_id, text, payloads.item_size(draft.set), NOW // 1000 + 900)
@@ -67,7 +67,7 @@ def test_an_input_lies_where_it_fits(store: Store, tenant: str, size: int, place
 
 
 def test_a_large_text_that_packs_small_is_still_an_object(claimed: Callable[..., Head], store: Store) -> None:
-    kept, text = Payloads(store, MemoryObjects()), payloads.encode("x" * 3_000_000)
+    kept, text = Payloads(store, MemoryObjects()), marshal.dumps("x" * 3_000_000)
     assert kept.keep_output(claimed(), text)["output_ref"].startswith("s3:echo/out/")
     assert kept.keep_input("echo", "run_x", text, 0, NOW)["input_ref"].startswith("s3:echo/in/run_x/")
 
@@ -77,7 +77,7 @@ def test_an_output_comes_back_whole_and_checked(store: Store, claimed: Callable[
     objects = MemoryObjects()
     kept = Payloads(store, objects)
     head = claimed()
-    text = payloads.encode("".join(records.digest([n]) for n in range(size // 26 + 1)))
+    text = marshal.dumps("".join(records.digest([n]) for n in range(size // 26 + 1)))
     move = moves.finish(moves.fence(head), head, Status.SUCCEEDED, NOW, kept.keep_output(head, text), "t")
     result = store.apply(move)
     assert isinstance(result, Applied)

@@ -14,10 +14,10 @@ from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, Stor
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.current import current_run
 from invoke_once.handler.envelope import envelope_of
+from invoke_once.handler.outcomes import out_of_time, raised, returned
 from invoke_once.handler.runtime import Runtime, use_runtime
 from invoke_once.handler.wrapper import claim_run, tracked
-from invoke_once.outcomes import out_of_time, raised, returned
-from invoke_once.store.payloads import encode
+from invoke_once.store.marshal import dumps
 from invoke_once.store.store import Applied
 from invoke_once.testing import Clock, Context
 from tests.machine.faults import Crash, Plan
@@ -90,7 +90,7 @@ class Sandboxes:
             try:
                 meanwhile()
                 if how in ("value", "large"):
-                    self.outputs[worker.lease_id].add(encode(worker.lease_id))
+                    self.outputs[worker.lease_id].add(dumps(worker.lease_id))
                     return worker.lease_id
                 raise RunCancelled if how == "cancelled" else RuntimeError("no")
             finally:

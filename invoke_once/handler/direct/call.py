@@ -22,7 +22,7 @@ from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Due, Move, Status, is_due
 from invoke_once.log import event as log_event
-from invoke_once.store import payloads
+from invoke_once.store import marshal, payloads
 from invoke_once.store.store import Applied, Refused, Result
 
 #: Pauses between looks at a run that is waited for, in seconds; the last one repeats.
@@ -79,7 +79,7 @@ class _Call:
 
     def _register(self, key: str) -> Result:
         """Become the run of `key`. Refused: it has one, which the refusal carries."""
-        new, text = self._new_run(key), payloads.encode(self._event)
+        new, text = self._new_run(key), marshal.event_text(self._event)
         draft = self._birth(new).set
         size, expires_at = payloads.item_size(draft), draft["expires_at"]
         if size + len(payloads.pack(text)) > payloads.HEAD_ROOM_BYTES:
@@ -176,7 +176,7 @@ class _Call:
 
     def _outcome(self, head: Head) -> Any:
         if head.status == Status.SUCCEEDED:
-            return json.loads(self._rt.payloads.output(head))
+            return marshal.answer_of(self._rt.payloads.output(head))
         told = payloads.error_of(head)
         if told is not None:
             raise recorded_failure(str(told["type"]), str(told["message"]))

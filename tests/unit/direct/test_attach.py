@@ -12,9 +12,9 @@ import pytest
 from invoke_once import tracked
 from invoke_once.errors import StillRunning
 from invoke_once.handler.direct.call import payload_of
+from invoke_once.handler.outcomes import raised
 from invoke_once.handler.runtime import Runtime, use_runtime
 from invoke_once.life.move import LEASE_GRACE_MS
-from invoke_once.outcomes import raised
 from invoke_once.testing import Context
 from tests.unit.direct import events
 from tests.unit.direct.world import FUNCTION, TENANT, Body, World

@@ -8,10 +8,10 @@ import pytest
 
 from invoke_once import current_run, tracked
 from invoke_once.errors import PayloadCorrupt, StillRunning
+from invoke_once.handler.outcomes import raised
 from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
 from invoke_once.life.move import Due, is_due
-from invoke_once.outcomes import raised
 from invoke_once.store.store import Applied
 from tests.unit.direct import events
 from tests.unit.direct.world import Body, World

@@ -8,13 +8,13 @@ from typing import Any
 
 from invoke_once.errors import StoreUnavailable
 from invoke_once.handler.attempt import Attempt
+from invoke_once.handler.outcomes import Outcome, returned
 from invoke_once.handler.runtime import Policy, Runtime, use_runtime
 from invoke_once.handler.wrapper import Handler
 from invoke_once.life import head as records
 from invoke_once.life import moves
 from invoke_once.life.head import HEAD, Head
 from invoke_once.life.move import Move
-from invoke_once.outcomes import Outcome, returned
 from invoke_once.store.payloads import Payloads, error_of
 from invoke_once.store.store import Applied, Store, Unwritten, Written
 from invoke_once.testing import Clock, Context, MemoryObjects, MemoryTable

@@ -15,11 +15,11 @@ from invoke_once import AttemptSuperseded, RunCancelled, current_run, tracked
 from invoke_once.errors import NotClaimed, StoreUnavailable
 from invoke_once.handler.attempt import MESSAGE_CHARS, TELL_EVERY_MS, Attempt
 from invoke_once.handler.envelope import fired_event
+from invoke_once.handler.outcomes import out_of_time, raised, returned
 from invoke_once.handler.runtime import Policy, Runtime, use_runtime
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Move
-from invoke_once.outcomes import out_of_time, raised, returned
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import Bench, Context, MemoryObjects, MemoryTable

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from invoke_once import current_run, log, outcomes, texts, tracked
+from invoke_once import current_run, log, tracked
+from invoke_once.handler import outcomes
+from invoke_once.store import texts
 from invoke_once.testing import Bench
 
 ODD = b"caf\xe9.csv".decode("utf-8", "surrogateescape")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from invoke_once import texts
 from invoke_once.errors import NotSerializable, RunCancelled
 from invoke_once.life.move import Status
-from invoke_once.store.payloads import encode, error_fields
+from invoke_once.store import marshal, texts
+from invoke_once.store.payloads import error_fields
 
 
 class Outcome(NamedTuple):
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 def returned(value: Any) -> Outcome:
     """The handler returned. What is no JSON, or too large, ends the run failed: running it again would not help."""
     try:
-        return Outcome(Status.SUCCEEDED, output=encode(value))
+        return Outcome(Status.SUCCEEDED, output=marshal.dumps(value))
     except NotSerializable as error:
         return failed("OutputNotSerializable", str(error))
 
