@@ -9,5 +9,5 @@ problems.py   every error the interface answers with (RFC 9457)
 strictjson.py headers.py prefer.py cursor.py schemas.py   reading requests
 auth.py       who calls
 runs.py listing.py payloads.py logs.py deliveries.py tokens.py functions.py meta.py   the resources
-openapi/      the document that describes them, made from the same schemas
+openapi/      the document: what stands beside each view, and the schemas, put together
 """

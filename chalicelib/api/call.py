@@ -16,7 +16,7 @@ from chalice.app import Request, Response
 from chalicelib.api import headers as header
 from chalicelib.api import problems, strictjson
 from chalicelib.api.backend import Backend
-from chalicelib.api.problems import InvalidBody, InvalidParameter, Problem
+from chalicelib.api.problems import InvalidBody, Problem
 from chalicelib.runs.limits import OverLimit
 from chalicelib.service import Service
 from chalicelib.tokens import Token
@@ -71,13 +71,6 @@ class Call:
         if len(data) > MAX_BODY_BYTES:
             raise problems.TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
         return data
-
-    def one(self, name: str) -> str | None:
-        """A query parameter that may be given once."""
-        values = self.query.get(name, ())
-        if len(values) > 1:
-            raise InvalidParameter(f"Give {name} once.")
-        return values[0] if values else None
 
     def json_body(self) -> Any:
         """The body's value."""

@@ -6,15 +6,15 @@ from chalice.app import Response
 
 from chalicelib.api import problems
 from chalicelib.api.call import Call, reply_json
-from chalicelib.api.routes import Routes
-from chalicelib.api.runs import find, run_reply
+from chalicelib.api.routes import Answer, Routes
+from chalicelib.api.runs import MOVED, find, run_reply
 from invoke_once.store.store import Applied
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="runs")
 
 
 @routes.route("/runs/{run_id}/deliveries", methods=["GET"])
-@routes.operation(scope="runs:read")
+@routes.operation({200: Answer("the attempts", "DeliveryList")}, scope="runs:read")
 def list_deliveries(call: Call, run_id: str) -> Response:
     """Every attempt to deliver the run's callback, oldest first."""
     from chalicelib.callbacks.deliveries import deliveries
@@ -23,7 +23,7 @@ def list_deliveries(call: Call, run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/deliveries", methods=["POST"])
-@routes.operation(scope="runs:write")
+@routes.operation(MOVED, scope="runs:write", problems=(409,))
 def deliver_again(call: Call, run_id: str) -> Response:
     """Send the callback of an ended run once more, now, under the same webhook-id."""
     from chalicelib.callbacks.deliveries import send_again

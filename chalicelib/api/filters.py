@@ -1,25 +1,44 @@
-"""The query of `GET /runs`, read strictly."""
+"""The query of `GET /runs`."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from chalicelib.api import schemas
-from chalicelib.api.call import Call
-from chalicelib.api.problems import InvalidParameter
+from chalicelib.api.schemas import Cursor
 from invoke_once.life.head import Head
 from invoke_once.life.move import Status
 
-QUERY = ("function", "status", "key", "label", "created_after", "created_before", "limit", "cursor")
-DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 MAX_MS = 253_402_300_799_999  #: the last millisecond of the year 9999
-_LIMIT = re.compile(r"[0-9]{1,3}")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ListQuery(Struct, frozen=True):
+    """As it is sent. `status` and `label` may be repeated; a status may also be several, separated by commas."""
+
+    function: Annotated[str, Meta(min_length=1, max_length=255, description="runs of this function")] | None = None
+    status: Annotated[list[Status], Meta(description="runs in one of these states")] = []
+    key: Annotated[str, Meta(min_length=1, max_length=255, description="runs with this idempotency key")] | None = None
+    label: Annotated[
+        list[Annotated[str, Meta(pattern="^[^:]+:")]],
+        Meta(description="name:value; repeated, runs that have all of them", examples=[["batch:7"]]),
+    ] = []
+    created_after: Annotated[datetime, Meta(tz=True, description="runs created later than this")] | None = None
+    created_before: Annotated[datetime, Meta(tz=True, description="runs created earlier than this")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="at most this many runs")] = 20
+    cursor: Cursor | None = None
+
+    def filters(self) -> Filters:
+        return Filters(
+            function=self.function,
+            key=self.key,
+            statuses=tuple(sorted(set(self.status))),
+            labels=tuple(sorted({(name, value) for name, _, value in (text.partition(":") for text in self.label)})),
+            low_ms=0 if self.created_after is None else _ms(self.created_after) + 1,
+            high_ms=MAX_MS if self.created_before is None else _ms(self.created_before) - 1,
+        )
 
 
 class Filters(Struct, frozen=True):
@@ -47,67 +66,5 @@ class Filters(Struct, frozen=True):
         return [self.function, self.key, self.statuses, self.labels, self.low_ms, self.high_ms]
 
 
-def filters(call: Call) -> Filters:
-    after, before = call.one("created_after"), call.one("created_before")
-    return Filters(
-        function=_given(call, "function"),
-        key=_given(call, "key"),
-        statuses=_statuses(call),
-        labels=tuple(sorted({_label(text) for text in call.query.get("label", ())})),
-        low_ms=0 if after is None else _ms("created_after", after) + 1,
-        high_ms=MAX_MS if before is None else _ms("created_before", before) - 1,
-    )
-
-
-def limit(call: Call, default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> int:
-    text = call.one("limit")
-    if text is None:
-        return default
-    number = int(text) if _LIMIT.fullmatch(text) else 0
-    if not 1 <= number <= most:
-        raise InvalidParameter(f"limit is a number from 1 to {most}.")
-    return number
-
-
-def tenant(call: Call) -> str:
-    """Whose: the caller's own tenant, unless told."""
-    name = call.one("tenant")
-    if name is not None and not re.fullmatch(schemas.TENANT, name):
-        raise InvalidParameter("tenant is the name of a tenant.")
-    return name or call.tenant
-
-
-def _given(call: Call, name: str) -> str | None:
-    text = call.one(name)
-    if text is not None and not 1 <= len(text) <= 255:
-        raise InvalidParameter(f"{name} has 1 to 255 characters.")
-    return text
-
-
-def _statuses(call: Call) -> tuple[str, ...]:
-    """One, or several: repeated, or separated by commas."""
-    names = {name for text in call.query.get("status", ()) for name in text.split(",")}
-    if names - {str(status) for status in Status}:
-        raise InvalidParameter(f"status is one or more of {', '.join(Status)}.")
-    return tuple(sorted(names))
-
-
-def _label(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not name or not colon:
-        raise InvalidParameter("label is name:value.")
-    return name, value
-
-
-def _ms(name: str, text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(_to_microseconds(text).upper()) if _TIME.fullmatch(text) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise InvalidParameter(f"{name} is a time as RFC 3339 has it, with a zone: 2026-11-23T10:00:00Z.")
+def _ms(moment: datetime) -> int:
     return min(max((moment - _EPOCH) // timedelta(milliseconds=1), 0), MAX_MS)
-
-
-def _to_microseconds(text: str) -> str:
-    return re.sub(r"(\.\d{6})\d+", r"\1", text)

@@ -9,14 +9,14 @@ from msgspec.structs import asdict
 
 from chalicelib.api import problems
 from chalicelib.api.call import Call, reply_json
-from chalicelib.api.routes import Routes
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="functions")
 
 
 @routes.route("/functions", methods=["GET"])
-@routes.operation(scope="runs:read")
+@routes.operation({200: Answer("the functions", "FunctionList")}, scope="runs:read")
 def list_functions(call: Call) -> Response:
     """Every function that the caller's tenant may run, with its limits and the schema of its input."""
     mine = (function for function in call.service.functions.values() if function.may_be_run_by(call.tenant))
@@ -24,7 +24,7 @@ def list_functions(call: Call) -> Response:
 
 
 @routes.route("/functions/{name}", methods=["GET"])
-@routes.operation(scope="runs:read")
+@routes.operation({200: Answer("the function", "Function")}, scope="runs:read")
 def show_function(call: Call, name: str) -> Response:
     """One function."""
     function = call.service.functions.get(name)

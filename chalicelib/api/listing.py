@@ -14,17 +14,17 @@ from typing import Any
 from chalice.app import Response
 from msgspec import Struct, field
 
-from chalicelib.api import cursor, filters
+from chalicelib.api import cursor, schemas
 from chalicelib.api.call import Call, reply
-from chalicelib.api.filters import Filters
-from chalicelib.api.routes import Routes
+from chalicelib.api.filters import Filters, ListQuery
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.runs import documents
 from invoke_once.life import head as records
 from invoke_once.life.head import Head
 from invoke_once.life.moves import FAILED_INDEX
 from invoke_once.store.store import Key, Store
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="runs")
 
 MAX_EXAMINED = 1_000  #: keys a page
 MAX_MS = 8_000
@@ -33,12 +33,19 @@ CHUNK = 100
 
 
 @routes.route("/runs", methods=["GET"])
-@routes.operation(scope="runs:read", query=filters.QUERY)
+@routes.operation(
+    {200: Answer("a page of runs", "RunList", ("ETag",)), 304: Answer("nothing has changed", headers=("ETag",))},
+    scope="runs:read",
+    query=ListQuery,
+)
 def list_runs(call: Call) -> Response:
-    """The caller's runs, newest first."""
-    wanted, limit = filters.filters(call), filters.limit(call)
+    """The caller's runs, newest first.
+
+    `limit` counts matching runs. A page that is shorter has a next_cursor, unless it is the last one.
+    """
+    query = schemas.read_query(call.query, ListQuery)
+    wanted, limit, sealed = query.filters(), query.limit, query.cursor
     asked = ["runs", call.tenant, *wanted.asked]
-    sealed = call.one("cursor")
     position = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
     page = _by_key(call, wanted, limit, position) if wanted.key else _by_time(call, wanted, limit, position)
     return _reply(call, asked, page)

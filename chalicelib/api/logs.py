@@ -7,36 +7,44 @@ and its log cannot be told apart by run: no events.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from chalice.app import Response
+from msgspec import Meta
 
 from chalicelib import targets
-from chalicelib.api import cursor, filters, problems
+from chalicelib.api import cursor, problems, schemas
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.log_lines import Claim
 from chalicelib.api.log_reader import EARLY_MS, Logs, Page, Position, Search
-from chalicelib.api.routes import Routes
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import find
 from invoke_once.life.head import Head
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="runs")
 
-DEFAULT_LIMIT = MAX_LIMIT = 500
 LATE_MS = 15_000  #: what an ended run wrote may show up this much later
 FOREIGN_CLAIMS = 50  #: other runs' claims in a page that are looked up; further ones are taken for real
-_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
+
+
+class LogQuery(msgspec.Struct, frozen=True):
+    attempt: Annotated[int, Meta(ge=1, le=999_999, description="of this attempt alone")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500, description="at most this many lines")] = 500
+    cursor: schemas.Cursor | None = None
 
 
 @routes.route("/runs/{run_id}/logs", methods=["GET"])
-@routes.operation(scope="runs:read", query=("attempt", "limit", "cursor"))
+@routes.operation({200: Answer("a page of lines", "LogPage")}, scope="runs:read", query=LogQuery)
 def show_logs(call: Call, run_id: str) -> Response:
-    """The log lines of a run's attempts, oldest first."""
-    head, attempt = find(call, run_id), _attempt(call)
-    page = Page(filters.limit(call, DEFAULT_LIMIT, MAX_LIMIT))
-    asked, given = ["logs", call.tenant, head.run_id, head.generation, attempt], call.one("cursor")
+    """The log lines of a run's attempts, oldest first.
+
+    Of functions that are wrapped; CloudWatch shows a line some seconds after it was written.
+    """
+    head, query = find(call, run_id), schemas.read_query(call.query, LogQuery)
+    page, attempt, given = Page(query.limit), query.attempt, query.cursor
+    asked = ["logs", call.tenant, head.run_id, head.generation, attempt]
     at = _beginning(head, attempt) if given is None else _position(call, asked, given)
     if head.mode is not None:
         return reply_json({"events": [], "next_cursor": None})
@@ -47,13 +55,6 @@ def show_logs(call: Call, run_id: str) -> Response:
         unmoved = given is not None and here == before
         following = given if unmoved else cursor.seal(call.backend.cursor_keys, asked, here, call.began_ms)
     return reply_json({"events": page.events, "next_cursor": following})
-
-
-def _attempt(call: Call) -> int | None:
-    text = call.one("attempt")
-    if text is not None and not _ATTEMPT.fullmatch(text):
-        raise problems.InvalidParameter("attempt is a number from 1.")
-    return None if text is None else int(text)
 
 
 def _beginning(head: Head, attempt: int | None) -> Position:

@@ -8,18 +8,21 @@ from chalice.app import Response
 
 from chalicelib.api import problems
 from chalicelib.api.call import Call, reply, reply_json
-from chalicelib.api.routes import Routes
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.web import assets
 from chalicelib.web.assets import Asset
 from invoke_once.errors import InvokeOnceError
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="service")
 
+_PAGE = Answer("a page", headers=("ETag",), media_types=("text/html",))
+_FILES = ("text/javascript", "text/css", "image/svg+xml")
+_KNOWN = Answer("nothing has changed", headers=("ETag",))
 _ABSENT = "run_" + "a" * 26
 
 
 @routes.route("/healthz", methods=["GET"])
-@routes.operation()
+@routes.operation({200: Answer("every part answers", "Health"), 503: Answer("a part does not", "Health")})
 def health(call: Call) -> Response:
     """Whether each part of the service answers."""
     parts = {
@@ -41,25 +44,25 @@ def _works(ask: Callable[[], object]) -> str:
 
 
 @routes.route("/openapi.json", methods=["GET"])
-@routes.operation()
+@routes.operation({200: Answer("this document", headers=("ETag",)), 304: _KNOWN})
 def openapi_document(call: Call) -> Response:
     """This interface as an OpenAPI 3.1 document."""
     from chalicelib.api.openapi.document import document_text
 
-    text, etag = document_text(routes.current_app)
+    text, etag = document_text(routes.current_app, call.service.functions)
     named = {"ETag": etag, "Cache-Control": "no-cache"}
     return reply(None, 304, named) if call.matches(etag) else reply(text, headers=named)
 
 
 @routes.route("/docs", methods=["GET"])
-@routes.operation()
+@routes.operation({200: _PAGE, 304: _KNOWN})
 def docs_page(call: Call) -> Response:
     """The page that shows the OpenAPI document."""
     return _file(call, assets.page("docs"))
 
 
 @routes.route("/", methods=["GET"])
-@routes.operation()
+@routes.operation({200: _PAGE, 304: _KNOWN, 308: Answer("the same with its final slash", headers=("Location",))})
 def dashboard(call: Call) -> Response:
     """The dashboard."""
     elsewhere = assets.slash_redirect(call.path)
@@ -69,7 +72,7 @@ def dashboard(call: Call) -> Response:
 
 
 @routes.route("/assets/{name}", methods=["GET"])
-@routes.operation()
+@routes.operation({200: Answer("a file", headers=("ETag",), media_types=_FILES), 304: _KNOWN})
 def asset(call: Call, name: str) -> Response:
     """A file of the dashboard or of the docs page."""
     found = assets.asset(name)

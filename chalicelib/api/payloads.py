@@ -7,20 +7,27 @@ from chalice.app import Response
 from chalicelib.api import problems
 from chalicelib.api.call import Call, reply
 from chalicelib.api.headers import accepts
-from chalicelib.api.routes import Routes
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import find
 from invoke_once.life.head import Head
 from invoke_once.life.move import Status
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="runs")
 
 PASSED_ON_BYTES = 1024 * 1024  #: a larger payload goes straight from S3 to the caller
 LINK_S = 300
 URI_LIST = "text/uri-list"
+_PAYLOAD = {
+    200: Answer(
+        "the JSON text, byte for byte; or its link, for a caller that accepts text/uri-list",
+        media_types=("application/json", URI_LIST),
+    ),
+    303: Answer("it is large: a link that needs no token, for five minutes", headers=("Location",)),
+}
 
 
 @routes.route("/runs/{run_id}/input", methods=["GET"])
-@routes.operation(scope="runs:read")
+@routes.operation(_PAYLOAD, scope="runs:read")
 def show_input(call: Call, run_id: str) -> Response:
     """What the run was started with."""
     head = find(call, run_id)
@@ -30,7 +37,7 @@ def show_input(call: Call, run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/output", methods=["GET"])
-@routes.operation(scope="runs:read")
+@routes.operation(_PAYLOAD, scope="runs:read", problems=(409,))
 def show_output(call: Call, run_id: str) -> Response:
     """What the run's handler returned."""
     head = find(call, run_id)

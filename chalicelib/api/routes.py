@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from typing import Any
 
 from chalice.app import Blueprint, Chalice, Response
+from msgspec import Struct
 
 from chalicelib.api import auth
 from chalicelib.api.backend import backend
@@ -16,6 +17,27 @@ from chalicelib.api.problems import InvalidParameter
 View = Callable[..., Response]
 
 
+class Answer(Struct, frozen=True):
+    """A good answer, as the OpenAPI document has it. `schema`: a struct of openapi/answers.py, by its name."""
+
+    description: str
+    schema: str = ""
+    headers: Sequence[str] = ()
+    media_types: Sequence[str] = ("application/json",)
+
+
+class About(Struct, frozen=True):
+    """What an operation needs, and what the OpenAPI document says of it. Its summary is the view's docstring."""
+
+    answers: Mapping[int, Answer]
+    scope: str | None = None
+    query: type[Struct] | None = None  #: the parameters that the view knows; any other is an error
+    body: type[Struct] | None = None
+    examples: Mapping[str, Any] = {}  #: of a body
+    headers: Sequence[str] = ()  #: that the view reads, beside If-None-Match where it may answer 304
+    problems: Sequence[int] = ()  #: beside those that come with a scope, a path parameter, a body
+
+
 class Operation:
     """A view, and what is looked at before it: the token, its scope, the rate, the names of query parameters.
 
@@ -23,17 +45,11 @@ class Operation:
     would log an error with its message, which may quote a payload.
     """
 
-    def __init__(self, routes: Routes, view: View, scope: str | None, query: Sequence[str]) -> None:
+    def __init__(self, routes: Routes, view: View, about: About) -> None:
         update_wrapper(self, view)
-        self.routes, self.view, self.scope, self.query = routes, view, scope, frozenset(query)
-
-    @property
-    def name(self) -> str:
-        return str(self.view.__name__)
-
-    @property
-    def summary(self) -> str:
-        return (self.view.__doc__ or "").strip().split("\n")[0]
+        self.routes, self.view, self.about = routes, view, about
+        self.name, self.tag, self.scope = view.__name__, routes.tag, about.scope
+        self.query = frozenset(about.query.__struct_fields__ if about.query else ())
 
     def __call__(self, **params: str) -> Response:
         request = self.routes.current_request
@@ -58,14 +74,18 @@ class Operation:
 class Routes(Blueprint):
     """A resource's routes: `@routes.route(…)` as ever, and under it `@routes.operation(…)`."""
 
+    def __init__(self, import_name: str, tag: str) -> None:
+        super().__init__(import_name)
+        self.tag = tag
+
     def route(self, path: str, **kwargs: Any) -> Callable[[Operation], Operation]:
         """Chalice's own, without its look at the content type: a body's is looked at where the body is read."""
         register: Callable[[Operation], Operation] = super().route(path, content_types=[], **kwargs)
         return register
 
-    def operation(self, *, scope: str | None = None, query: Sequence[str] = ()) -> Callable[[View], Operation]:
-        """`query`: the parameters that the view knows; any other is an error."""
-        return lambda view: Operation(self, view, scope, query)
+    def operation(self, answers: Mapping[int, Answer], **about: Any) -> Callable[[View], Operation]:
+        """What `About` says."""
+        return lambda view: Operation(self, view, About(answers, **about))
 
 
 def entries(app: Chalice) -> list[Any]:

@@ -10,22 +10,40 @@ from msgspec import UNSET
 
 from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
 from chalicelib.api.call import Call, reply
-from chalicelib.api.routes import Routes
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
 from chalicelib.runs import dispatch, documents, inputs
 from chalicelib.runs.dispatch import StartRequest
 from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Result
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="runs")
 
+STATE_NOW = ("ETag", "Retry-After")
+_POLLED = (*STATE_NOW, "Preference-Applied")
+_STARTED = ("Location", "Idempotent-Replayed", *_POLLED)
+MOVED = {202: Answer("the run as it is now", "Run", STATE_NOW)}
 _RUN_ID = re.compile(r"run_[a-z2-7]{26}")
 
 
 @routes.route("/runs", methods=["POST"])
-@routes.operation(scope="runs:write")
+@routes.operation(
+    {
+        202: Answer("accepted; look again after Retry-After", "Run", _STARTED),
+        200: Answer("it has ended already", "Run", _STARTED),
+    },
+    scope="runs:write",
+    body=schemas.StartRequest,
+    examples=schemas.START_EXAMPLES,
+    headers=("Idempotency-Key", "Prefer"),
+    problems=(404,),
+)
 def start_run(call: Call) -> Response:
-    """Start a run, or find the one that the idempotency key has started before."""
+    """Start a run, or find the one that the idempotency key has started before.
+
+    The run is recorded before this answers, and is fired once. A repeat with the same key, at any time while the run
+    is kept, answers with the same run; with another body it is refused (422).
+    """
     key = headers.idempotency_key(call.headers)
     asked: schemas.StartRequest = schemas.read(call.json_body(), schemas.StartRequest, opaque="input")
     request = _request(call, asked, key)
@@ -48,9 +66,17 @@ def start_run(call: Call) -> Response:
 
 
 @routes.route("/runs/{run_id}", methods=["GET"])
-@routes.operation(scope="runs:read")
+@routes.operation(
+    {200: Answer("the run", "Run", _POLLED), 304: Answer("nothing has changed", headers=("ETag",))},
+    scope="runs:read",
+    headers=("Prefer",),
+)
 def show_run(call: Call, run_id: str) -> Response:
-    """One run as it is now; held until it changes, where the caller prefers to wait."""
+    """One run as it is now; held until it changes, where the caller prefers to wait.
+
+    With `Prefer: wait=N` the call is held until the run has ended, or, with If-None-Match, until it differs from that
+    state.
+    """
     head = find(call, run_id)
     wait_s = prefer.wait_seconds(call.headers)
     if wait_s:
@@ -59,16 +85,22 @@ def show_run(call: Call, run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/cancel", methods=["POST"])
-@routes.operation(scope="runs:write")
+@routes.operation(MOVED, scope="runs:write", problems=(409,))
 def cancel_run(call: Call, run_id: str) -> Response:
-    """Cancel a run: at once if nobody has claimed it, else its attempt is asked to stop."""
+    """Cancel a run: at once if nobody has claimed it, else its attempt is asked to stop.
+
+    A running attempt sees the request at its next progress or check, and may end otherwise.
+    """
     return _moved(call, dispatch.cancel(call.service, find(call, run_id)), "It has ended: there is nothing to cancel.")
 
 
 @routes.route("/runs/{run_id}/retry", methods=["POST"])
-@routes.operation(scope="runs:write")
+@routes.operation(MOVED, scope="runs:write", problems=(409,))
 def retry_run(call: Call, run_id: str) -> Response:
-    """Send a run that ended without success again."""
+    """Send a run that ended without success again.
+
+    For a run that ended failed, timed_out, cancelled or expired. Its attempts go on counting.
+    """
     redriven = dispatch.redrive(call.service, find(call, run_id))
     return _moved(call, redriven, "Only a run that ended without success can be sent again.")
 

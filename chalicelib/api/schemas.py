@@ -1,14 +1,15 @@
-"""What request bodies hold, as msgspec structs: read here, described in the OpenAPI document."""
+"""What requests hold, as msgspec structs: read here, described in the OpenAPI document. Queries stand beside views."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError
 
-from chalicelib.api.problems import InvalidRequest
+from chalicelib.api.problems import InvalidParameter, InvalidRequest
 
 T = TypeVar("T")
 
@@ -17,6 +18,13 @@ MAX_LABELS = 10
 LABEL_NAME = r"^[A-Za-z0-9_.\-/]{1,64}$"
 LABEL_VALUE = r"^[^\u0000-\u001f\u007f]{0,128}$"
 TENANT = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+Scope = Literal["runs:read", "runs:write", "admin"]
+#: A query's cursor; what it may be is for cursor.py to say.
+Cursor = Annotated[
+    str, Meta(description="next_cursor of the page before", extra_json_schema={"minLength": 24, "maxLength": 2048})
+]
+Tenant = Annotated[str, Meta(pattern=TENANT, description="whose; the caller's own, unless told")]
 
 
 class Retry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +40,15 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
 class Callback(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the outcome is sent to, as a Standard Webhooks message."""
 
-    url: Annotated[str, Meta(max_length=2048, description="https, public", examples=["https://example.com/hook"])]
+    url: Annotated[
+        str,
+        Meta(
+            max_length=2048,
+            description="https, public",
+            examples=["https://example.com/hook"],
+            extra_json_schema={"format": "uri", "pattern": r"^https?://\S+$"},
+        ),
+    ]
 
 
 class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,11 +74,26 @@ class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
 
 
+START_EXAMPLES = {
+    "least": {"function": "echo"},
+    "all": {
+        "function": "report",
+        "input": {"csv": "a,b\n1,2\n"},
+        "callback": {"url": "https://example.com/hook"},
+        "delay_seconds": 0,
+        "queue_timeout_seconds": 21600,
+        "retry": {"max_attempts": 3, "backoff_seconds": 10, "max_backoff_seconds": 600},
+        "if_failed": "replay",
+        "labels": {"batch": "7"},
+    },
+}
+
+
 class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A token to make. Without a tenant: the caller's; without scopes: reading and writing runs."""
 
     tenant: Annotated[str, Meta(pattern=TENANT)] | UnsetType = UNSET
-    scopes: Annotated[tuple[Literal["runs:read", "runs:write", "admin"], ...], Meta(min_length=1, max_length=3)] = (
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=3)] = (
         "runs:read",
         "runs:write",
     )
@@ -76,6 +107,26 @@ def read(value: Any, kind: type[T], opaque: str | None = None) -> T:
     except ValidationError as error:
         pointer, detail = _placed(str(error))
         raise InvalidRequest(f"{detail}.", errors=[(pointer, detail)]) from None
+
+
+def read_query(query: Mapping[str, Sequence[str]], kind: type[T]) -> T:
+    """A query as a struct. Raises InvalidParameter, also for a name that may be given once and is given twice."""
+    given: dict[str, Any] = {}
+    for name, texts in query.items():
+        if name in _MANY:
+            given[name] = [part for text in texts for part in (text.split(",") if name == "status" else [text])]
+        elif len(texts) != 1:
+            raise InvalidParameter(f"Give {name} once.")
+        else:
+            given[name] = int(texts[0]) if name in _NUMBERS and _DIGITS.fullmatch(texts[0]) else texts[0]
+    try:
+        return msgspec.convert(given, kind, strict=True)
+    except ValidationError as error:
+        pointer, detail = _placed(str(error))
+        raise InvalidParameter(f"{pointer[1:]}: {detail}.") from None
+
+
+_MANY, _NUMBERS, _DIGITS = ("status", "label"), ("limit", "attempt"), re.compile(r"[0-9]{1,9}")
 
 
 def _integral(value: Any, opaque: str | None = None) -> Any:

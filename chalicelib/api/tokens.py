@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 from chalice.app import Response
-from msgspec import UNSET
+from msgspec import UNSET, Meta, Struct
 
 from chalicelib import tokens
-from chalicelib.api import cursor, filters, problems, schemas
+from chalicelib.api import cursor, problems, schemas
 from chalicelib.api.call import Call, reply, reply_json
-from chalicelib.api.routes import Routes
+from chalicelib.api.routes import Answer, Routes
 from chalicelib.runs import documents
 from chalicelib.tokens import Token
 
-routes = Routes(__name__)
+routes = Routes(__name__, tag="tokens")
 
 _ID = re.compile(r"[a-z0-9]{8,32}")
 
 
+class TokensQuery(Struct, frozen=True):
+    tenant: schemas.Tenant | None = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="at most this many")] = 100
+    cursor: schemas.Cursor | None = None
+
+
 @routes.route("/tokens", methods=["POST"])
-@routes.operation(scope="admin")
+@routes.operation(
+    {201: Answer("the token, with its text", "NewToken", ("Location",))},
+    scope="admin",
+    body=schemas.TokenRequest,
+    examples={"reader": {"tenant": "acme", "scopes": ["runs:read"], "expires_in_seconds": 86400}},
+)
 def create_token(call: Call) -> Response:
     """Make a token. Its text is in this answer and nowhere else."""
     asked: schemas.TokenRequest = schemas.read(call.json_body(), schemas.TokenRequest)
@@ -33,11 +44,12 @@ def create_token(call: Call) -> Response:
 
 
 @routes.route("/tokens", methods=["GET"])
-@routes.operation(scope="admin", query=("tenant", "limit", "cursor"))
+@routes.operation({200: Answer("a page of tokens", "TokenList")}, scope="admin", query=TokensQuery)
 def list_tokens(call: Call) -> Response:
     """One tenant's tokens (the caller's, unless told), without their secrets."""
-    tenant, limit = filters.tenant(call), filters.limit(call, default=100)
-    asked, sealed = ["tokens", call.tenant, tenant], call.one("cursor")
+    query = schemas.read_query(call.query, TokensQuery)
+    tenant, limit, sealed = query.tenant or call.tenant, query.limit, query.cursor
+    asked = ["tokens", call.tenant, tenant]
     after = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
     found = call.backend.tokens.table.of_tenant(tenant, limit, after)
     more = len(found) == limit
@@ -46,7 +58,7 @@ def list_tokens(call: Call) -> Response:
 
 
 @routes.route("/tokens/{token_id}", methods=["DELETE"])
-@routes.operation(scope="admin")
+@routes.operation({204: Answer("it is revoked")}, scope="admin")
 def revoke_token(call: Call, token_id: str) -> Response:
     """Revoke a token: within a minute no part of the service takes it any more."""
     table = call.backend.tokens.table

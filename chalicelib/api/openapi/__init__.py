@@ -1,4 +1,6 @@
-"""The OpenAPI document: made from the registered operations and from the schemas that requests are read with.
+"""The OpenAPI document: what stands beside each view and the schemas that requests are read with, put together.
 
-May come in: `api`'s routes, schemas and problems. No view imports it but the one that serves it.
+answers.py  what answers hold    parts.py  what operations share    document.py  the whole
+
+May come in: `api`'s routes, schemas and problems. No view imports it but the one that serves it, when it is asked for.
 """

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from chalicelib.api.schemas import Scope
+from invoke_once.life.move import Status
+
 Time = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", examples=["2026-11-23T10:00:00.000Z"],
                            extra_json_schema={"format": "date-time"})]  # fmt: skip
-Status = Literal["scheduled", "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "expired"]
 RunId = Annotated[str, Meta(pattern="^run_[a-z2-7]{26}$", examples=["run_wq4c5nqlp3wbc6c5ibd2iyhkeu"])]
-Scope = Literal["runs:read", "runs:write", "admin"]
 Cursor = Annotated[str, Meta(description="opaque; pass it as it is, with the same query, within a day")]
 Link = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
 
@@ -211,3 +212,7 @@ class Event(Struct):
     type: Literal["run.succeeded", "run.failed", "run.timed_out", "run.cancelled", "run.expired"]
     timestamp: Time
     data: Annotated[Any, Meta(description="the run; without `output` where the body would be over 20 KB")]
+
+
+ALL = (Run, RunList, LogPage, DeliveryList, Function, FunctionList, Token, NewToken, TokenList, WebhookSecrets, Health,
+       Problem, Event)  # fmt: skip

@@ -9,8 +9,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from chalicelib import functions
 from chalicelib.api.front import Api
 from chalicelib.api.openapi.document import document_text
+from infra.paths import FUNCTIONS_TOML
 
 
 def check(api: Api, event: Mapping[str, Any], answer: Any) -> None:
@@ -42,7 +44,7 @@ def check(api: Api, event: Mapping[str, Any], answer: Any) -> None:
 
 @cache
 def document(api: Api) -> Any:
-    return json.loads(document_text(api)[0])
+    return json.loads(document_text(api, functions.load(FUNCTIONS_TOML, "s"))[0])
 
 
 def resolved(api: Api, value: Mapping[str, Any]) -> Any:

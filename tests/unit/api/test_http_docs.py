@@ -10,7 +10,7 @@ import pytest
 
 from app import app
 from chalicelib.api import problems, schemas
-from chalicelib.api.openapi import answers as documented
+from chalicelib.api.openapi import answers
 from chalicelib.api.routes import entries
 from chalicelib.runs import limits
 
@@ -29,7 +29,7 @@ def test_every_problem_field_and_setting_is_told() -> None:
     names = {kind.name for direct in problems.Problem.__subclasses__() for kind in (direct, *direct.__subclasses__())}
     for name in names - {"internal"}:
         assert f"`{name}`" in TEXT
-    for field in (*schemas.StartRequest.__struct_fields__, *documented.Run.__struct_fields__):
+    for field in (*schemas.StartRequest.__struct_fields__, *answers.Run.__struct_fields__):
         assert f"`{field}`" in TEXT
     for setting in set(re.findall(r'env\.get\("(ONCE_\w+)"', Path(limits.__file__).read_text())):
         assert f"`{setting.removeprefix('ONCE_').lower()}`" in TEXT

@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from app import app
+from chalicelib import functions
 from chalicelib.api import headers, problems, schemas
-from chalicelib.api.openapi import answers as documented
-from chalicelib.api.openapi import operations, parameters
+from chalicelib.api.openapi import answers, parts
 from chalicelib.api.openapi.document import document_text
 from chalicelib.api.routes import entries
+from chalicelib.functions import Function
+from infra.paths import FUNCTIONS_TOML
+from invoke_once.life.move import Status
 from tests.unit.api import contract
-from tests.unit.api.world import World
+from tests.unit.api.world import FUNCTIONS, World
 
-DOCUMENT = json.loads(document_text(app)[0])
+KNOWN = functions.load(FUNCTIONS_TOML, "s")
+DOCUMENT = json.loads(document_text(app, KNOWN)[0])
 OPERATIONS = [
     (path, method, described) for path, item in DOCUMENT["paths"].items() for method, described in item.items()
 ]
@@ -33,7 +38,7 @@ def references(value: Any) -> list[str]:
 
 def test_it_is_served_to_anyone_and_costs_304_when_known(world: World) -> None:
     answer = world.call("GET", "/openapi.json", token=None)
-    assert answer.json == DOCUMENT and answer.json["openapi"] == "3.1.0"
+    assert answer.text == document_text(app, FUNCTIONS)[0] and answer.json["openapi"] == "3.1.0"
     assert world.call("GET", "/openapi.json", headers={"If-None-Match": answer.headers["etag"]}).status == 304
 
 
@@ -53,7 +58,6 @@ def test_every_schema_is_a_schema_and_holds_its_own_examples() -> None:
 def test_the_document_has_every_registered_operation_and_no_other() -> None:
     registered = {(entry.uri_pattern, entry.method.lower()) for entry in entries(app)}
     assert {(path, method) for path, method, _ in OPERATIONS} == registered
-    assert {entry.view_function.name for entry in entries(app)} == set(operations.SAID)
 
 
 @pytest.mark.parametrize(("path", "method", "described"), OPERATIONS)
@@ -67,7 +71,7 @@ def test_every_operation_tells_its_scope_its_problems_and_its_parameters(
     asked = {(parameter["in"], parameter["name"]) for parameter in described.get("parameters", [])}
     assert {name for place, name in asked if place == "query"} == operation.query
     assert {name for place, name in asked if place == "path"} == set(re.findall(r"{(\w+)}", path))
-    assert described["summary"] and described["tags"][0] in operations.TAGS
+    assert described["summary"] and described["tags"][0] in parts.TAGS
     assert any(status.startswith("2") for status in described["responses"])
 
 
@@ -82,8 +86,79 @@ def test_every_body_has_examples_that_are_valid(path: str, method: str, describe
     assert {"413", "415", "422"} <= set(described["responses"])
 
 
+def schema(name: str) -> Any:
+    return DOCUMENT["components"]["schemas"][name]
+
+
+def test_a_start_is_one_of_a_request_a_function_with_its_own_input() -> None:
+    start = schema("StartRequest")
+    assert start["discriminator"]["propertyName"] == "function"
+    mapping = start["discriminator"]["mapping"]
+    assert set(mapping) == set(KNOWN) and [each["$ref"] for each in start["oneOf"]] == list(mapping.values())
+    for name, reference in mapping.items():
+        own = contract.resolved(app, {"$ref": reference})
+        assert own["properties"]["function"] == {"type": "string", "const": name}
+        given = KNOWN[name].input_schema
+        assert own["properties"]["input"].get("properties") == (given or {}).get("properties")
+        assert ("input" in own["required"]) == (given is not None)
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"function": "echo"}, True),
+        ({"function": "echo", "input": [1]}, True),
+        ({"function": "sleep", "input": {"seconds": 1}}, True),
+        ({"function": "sleep", "input": {"seconds": "x"}}, False),
+        ({"function": "sleep"}, False),
+        ({"function": "nope"}, False),
+        ({"function": "echo", "inpt": 1}, False),
+    ],
+)
+def test_a_start_fits_where_the_service_would_take_it(body: Any, fits: bool) -> None:
+    assert contract.validator(app, '{"$ref": "#/components/schemas/StartRequest"}').is_valid(body) == fits
+
+
+def test_what_only_some_tenants_may_run_is_not_told_to_everybody() -> None:
+    limited = {name: replace(f, tenants=("acme",)) if name == "sleep" else f for name, f in KNOWN.items()}
+    assert "StartSleep" not in json.loads(document_text(app, limited)[0])["components"]["schemas"]
+    nobody = {name: replace(f, tenants=("acme",)) for name, f in KNOWN.items()}
+    start = json.loads(document_text(app, nobody)[0])["components"]["schemas"]["StartRequest"]
+    assert "oneOf" not in start and start["properties"]["function"]["type"] == "string"
+
+
+def test_references_in_a_function_s_own_schema_stay_in_it() -> None:
+    own = {"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}
+    known = {"f": Function("f", "t", input_schema=own)}
+    components = json.loads(document_text(app, known)[0])["components"]["schemas"]
+    validator = Draft202012Validator(components["StartF"]["properties"]["input"])
+    assert validator.is_valid(1) and not validator.is_valid("x")
+
+
+def test_no_field_of_a_request_has_a_default_that_generators_would_demand() -> None:
+    for name in ("StartEcho", "TokenRequest"):
+        assert not [field for field, each in schema(name)["properties"].items() if "default" in each]
+    assert schema("StartEcho")["properties"]["queue_timeout_seconds"]["description"].endswith("default: 21600")
+    assert schema("StartEcho")["required"] == ["function"]
+
+
+def test_every_enum_has_a_type_and_a_callback_s_url_its_form() -> None:
+    assert set(schema("Status")["enum"]) == set(Status)
+
+    def enums(value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            here = [value] if isinstance(value.get("enum"), list) else []
+            return here + [found for inner in value.values() for found in enums(inner)]
+        return [found for inner in value for found in enums(inner)] if isinstance(value, list) else []
+
+    assert {each.get("type") for each in enums(DOCUMENT)} == {"string"}
+    url = schema("Callback")["properties"]["url"]
+    assert url["format"] == "uri" and re.search(url["pattern"], "https://example.com/hook")
+    assert not re.search(url["pattern"], "any text")
+
+
 def test_the_example_of_a_run_is_a_run() -> None:
-    assert contract.validator(app, '{"$ref": "#/components/schemas/Run"}').is_valid(parameters.RUN)
+    assert contract.validator(app, '{"$ref": "#/components/schemas/Run"}').is_valid(parts.RUN)
 
 
 def test_every_problem_is_in_the_document_with_an_example() -> None:
@@ -126,7 +201,7 @@ def test_the_webhooks_are_described(world: World) -> None:
     ],
 )
 def test_the_pattern_of_a_key_says_what_the_parser_takes(key: str) -> None:
-    pattern = parameters.PARAMETERS["Idempotency-Key"]["schema"]["pattern"]
+    pattern = parts.IN_HEADER["Idempotency-Key"]["schema"]["pattern"]
     try:
         headers.idempotency_key({"idempotency-key": [key]})
         taken = True
@@ -137,7 +212,7 @@ def test_the_pattern_of_a_key_says_what_the_parser_takes(key: str) -> None:
 
 def test_the_documented_run_has_the_fields_of_a_real_one(world: World) -> None:
     real = world.post({"function": "echo", "callback": {"url": "https://example.com/"}}).json
-    assert set(real) == set(documented.Run.__struct_fields__)
+    assert set(real) == set(answers.Run.__struct_fields__)
 
 
 def test_pages_and_assets_are_served_with_their_headers(world: World) -> None:
