@@ -16,6 +16,8 @@ GAVE_UP = 5
 UNREACHABLE = 6
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+INTERNAL = 70  # sysexits' EX_SOFTWARE: a mistake of ours
+NOT_WRITTEN = 74  # sysexits' EX_IOERR: the output could not be written
 
 _BY_STATUS: Mapping[str, int] = {
     "succeeded": OK,

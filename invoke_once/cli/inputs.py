@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from invoke_once.client.core.requests import JsonText
 
-def read_input(data: str | None, path: str | None) -> Any:
-    """The input as a value; None without any. Raises click.UsageError for what is not JSON or not there."""
+
+def read_input(data: str | None, path: str | None) -> JsonText | None:
+    """The input as its own text, checked; None without any. Raises click.UsageError for what is not JSON or not there.
+
+    It is not read and written anew: a number keeps every digit.
+    """
     if data is not None and path is not None:
         raise click.UsageError("give the input with -d or with -p, not with both")
     if data is None and path is None:
@@ -37,9 +43,13 @@ def _file(path: str) -> str:
         raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _parse(text: str, source: str) -> Any:
+def _parse(text: str, source: str) -> JsonText:
+    from invoke_once.client.core.requests import JsonText
+
     try:
-        return json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant, parse_int=str, parse_float=str)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character, as an escape
+        return JsonText(text.strip(" \t\r\n"))
     except (ValueError, RecursionError) as error:
         hint = " (a text needs its quotes: '\"text\"')" if source == "-d" and text[:1].isalpha() else ""
         raise click.UsageError(f"the input ({source}) is not JSON: {error}{hint}") from None

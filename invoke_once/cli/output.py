@@ -1,23 +1,35 @@
 """What a command writes: results on stdout, everything else on stderr.
 
-Text that comes from a run (messages, log lines) is stripped of control characters, so that it cannot
-drive somebody's terminal; JSON escapes them by itself.
+Text that comes from a run (messages, log lines, outputs) cannot drive somebody's terminal or stand for a line of ours:
+control characters, separators of lines and what turns the direction of text are replaced, and escaped in JSON.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: C0 but tab and newline, DEL and C1; direction marks, embeddings, overrides and isolates; separators of lines;
+#: invisible operators and annotations; language tags; halves of a character.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def clean(text: object) -> str:
     """Text that is safe on a terminal; tabs and newlines stay."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
+
+
+def indented(text: object, width: int) -> str:
+    """The same, with every line but the first set in: none of them can pass for a line of its own."""
+    return clean(text).rstrip("\n").replace("\n", "\n" + " " * width)
 
 
 def one_line(text: object) -> str:
@@ -31,8 +43,17 @@ def out(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """One line for the person who looks on."""
-    _write(sys.stderr, text)
+    """One line for the person who looks on; nothing where stderr cannot be written."""
+    try:
+        _write(sys.stderr, text)
+    except (OSError, ValueError):
+        swallow(sys.stderr)
+
+
+def swallow(stream: TextIO) -> None:
+    """What is left in the buffer cannot be written: let the interpreter's last flush go nowhere, quietly."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def json_out(value: Any) -> None:
@@ -42,12 +63,17 @@ def json_out(value: Any) -> None:
 
 def to_json(value: Any, stream: TextIO) -> str:
     """Indented JSON that the stream can carry: escaped to ASCII where its encoding needs that."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = escaped(json.dumps(value, indent=2, ensure_ascii=False))
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return json.dumps(value, indent=2)
     return text
+
+
+def escaped(text: str) -> str:
+    """JSON text with what is harmful on a terminal as \\u escapes: still JSON, and of the same value."""
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

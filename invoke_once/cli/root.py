@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -95,35 +96,82 @@ def once(ctx: click.Context, url: str | None, profile: str | None) -> None:
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line. Gives its exit code; a mistake is a sentence on stderr, never a traceback."""
+    """Run one command line. Gives its exit code; a mistake is a sentence on stderr, never a traceback.
+
+    `ONCE_DEBUG=1` shows the traceback of a mistake of ours.
+    """
+    from invoke_once.cli.output import note, one_line, swallow
+
+    _open_what_is_closed()
     try:
         code = once.main(args=list(args), prog_name="once", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else exits.OK
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return exits.USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, EOFError):
         return exits.INTERRUPTED
     except (ReaderGone, BrokenPipeError):
-        _swallow_stdout()
+        swallow(sys.stdout)
         return exits.BROKEN_PIPE
+    except SystemExit as ended:  # click's, for a help text that nobody reads to its end; or after completing
+        if "_ONCE_COMPLETE" in os.environ:
+            raise
+        swallow(sys.stdout)
+        return exits.BROKEN_PIPE if ended.code else exits.OK
     except InvokeOnceError as error:
         return _tell(error)
+    except OSError as error:  # of reading and of the network there are none left here
+        swallow(sys.stdout)
+        note(f"once: cannot write the output: {error.strerror or error}")
+        return exits.NOT_WRITTEN
+    except Exception as error:
+        if os.environ.get("ONCE_DEBUG"):
+            raise
+        note(f"once: a mistake in once itself: {type(error).__name__}: {one_line(error)[:300]}")
+        note("      with ONCE_DEBUG=1 it shows where; please report it")
+        return exits.INTERNAL
 
 
 def _tell(error: InvokeOnceError) -> int:
-    from invoke_once.cli.output import clean, note
-    from invoke_once.client_errors import ServiceUnreachable, Unauthorized, UnexpectedReply
+    from invoke_once.cli.output import note, one_line
 
-    note(f"once: {clean(error)}")
-    if isinstance(error, ServiceUnreachable | UnexpectedReply | Unauthorized):
-        note("      `once doctor` finds out what is wrong")
+    sentence, fix = _in_a_shells_words(error)
+    note(f"once: {one_line(sentence)}")
+    if fix:
+        note(f"      {fix}")
     if key := getattr(error, "idempotency_key", None):
         note(f"      the run may have been started; the same command with --key {key} finds it")
     return exits.of_error(error)
 
 
-def _swallow_stdout() -> None:
-    """Who read our output has gone: let the interpreter's last flush go nowhere, quietly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _in_a_shells_words(error: InvokeOnceError) -> tuple[object, str]:
+    """What is wrong, and what to do about it at a prompt."""
+    from invoke_once import client_errors as errors
+
+    if isinstance(error, errors.ServiceUnreachable | errors.UnexpectedReply):
+        return error, "`once doctor` finds out what is wrong"
+    if isinstance(error, errors.Unauthorized):
+        fix = "set ONCE_TOKEN, or store another with `once configure`; `once doctor` finds out more"
+        return "the service does not take this token: it is wrong, expired or revoked", fix
+    if isinstance(error, errors.Forbidden):
+        return error, "this needs a token with another scope: `once tokens create --scope …` makes one"
+    if isinstance(error, errors.TooLarge):
+        return f"the input is too large to be sent: {error}", "put it in S3 and give the function its address"
+    if isinstance(error, errors.NotFound):
+        return error, "`once list` shows the runs that this token can see, `once functions` what can be run"
+    return error, ""
+
+
+def _open_what_is_closed() -> None:
+    """A standard channel that the shell has closed (`>&-`) is None in Python. Reading and notes then go nowhere; a
+    result that cannot be written is an error like a full disk: the stand-in is not open for writing.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123

@@ -7,6 +7,7 @@ import re
 import click
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h|d)?")
+_LONGEST_S = 100 * 366 * 86400
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -15,7 +16,10 @@ def duration(text: str) -> float:
     found = _DURATION.fullmatch(str(text).strip())
     if not found:
         raise click.BadParameter(f"{text!r} is not a duration: seconds, or a number with s, m, h or d")
-    return float(found[1]) * _UNIT_S[found[2] or "s"]
+    seconds = float(found[1]) * _UNIT_S[found[2] or "s"]
+    if seconds > _LONGEST_S:
+        raise click.BadParameter(f"{text!r} is longer than a hundred years")
+    return seconds
 
 
 def label(text: str) -> tuple[str, str]:

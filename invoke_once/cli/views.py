@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from invoke_once.cli.output import clean, note, one_line
+from invoke_once.cli.output import indented, note, one_line
 
 if TYPE_CHECKING:
     from invoke_once.client.core.document import RunInfo
@@ -111,8 +111,9 @@ def _still(trouble: str) -> str:
 
 
 def log_line(event: Mapping[str, Any]) -> str:
-    """One log event: its time and its text."""
-    return f"{clean(event.get('time', ''))}  {clean(event.get('message', '')).rstrip()}"
+    """One log event: its time and its text. Further lines of the text are set in."""
+    time = one_line(event.get("time", ""))
+    return f"{time}  {indented(event.get('message', ''), len(time) + 2).rstrip()}"
 
 
 def _progress(run: RunInfo, percent: bool) -> tuple[str, str]:

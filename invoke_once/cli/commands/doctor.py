@@ -68,10 +68,10 @@ def findings(session: Session) -> Iterator[Finding]:
 def _show(finding: Finding) -> None:
     import sys
 
-    from invoke_once.cli.output import clean, out
+    from invoke_once.cli.output import one_line, out
 
     sign, word, colour = _SIGNS[finding.state]
     mark = click.style(sign, fg=colour) if sys.stdout.isatty() else word
-    out(f"{mark:<5} {finding.name}: {clean(finding.text)}")
+    out(f"{mark:<5} {finding.name}: {one_line(finding.text)}")
     if finding.fix:
-        out(f"      -> {clean(finding.fix)}")
+        out(f"      -> {one_line(finding.fix)}")

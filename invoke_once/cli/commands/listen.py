@@ -61,13 +61,13 @@ class Inbox:
 
     def accept(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Print the event if its signature is right; say why not, if it is not."""
-        from invoke_once.cli.output import clean, note, out
+        from invoke_once.cli.output import note, one_line, out
         from invoke_once.signing import verify
 
         try:
             event = verify(self._secret, headers, body)
         except SignatureError as error:
-            note(f"refused: {clean(error)}")
+            note(f"refused: {one_line(error)}")
             return False
         with self._lock:
             out(json.dumps(event) if self._as_json else summary(headers.get("webhook-id", ""), event))
