@@ -75,7 +75,7 @@ def test_a_run_cancelled_in_its_backoff_ends_without_the_error_of_the_attempt_be
     assert (ended.status, ended.error, ended.not_before) == ("cancelled", None, None)
 
 
-@pytest.mark.parametrize("how", ["requeued", "lost", "given back"])
+@pytest.mark.parametrize("how", ["requeued", "lost"])
 def test_what_goes_back_to_the_queue_lives_through_its_new_queue_time_and_its_retention(
     store: Store, claimed: Begin, how: str
 ) -> None:
@@ -83,7 +83,6 @@ def test_what_goes_back_to_the_queue_lives_through_its_new_queue_time_and_its_re
     back = applied(store, {
         "requeued": moves.requeue(moves.fence(head), head, at, ERROR, "t"),
         "lost": moves.lose(head, at, at, {"error": ERROR}, seen_dead=True),
-        "given back": moves.give_back(head, at),
     }[how])  # fmt: skip
     assert back.expires_at == (at + 60_000) // 1000 + DAY_S + 1_000
     assert (back.queue_until, back.due_at) == (at + 60_000, at)
