@@ -11,6 +11,7 @@
     │   └── PayloadCorrupt        what is stored is not what was written
     ├── RunCancelled            raised inside a handler by `run.check()` after somebody asked to cancel
     ├── AttemptSuperseded       raised inside a handler by `run.check()` when its lease was taken over
+    ├── NoCurrentRun            `current_run()` was asked where no run, or more than one, can be meant
     ├── StillRunning            a direct caller's own time ran out while the first call still runs
     └── RecordedFailure         a direct caller's run failed in another call: raised under the first error's own name
 
@@ -81,6 +82,16 @@ class RunCancelled(InvokeOnceError):
 
 class AttemptSuperseded(InvokeOnceError):
     """Another attempt has taken this run over; nothing this one does will be recorded."""
+
+
+class NoCurrentRun(InvokeOnceError):
+    """No run, or more than one, is being worked at here."""
+
+    def __init__(self, live: int) -> None:
+        super().__init__(
+            f"{'several runs are' if live else 'no run is'} being worked at in this process: call current_run() in the "
+            "handler, and start a thread's work with contextvars.copy_context().run(function, …)"
+        )
 
 
 class StillRunning(InvokeOnceError):

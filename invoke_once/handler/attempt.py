@@ -96,8 +96,16 @@ class Attempt:
         self._tell(lease_until=until)
 
     def run_out(self, seconds: float) -> None:
-        """Lambda is about to kill the attempt, which had `seconds`."""
-        self.settle(outcomes.out_of_time(seconds))
+        """Lambda is about to kill the attempt, which had `seconds`. Where it does not, the process ends itself here:
+        a body that went on beside the next attempt would be a second one."""
+        if self._settled is not None:
+            return
+        try:
+            self.settle(outcomes.out_of_time(seconds))
+        finally:
+            if self._runtime.end_process is not None:
+                log.event("process_ended", run_id=self.id, attempt=self.attempt, reason="timed out")
+                self._runtime.end_process(1)
 
     def _tell(self, lease_until: int | None = None) -> None:
         told, self._pending = {"fraction": None, "message": None} | self._pending, {}

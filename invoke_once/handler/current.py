@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
+
+from invoke_once.errors import NoCurrentRun
 
 
 class Run(Protocol):
@@ -36,7 +41,7 @@ class Run(Protocol):
 
 
 class NoRun:
-    """Outside a run: everything works and does nothing, so that a handler runs in a plain test."""
+    """Outside Lambda and any run: everything works and does nothing, so that a handler runs in a plain test."""
 
     id = "local"
     attempt = 1
@@ -51,9 +56,39 @@ class NoRun:
         return None
 
 
-current: ContextVar[Run | None] = ContextVar("invoke_once_run", default=None)
+_current: ContextVar[Run | None] = ContextVar("invoke_once_run", default=None)
+_live: list[Run] = []  # the attempts that this process works at
+
+
+@contextmanager
+def working(run: Run) -> Iterator[None]:
+    """Code inside works for `run`; so does, while it is the only one, code of other threads that do not say."""
+    token = _current.set(run)
+    _live.append(run)
+    try:
+        yield
+    finally:
+        _live.remove(run)
+        _current.reset(token)
 
 
 def current_run() -> Run:
-    """The run being worked for, or an inert one outside of any."""
-    return current.get() or NoRun()
+    """The run being worked for: this context's, else the one that this process works at.
+
+    Any thread or executor may ask. Where the process works at several runs, or at none, a thread cannot tell and
+    `NoCurrentRun` is raised; outside Lambda, and outside any run, the run is an inert one.
+    """
+    found = _current.get()
+    if found is not None:
+        return found
+    live = [*_live]
+    if len(live) == 1:
+        return live[0]
+    if not live and not is_deployed():
+        return NoRun()
+    raise NoCurrentRun(len(live))
+
+
+def is_deployed() -> bool:
+    """Whether this is a function of Lambda's, or set up as one."""
+    return any(name in os.environ for name in ("AWS_LAMBDA_FUNCTION_NAME", "ONCE_RUNS_TABLE", "ONCE_FUNCTION"))

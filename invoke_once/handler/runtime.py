@@ -11,14 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from invoke_once.errors import ConfigurationError, StoreUnavailable
+from invoke_once.handler.current import is_deployed
 from invoke_once.store.payloads import Payloads
-from invoke_once.store.store import Result, Store
+from invoke_once.store.store import Store
 
 #: Pauses between tries of a write while DynamoDB or S3 is away, in seconds, each with jitter; the last one repeats.
 PAUSES_S = (0.1, 0.3, 1, 2, 5)
+
+
+#: Set on Managed Instances alone, where an invocation is not killed at its timeout.
+MANAGED = "AWS_LAMBDA_MAX_CONCURRENCY"
+T = TypeVar("T")
 
 
 def now_ms() -> int:
@@ -45,10 +51,10 @@ class Runtime(NamedTuple):
     now_ms: Callable[[], int] = now_ms
     policy: Policy = Policy()
     sleep: Callable[[float], None] = time.sleep
+    #: Where Lambda does not kill an attempt at its timeout, the process ends itself; None: Lambda kills.
+    end_process: Callable[[int], object] | None = None
 
-    def keep_trying(
-        self, write: Callable[[], Result], until_ms: int, delayed: Callable[[StoreUnavailable], object]
-    ) -> Result:
+    def keep_trying(self, write: Callable[[], T], until_ms: int, delayed: Callable[[StoreUnavailable], object]) -> T:
         """`write` again and again while the store is away; its `StoreUnavailable` where it still is at `until_ms`.
 
         `delayed` hears of each failure before the next try, and may raise where another try is of no use.
@@ -95,7 +101,7 @@ def _from_environment() -> Runtime:
     store = Store(DynamoTable(table))
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     return Runtime(store, Payloads(store, S3Objects(os.environ.get("ONCE_BUCKET", ""), endpoint_url=endpoint)),
-                   policy=_policy())  # fmt: skip
+                   policy=_policy(), end_process=os._exit if MANAGED in os.environ else None)  # fmt: skip
 
 
 _handed_in: list[Runtime] = []
@@ -109,6 +115,11 @@ def use_runtime(runtime: Runtime) -> Iterator[None]:
         yield
     finally:
         _handed_in.remove(runtime)
+
+
+def is_configured() -> bool:
+    """Whether a handler called here is to be a run's: in Lambda, in a bench, or where its settings are."""
+    return bool(_handed_in) or is_deployed()
 
 
 def runtime() -> Runtime:

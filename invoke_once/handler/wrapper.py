@@ -12,25 +12,30 @@ The module is not called `tracked`, because importing it would put the module ov
 from __future__ import annotations
 
 import functools
-import json
+import os
+import sys
+import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, overload
+from contextlib import suppress
+from typing import Any, NamedTuple, NoReturn, TypeVar, overload
 
 from invoke_once import log
-from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable, is_for_good
+from invoke_once.errors import NotClaimed, StoreUnavailable, is_for_good
+from invoke_once.handler import given, kinds
 from invoke_once.handler.attempt import Attempt
-from invoke_once.handler.current import current
+from invoke_once.handler.current import working
 from invoke_once.handler.envelope import Envelope, envelope_of
 from invoke_once.handler.outcomes import Outcome, raised, returned
-from invoke_once.handler.runtime import Runtime, runtime
+from invoke_once.handler.runtime import Runtime, is_configured, runtime
 from invoke_once.handler.watchdog import Watchdog
 from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.store.store import Applied, Result
 
 Handler = Callable[[Any, Any], Any]
 H = TypeVar("H", bound=Handler)  #: a handler keeps its own signature
-DEFAULT_TIMEOUT_MS = 900_000  #: Lambda's longest, for a context that does not tell
+DEFAULT_TIMEOUT_MS = 1_800_000  #: Lambda's longest, for a context that does not tell
 #: How long a claim is tried while the table is away: given back, the run would wait a minute for its next dispatch. But
 #: never for more than a tenth of the lease, which is the body's time.
 CLAIM_PATIENCE_MS, PATIENCE_SHARE = 30_000, 10
@@ -75,16 +80,38 @@ def tracked(
 
 
 def _wrap(options: Options, handler: Handler) -> Handler:
+    kinds.refuse_wrong(handler)
+
     @functools.wraps(handler)
     def invoked(event: Any, context: Any) -> Any:
         envelope = envelope_of(event)
         if envelope is not None:
             return run_fired(runtime(), handler, event, context, envelope)
+        if not is_configured():
+            return _run_as_it_is(handler, event, context)
         from invoke_once.handler.direct.call import run_direct
 
+        kinds.refuse_changed(event)
         return run_direct(runtime(), options, handler, event, context)
 
+    setattr(invoked, kinds.MARK, True)
     return invoked
+
+
+def _run_as_it_is(handler: Handler, event: Any, context: Any) -> Any:
+    """A call outside Lambda, as a function's own unit tests make it: the body, and no run."""
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "a tracked handler is called outside Lambda, and no ONCE_RUNS_TABLE is set: its body runs, no run is "
+            "recorded (to test with runs: invoke_once.testing.Bench)",
+            stacklevel=3,
+        )
+    return handler(event, context)
+
+
+_warned = False
 
 
 def time_left_ms(context: Any) -> int:
@@ -98,12 +125,20 @@ def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope:
 
     Raises `NotClaimed` where the body was not started, and `StoreUnavailable` where its outcome could not be written.
     """
-    value = _input(rt, event, envelope)
     claimed, deadline_ms = claim_run(rt, envelope, context)
     if not isinstance(claimed, Applied):
         return _duplicate(envelope, claimed)
-    settled, _ = run_attempt(rt, handler, value, context, claimed.head, deadline_ms)
+    value = given.read(rt, event, envelope, claimed.head, _patience_ends_ms(rt, claimed.head))
+    if isinstance(value, Outcome):
+        settled = Attempt(rt, claimed.head, deadline_ms).settle(value)
+    else:
+        settled, _ = run_attempt(rt, handler, value, context, claimed.head, deadline_ms)
     return _summary(envelope.run_id, settled.head)
+
+
+def _patience_ends_ms(rt: Runtime, head: Head) -> int:
+    now_ms = rt.now_ms()
+    return now_ms + min((head.lease_until - LEASE_GRACE_MS - now_ms) // PATIENCE_SHARE, CLAIM_PATIENCE_MS)
 
 
 def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, int]:
@@ -132,16 +167,6 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     return result, now_ms + left_ms
 
 
-def _input(rt: Runtime, event: Any, envelope: Envelope) -> Any:
-    if envelope.input_ref is None:
-        return event.get("input")
-    kind, _, name = envelope.input_ref.partition(":")
-    try:
-        return json.loads(rt.payloads.object(name) if kind == "s3" else rt.payloads.input_item(envelope.run_id, name))
-    except (StoreUnavailable, PayloadCorrupt) as error:
-        raise NotClaimed("", str(error)) from error
-
-
 def run_attempt(
     rt: Runtime, handler: Handler, value: Any, context: Any, head: Head, deadline_ms: int
 ) -> tuple[Result, tuple[Any, BaseException | None]]:
@@ -151,15 +176,29 @@ def run_attempt(
     attempt = Attempt(rt, head, deadline_ms)
     value_or_error: tuple[Any, BaseException | None]
     with Watchdog(attempt, deadline_ms - rt.now_ms(), rt.policy.heartbeat_ms):
-        token = current.set(attempt)
         try:
-            value_or_error = handler(value, context), None
+            with working(attempt):
+                value_or_error = handler(value, context), None
             outcome: Outcome = returned(value_or_error[0])
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: the run has to end
             value_or_error, outcome = (None, error), raised(error)
-        finally:
-            current.reset(token)
+        if attempt.forked:
+            _end_fork(value_or_error[1])
         return attempt.settle(outcome), value_or_error
+
+
+def _end_fork(error: BaseException | None) -> NoReturn:
+    """A fork of the process came back from the handler: it ends here, and tells neither Lambda nor the store."""
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    else:
+        code = int(error is not None)
+        if error is not None:
+            sys.excepthook(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 def _duplicate(envelope: Envelope, refused: Any) -> dict[str, Any]:

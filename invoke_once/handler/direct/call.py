@@ -11,7 +11,7 @@ import dataclasses
 import json
 from typing import Any
 
-from invoke_once.errors import ConfigurationError, RunCancelled, StillRunning, recorded_failure
+from invoke_once.errors import ConfigurationError, NotSerializable, RunCancelled, StillRunning, recorded_failure
 from invoke_once.handler import recovery
 from invoke_once.handler.direct import batches, slots
 from invoke_once.handler.direct import keys as direct_keys
@@ -38,6 +38,15 @@ def run_direct(rt: Runtime, options: Options, handler: Handler, event: Any, cont
     if batches.is_batch(event):
         return batches.each(event, one, lambda: time_left_ms(context))
     return one(event)
+
+
+def _text(event: Any) -> bytes:
+    try:
+        return marshal.event_text(event)
+    except NotSerializable as error:
+        raise TypeError(
+            f"the event is not as Lambda gives it, {error}: put @tracked outermost, above the decorator that changes it"
+        ) from None
 
 
 def payload_of(tenant: str, function: str, event: Any) -> slots.Payload:
@@ -79,7 +88,7 @@ class _Call:
 
     def _register(self, key: str) -> Result:
         """Become the run of `key`. Refused: it has one, which the refusal carries."""
-        new, text = self._new_run(key), marshal.event_text(self._event)
+        new, text = self._new_run(key), _text(self._event)
         draft = self._birth(new).set
         size, expires_at = payloads.item_size(draft), draft["expires_at"]
         if size + len(payloads.pack(text)) > payloads.HEAD_ROOM_BYTES:
