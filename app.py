@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from chalicelib.startup import starting
+import os
 
-with starting():
-    from chalicelib.api import deliveries, functions, listing, logs, meta, payloads, runs, tokens, webhook_secrets
-    from chalicelib.api.front import Api, front, refuse_other_methods
-    from chalicelib.triggers import triggers
+from chalicelib.api import deliveries, functions, listing, logs, meta, payloads, runs, tokens, webhook_secrets
+from chalicelib.api.front import Api, front, refuse_other_methods
+from chalicelib.service import connection
+from chalicelib.triggers import triggers
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    connection().warm()  # while Lambda's init phase lends a whole processor
 
 app = Api(app_name="invoke-once")
 for resource in (runs, listing, payloads, logs, deliveries, functions, tokens, webhook_secrets, meta):

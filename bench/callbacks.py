@@ -18,8 +18,7 @@ from bench.stand import Stand, until
 from invoke_once.life import moves
 from invoke_once.life.head import to_item
 from invoke_once.life.move import Status
-from invoke_once.store import expressions
-from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.dynamo import stored
 
 RUNS = 60
 RATES = {1: 12.0, 10: 12.0, 100: 6.0}  #: a second: for so many seconds
@@ -85,13 +84,12 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
 
 def _owe(stand: Stand, rate: int, total: int, url: str) -> list[str]:
     """Write `total` outcomes at `rate` a second; returns their runs' ids."""
-    dynamodb, types = stand.aws("dynamodb"), DynamoTable(stand.runs_table).model.get_attributes()
+    dynamodb = stand.aws("dynamodb")
     began, ids = time.monotonic(), []
     for n in range(total):
         time.sleep(max(began + n / rate - time.monotonic(), 0))
         item = ended_run(url)
-        typed = {name: expressions.typed(types[name], value) for name, value in item.items()}
-        dynamodb.put_item(TableName=stand.runs_table, Item=typed)
+        dynamodb.put_item(TableName=stand.runs_table, Item=stored(item))
         ids.append(item["run_id"])
     return ids
 

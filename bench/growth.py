@@ -27,8 +27,7 @@ from chalicelib.tokens import Token, TokenCache
 from invoke_once.life import moves
 from invoke_once.life.head import to_item
 from invoke_once.life.move import Status
-from invoke_once.store import expressions
-from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.dynamo import DynamoTable, stored
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Store
 from invoke_once.testing import MemoryObjects
@@ -82,19 +81,18 @@ def _table(url: str, size: int, tell: Progress) -> float:
     tell(f"storing {size} runs")
     name = f"runs-{size}"
     ordered.runs_table(url, name)
-    return ordered.load(url, name, stored_runs(size, DynamoTable(name))) if size else 0.0
+    return ordered.load(url, name, stored_runs(size)) if size else 0.0
 
 
-def stored_runs(count: int, table: DynamoTable) -> Iterator[dict[str, Any]]:
+def stored_runs(count: int) -> Iterator[dict[str, Any]]:
     """Running runs of one tenant, a second apart; leases that end an hour from now."""
     now_ms = time.time_ns() // 1_000_000
-    types = table.model.get_attributes()
     for n in range(count):
         new = moves.NewRun(TENANT, "echo", f"key-{n}", payload={"input": b'\x00{"order":1}', "input_size": 11})
         born = moves.start(new, now_ms - 1000 * (count - n))
         lease = {"lease_id": "abcdefghijklm", "lease_until": now_ms + HOUR_MS, "attempt": 1}
         item = {**born.set, **lease, "status": Status.RUNNING, "started_at": now_ms, "due_at": now_ms + HOUR_MS}
-        yield {name: expressions.typed(types[name], value) for name, value in to_item(item).items()}
+        yield stored(to_item(item))
 
 
 def _timed(call: Callable[[], Any]) -> float:
@@ -130,7 +128,7 @@ class Asked:
     def units(self, what: str) -> float:
         """Read units of one question, as the engine counts them."""
         spent: list[float] = []
-        events = self.service.store.engine.connect().meta.events  # type: ignore[attr-defined]
+        events = self.service.store.engine.connection.client.meta.events  # type: ignore[attr-defined]
 
         def ask_for_them(params: dict[str, Any], **_: Any) -> dict[str, Any]:
             return {**params, "ReturnConsumedCapacity": "TOTAL"}

@@ -34,7 +34,7 @@ from invoke_once import tracked
 @tracked
 def handler(event, context): return event
 from invoke_once.handler.runtime import runtime
-runtime().store.engine.connect()
+runtime().store.engine.connection.warm()
 """
 POWERTOOLS = """
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, idempotent
@@ -51,7 +51,7 @@ API = """
 import app
 from chalicelib.api.backend import backend
 standing = backend()
-standing.service.store.engine.connect()
+standing.service.store.engine.connection.warm()
 standing.service.invoker._client
 """
 BARE = """

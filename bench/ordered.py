@@ -75,7 +75,7 @@ def _answers(url: str) -> bool:
 
 def runs_table(url: str, name: str) -> None:
     """A runs table as the template has it."""
-    wanted = storage._runs(stages.load(stages.LOCAL))
+    wanted = storage.runs_table(stages.load(stages.LOCAL))
     parts = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     dynamodb = client("dynamodb", url)
     dynamodb.create_table(TableName=name, **{part: wanted[part] for part in parts})

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol
 
 from invoke_once.errors import ConfigurationError, InvokeOnceError, StoreUnavailable
 from invoke_once.signing import PREFIX
-from invoke_once.store.aws import session
+from invoke_once.store.aws import client
 
 OVERLAP_MS: Final = 24 * 3_600_000
 FRESH_S: Final = 300
@@ -214,10 +214,8 @@ class SsmParameter:
 
 @cache
 def _ssm() -> Any:
-    from botocore.config import Config
-
     retries = {"mode": "standard", "total_max_attempts": 3}
-    return session().create_client("ssm", config=Config(connect_timeout=2, read_timeout=3, retries=retries))
+    return client("ssm", connect_timeout=2, read_timeout=3, retries=retries)
 
 
 @cache

@@ -14,6 +14,7 @@ from chalicelib.functions import Function
 from chalicelib.runs.invoker import Invoker, LambdaInvoker
 from chalicelib.settings import Settings, settings
 from invoke_once.handler.runtime import now_ms
+from invoke_once.store.connection import Connection
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.objects import S3Objects
 from invoke_once.store.payloads import Payloads
@@ -33,9 +34,15 @@ class Service(Struct, frozen=True):
 
 
 @cache
+def connection() -> Connection:
+    """This process's one connection to DynamoDB, for both tables."""
+    return Connection()
+
+
+@cache
 def _from_environment() -> Service:
     env = settings()
-    store = Store(DynamoTable(env.runs_table))
+    store = Store(DynamoTable(env.runs_table, connection=connection()))
     payloads = Payloads(store, S3Objects(env.bucket, endpoint_url=env.endpoint_url))
     return Service(env, store, payloads, functions.registry(), LambdaInvoker())
 

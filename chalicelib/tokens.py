@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+from invoke_once.store.connection import Connection, described, errors_as_ours
 
 SCOPES = ("runs:read", "runs:write", "admin")
 CACHE_MS = 50_000
@@ -97,57 +103,62 @@ class TokenCache:
         return token
 
 
-class Sender(Protocol):
-    """Sends one DynamoDB request. Raises `StoreUnavailable` alone."""
+class TenantTokens(GlobalSecondaryIndex["TokenModel"]):
+    class Meta:
+        index_name = "by_tenant"
+        projection = AllProjection()
 
-    def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]: ...
+    tenant = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
+class TokenModel(Model):
+    """An item of the tokens table. TTL on `expires_at`, in seconds."""
+
+    class Meta:
+        table_name = os.environ.get("ONCE_TOKENS_TABLE", "")
+        billing_mode = "PAY_PER_REQUEST"
+
+    id = UnicodeAttribute(hash_key=True)
+    by_tenant = TenantTokens()
+    tenant = UnicodeAttribute()
+    scopes: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    hash = UnicodeAttribute()
+    created_at_ms = NumberAttribute()
+    expires_at = NumberAttribute(null=True)
+
+    @classmethod
+    def of(cls, token: Token) -> TokenModel:
+        return cls(**structs.asdict(token) | {"scopes": list(token.scopes)})
+
+    def token(self) -> Token:
+        return Token(**self.attribute_values | {"scopes": tuple(self.scopes)})
 
 
 class DynamoTokens:
-    """The tokens table: `id` is its key; index `by_tenant` (tenant, id) carries everything. TTL on `expires_at`."""
+    """The tokens table, over the connection that the runs table has."""
 
-    def __init__(self, name: str, sender: Any) -> None:
-        self._name = name
-        self._sender: Sender = sender
+    def __init__(self, name: str, connection: Connection) -> None:
+        self._name, self._connection = name, connection
+        connection.add_meta_table(described(name, TokenModel))
 
     def get(self, token_id: str) -> Token | None:
-        request = {"TableName": self._name, "Key": {"id": {"S": token_id}}, "ConsistentRead": True}
-        item = self._sender.send("GetItem", request).get("Item")
-        return _token(item) if item else None
+        with errors_as_ours("GetItem"):
+            item = self._connection.get_item(self._name, token_id, consistent_read=True).get("Item")
+        return TokenModel.from_raw_data(item).token() if item else None
 
     def put(self, token: Token) -> None:
-        self._sender.send("PutItem", {"TableName": self._name, "Item": item_of(token)})
+        with errors_as_ours("PutItem"):
+            self._connection.put_item(self._name, token.id, attributes=TokenModel.of(token).serialize())
 
     def delete(self, token_id: str) -> None:
-        self._sender.send("DeleteItem", {"TableName": self._name, "Key": {"id": {"S": token_id}}})
+        with errors_as_ours("DeleteItem"):
+            self._connection.delete_item(self._name, token_id)
 
     def of_tenant(self, tenant: str, limit: int, after: str | None) -> list[Token]:
-        request: dict[str, Any] = {
-            "TableName": self._name,
-            "IndexName": "by_tenant",
-            "Limit": limit,
-            "KeyConditionExpression": "tenant = :t",
-            "ExpressionAttributeValues": {":t": {"S": tenant}},
-        }
-        if after is not None:
-            request["ExclusiveStartKey"] = {"tenant": {"S": tenant}, "id": {"S": after}}
-        return [_token(item) for item in self._sender.send("Query", request).get("Items", [])]
-
-
-def item_of(token: Token) -> dict[str, Any]:
-    """The token as DynamoDB keeps it."""
-    item: dict[str, Any] = {
-        "id": {"S": token.id},
-        "tenant": {"S": token.tenant},
-        "scopes": {"L": [{"S": scope} for scope in token.scopes]},
-        "hash": {"S": token.hash},
-        "created_at_ms": {"N": str(token.created_at_ms)},
-    }
-    return item if token.expires_at is None else item | {"expires_at": {"N": str(token.expires_at)}}
-
-
-def _token(item: Mapping[str, Any]) -> Token:
-    scopes = tuple(scope["S"] for scope in item["scopes"]["L"])
-    expires_at = int(item["expires_at"]["N"]) if "expires_at" in item else None
-    created_ms = int(item["created_at_ms"]["N"])
-    return Token(item["id"]["S"], item["tenant"]["S"], scopes, item["hash"]["S"], created_ms, expires_at)
+        last = None if after is None else {"tenant": {"S": tenant}, "id": {"S": after}}
+        with errors_as_ours("Query"):
+            answer = self._connection.query(
+                self._name, tenant, index_name="by_tenant", limit=limit, exclusive_start_key=last
+            )
+        return [TokenModel.from_raw_data(item).token() for item in answer.get("Items", [])]

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from chalicelib.runs.limits import Limits
-from chalicelib.service import Service, service
+from chalicelib.service import Service, connection, service
 from chalicelib.tokens import DynamoTokens, TokenCache
 
 
@@ -49,7 +49,7 @@ class Backend(Struct, frozen=True):
 @cache
 def _of_process() -> Backend:
     svc = service()
-    return Backend(svc, TokenCache(DynamoTokens(svc.settings.tokens_table, svc.store.engine), svc.now_ms))
+    return Backend(svc, TokenCache(DynamoTokens(svc.settings.tokens_table, connection()), svc.now_ms))
 
 
 _handed_in: list[Backend] = []

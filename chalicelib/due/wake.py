@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from chalicelib.runs.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
-from invoke_once.store.aws import session
+from invoke_once.store.aws import client
 
 WORKERS = 8  #: botocore keeps ten connections
 MAX_DELAY_S = 900  #: SQS API reference, SendMessage, DelaySeconds
@@ -36,7 +36,7 @@ class SqsQueue:
 
 @cache
 def _sqs() -> Any:
-    return session().create_client("sqs")
+    return client("sqs")
 
 
 def wanted_at(record: Mapping[str, Any]) -> tuple[str, int] | None:

@@ -60,6 +60,6 @@ def count(event: object, run: Run, counters: Counters) -> dict[str, Any]:
 
 @functools.cache
 def _dynamodb() -> Any:
-    import botocore.session  # only where the body runs: importing it costs more than the wrapper does
+    from invoke_once.store.aws import client  # only where the body runs: importing the job needs no boto3
 
-    return botocore.session.get_session().create_client("dynamodb")
+    return client("dynamodb")

@@ -5,13 +5,13 @@ Both are made once and found again: a second deploy changes neither.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.keyring import Keyring, create
 from chalicelib.tokens import SCOPES, DynamoTokens, TokenCache, issue
+from invoke_once.store.connection import Connection
 
 
 class StackParameter:
@@ -46,26 +46,14 @@ def webhook_secret(keys: Keyring, tenant: str) -> str:
     return str(keys.secrets_for(tenant, _now_ms())[0])
 
 
-class Sender:
-    """Requests by the deployer's credentials (a `chalicelib.tokens.Sender`)."""
-
-    def __init__(self, dynamodb: Any) -> None:
-        self._dynamodb = dynamodb
-
-    def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
-        answer: dict[str, Any] = getattr(self._dynamodb, method)(**request)
-        return answer
-
-
 def token(dynamodb: Any, table: str, tenant: str, scopes: Sequence[str] = SCOPES) -> str:
     """A new token, stored as a hash; what is returned is shown once and kept nowhere."""
-    return issue(DynamoTokens(table, Sender(dynamodb)), tenant, scopes, _now_ms())[1]
+    return issue(DynamoTokens(table, Connection(client=dynamodb)), tenant, scopes, _now_ms())[1]
 
 
 def token_is_valid(dynamodb: Any, table: str, given: str) -> bool:
     """Whether this token of an earlier deploy still opens the service."""
-    return TokenCache(DynamoTokens(table, Sender(dynamodb)), _now_ms).check(given) is not None
+    return TokenCache(DynamoTokens(table, Connection(client=dynamodb)), _now_ms).check(given) is not None
 
 
 def has_tokens(dynamodb: Any, table: str) -> bool:

@@ -25,7 +25,7 @@ GRACE_DAYS = 10
 def resources(stage: Stage, functions: Iterable[Function]) -> Resources:
     """Runs, Tokens, Bucket and its policy."""
     found = {
-        "Runs": resource("AWS::DynamoDB::Table", _runs(stage), **RETAIN),
+        "Runs": resource("AWS::DynamoDB::Table", runs_table(stage), **RETAIN),
         "Tokens": resource("AWS::DynamoDB::Table", _tokens(stage), **RETAIN),
         "Bucket": resource("AWS::S3::Bucket", _bucket(functions), **RETAIN),
     }
@@ -35,7 +35,7 @@ def resources(stage: Stage, functions: Iterable[Function]) -> Resources:
     return found
 
 
-def _runs(stage: Stage) -> dict[str, Any]:
+def runs_table(stage: Stage) -> dict[str, Any]:
     keys = {"run_id": "S", "part": "S"}
     for partition, sort in RUNS_INDEXES.values():
         keys |= {partition: "S", sort: "N"}

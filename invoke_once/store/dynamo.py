@@ -1,190 +1,127 @@
-"""The DynamoDB engine under `store.Store`, on pynamodb. The one place where AWS's errors become ours.
+"""The DynamoDB engine under `store.Store`: pynamodb's model, expressions and connection.
 
-pynamodb's model is the legend of names and types, and makes tables; it hides ALL_OLD on `Model.save` and `update`,
-and its `UpdateError` is the same for a lost race and for throttling. So requests are built in `expressions.py` and
-sent by botocore, and the winner is read from its `ClientError`.
+Two requests go to the client themselves. A move's write, because a refusal has to bring the winner (ALL_OLD), and
+pynamodb's own `save` and `update` do not pass it on. BatchGetItem's repetition, because `Model.batch_get` repeats
+unprocessed keys at once and for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any, cast, get_type_hints
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
-from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.attributes import (
-    Attribute,
-    BinaryAttribute,
-    BooleanAttribute,
-    NumberAttribute,
-    UnicodeAttribute,
-)
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
-from pynamodb.models import Model
+from botocore.exceptions import ClientError
 
 from invoke_once.errors import StoreUnavailable
-from invoke_once.life.head import INDEX_KEYS, Head
+from invoke_once.life.head import HEAD, INDEX_KEYS
 from invoke_once.life.move import Move
-from invoke_once.store import expressions, plain_json
-from invoke_once.store.aws import client
+from invoke_once.store import expressions
+from invoke_once.store.connection import Connection, code_of, described, errors_as_ours
+from invoke_once.store.models import RunModel
 from invoke_once.store.store import Item, Key, Unwritten, Written
 
-#: Fields of the other parts of a run's collection (`records.py`).
-PART_FIELDS: Mapping[str, type] = {
-    "token": str,
-    "delivery_attempt": int,
-    "at": int,
-    "previous": str,
-    "sequence": int,
-    "failures": int,
-    "closed_until": int,
-    "pause_ms": int,
-}
-#: DynamoDB answers in milliseconds; a request that hangs is given up long before a caller would.
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S, RETRIES = 1, 3, 3
-
-
-def _attribute(kind: type, **options: Any) -> Attribute[Any]:
-    if kind is bool:
-        return BooleanAttribute(null=True)
-    if kind is bytes:
-        return BinaryAttribute(null=True, legacy_encoding=False)
-    if kind in (int, float):
-        return NumberAttribute(null=True, **options)
-    return UnicodeAttribute(null=not options, **options)
-
-
-def _field_types() -> dict[str, type]:
-    hints = get_type_hints(Head)
-    kinds = {f.name: hints[f.name] for f in fields(Head)}
-    plain = {
-        name: next(a for a in getattr(kind, "__args__", (kind,)) if a is not type(None)) for name, kind in kinds.items()
-    }
-    return plain | dict(PART_FIELDS)
-
-
-def _index(name: str) -> GlobalSecondaryIndex[Any]:
-    shard, at = INDEX_KEYS[name]
-    meta = type("Meta", (), {"index_name": name, "projection": KeysOnlyProjection()})
-    body = {"Meta": meta, shard: UnicodeAttribute(hash_key=True), at: NumberAttribute(range_key=True)}
-    return cast(GlobalSecondaryIndex[Any], type(f"{name}_index", (GlobalSecondaryIndex,), body)())
-
-
-def _model(table_name: str, host: str | None, region: str | None) -> type[Model]:
-    """The pynamodb model, made from `records.Head`: one legend, no twin."""
-    options = {"table_name": table_name, "host": host, "region": region, "billing_mode": "PAY_PER_REQUEST"}
-    body: dict[str, Any] = {name: _attribute(kind) for name, kind in _field_types().items()}
-    body |= {"run_id": UnicodeAttribute(hash_key=True), "part": UnicodeAttribute(range_key=True)}
-    body |= {f"{name}_index": _index(name) for name in INDEX_KEYS}
-    return cast(type[Model], type("RunItem", (Model,), body | {"Meta": type("Meta", (), options)}))
+#: Waits before the keys that a BatchGetItem left unread are asked for again, in seconds, each with jitter.
+BATCH_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class DynamoTable:
-    """The runs table. Thread-safe; one botocore client, made at the first request."""
+    """The runs table. Thread-safe; one client, made at the first request."""
 
-    def __init__(self, table_name: str, *, host: str | None = None, region: str | None = None) -> None:
+    def __init__(
+        self, table_name: str, *, host: str | None = None, region: str | None = None,
+        connection: Connection | None = None, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
         self.name = table_name
-        self.model = _model(table_name, host, region)
-        self._types = self.model.get_attributes()
-        self._client: Any = None
+        self.connection = connection or Connection(host=host, region=region)
+        self.connection.add_meta_table(described(table_name, RunModel))
+        self._sleep = sleep
 
     def write(self, move: Move) -> Written | Unwritten:
         """One conditional PutItem or UpdateItem; one write unit per started KB, and one per changed index entry."""
-        request = (expressions.put if move.replace else expressions.update)(self.name, move, self._types)
-        operation = "PutItem" if move.replace else "UpdateItem"
-        try:
-            answer = self._send(operation, request)
-        except _ConditionFailed as refused:
-            return Unwritten(self._item(refused.found))
+        client = self.connection.client
+        operation, send = ("PutItem", client.put_item) if move.replace else ("UpdateItem", client.update_item)
+        with errors_as_ours(operation):
+            try:
+                answer = send(**self.request(move))
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                return Unwritten(plain(error.response.get("Item") or {}))
         if move.known is not None:
             return Written(move.changed(move.known))
-        return Written(move.set if move.replace else self._item(answer.get("Attributes", {})))
+        return Written(move.set if move.replace else plain(answer.get("Attributes", {})))
+
+    def request(self, move: Move) -> dict[str, Any]:
+        """The arguments of the client's `put_item` or `update_item`."""
+        condition = expressions.guard(move.guard)
+        on_refusal = None if condition is None else "ALL_OLD"
+        if move.replace:
+            return self.connection.get_operation_kwargs(
+                self.name, move.run_id, move.part, key="Item", attributes=stored(move.set),
+                condition=condition, return_values_on_condition_failure=on_refusal,
+            )  # fmt: skip
+        return self.connection.get_operation_kwargs(
+            self.name, move.run_id, move.part, actions=expressions.actions(move),
+            return_values="ALL_NEW" if move.known is None else None,
+            condition=condition, return_values_on_condition_failure=on_refusal,
+        )  # fmt: skip
 
     def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
-        key = {"run_id": {"S": run_id}, "part": {"S": part}}
-        answer = self._send("GetItem", {"TableName": self.name, "Key": key, "ConsistentRead": consistent})
-        return self._item(answer["Item"]) if answer.get("Item") else None
+        with errors_as_ours("GetItem"):
+            answer = self.connection.get_item(self.name, run_id, part, consistent_read=consistent)
+        return plain(answer["Item"]) if answer.get("Item") else None
 
     def get_many(self, run_ids: Sequence[str]) -> list[Item]:
-        wanted: list[dict[str, Any]] = [{"run_id": {"S": r}, "part": {"S": "head"}} for r in dict.fromkeys(run_ids)]
+        """Keys that DynamoDB leaves unread are asked for again, later and later, and not for ever."""
+        wanted = [{"run_id": {"S": run_id}, "part": {"S": HEAD}} for run_id in dict.fromkeys(run_ids)]
         found: list[Item] = []
-        while wanted:
-            answer = self._send("BatchGetItem", {"RequestItems": {self.name: {"Keys": wanted}}})
-            found += [self._item(raw) for raw in answer.get("Responses", {}).get(self.name, [])]
+        for pause in (*BATCH_PAUSES_S, None):
+            with errors_as_ours("BatchGetItem"):
+                answer = self.connection.batch_get_item(self.name, cast(Any, wanted)) if wanted else {}
+            found += [plain(raw) for raw in answer.get("Responses", {}).get(self.name, [])]
             wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        return found
+            if not wanted:
+                return found
+            if pause is not None:
+                self._sleep(pause * (0.5 + random.random()))
+        raise StoreUnavailable(f"DynamoDB left {len(wanted)} of {len(run_ids)} keys unread, again and again")
 
     def parts(self, run_id: str, prefix: str) -> list[Item]:
         found: list[Item] = []
-        request: dict[str, Any] = {
-            "TableName": self.name,
-            "ConsistentRead": True,
-            "KeyConditionExpression": "run_id = :r AND begins_with(part, :p)",
-            "ExpressionAttributeValues": {":r": {"S": run_id}, ":p": {"S": prefix}},
-        }
+        after: Any = None
         while True:
-            answer = self._send("Query", request)
-            found += [self._item(raw) for raw in answer.get("Items", [])]
-            if "LastEvaluatedKey" not in answer:
+            with errors_as_ours("Query"):
+                answer = self.connection.query(
+                    self.name, run_id, RunModel.part.startswith(prefix), consistent_read=True, exclusive_start_key=after
+                )
+            found += [plain(raw) for raw in answer.get("Items", [])]
+            after = answer.get("LastEvaluatedKey")
+            if not after:
                 return found
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def index(
         self, name: str, shard: str, *, low: int, high: int, limit: int, newest_first: bool, after: Key | None
     ) -> list[Key]:
         hash_name, range_name = INDEX_KEYS[name]
-        request: dict[str, Any] = {
-            "TableName": self.name,
-            "IndexName": name,
-            "Limit": limit,
-            "ScanIndexForward": not newest_first,
-            "KeyConditionExpression": "#h = :h AND #r BETWEEN :low AND :high",
-            "ExpressionAttributeNames": {"#h": hash_name, "#r": range_name},
-            "ExpressionAttributeValues": {":h": {"S": shard}, ":low": {"N": str(low)}, ":high": {"N": str(high)}},
-        }
-        if after is not None:
-            request["ExclusiveStartKey"] = {
-                "run_id": {"S": after.run_id}, "part": {"S": after.part},
-                hash_name: {"S": after.shard}, range_name: {"N": str(after.at)},
-            }  # fmt: skip
-        rows = self._send("Query", request).get("Items", [])
+        with errors_as_ours("Query"):
+            answer = self.connection.query(
+                self.name, shard, expressions.attribute(range_name).between(low, high), index_name=name, limit=limit,
+                scan_index_forward=not newest_first,
+                exclusive_start_key=after and stored({
+                    "run_id": after.run_id, "part": after.part, hash_name: after.shard, range_name: after.at,
+                }),
+            )  # fmt: skip
+        rows = answer.get("Items", [])
         return [Key(r["run_id"]["S"], shard, int(r[range_name]["N"]), r["part"]["S"]) for r in rows]
 
-    def _item(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        return expressions.plain(raw, self._types)
 
-    def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """One request on this client, to any table: a second client would cost a cold start tens of ms."""
-        return self._send(operation, request)
-
-    def connect(self) -> Any:
-        """The client, made at the first call; pynamodb's own connection has it too."""
-        if self._client is None:
-            connection = self.model._get_connection().connection
-            if connection._client is None:
-                connection._client = client(
-                    "dynamodb", endpoint_url=connection.host, region=connection.region,
-                    connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S,
-                    retries={"total_max_attempts": 1 + RETRIES, "mode": "standard"},
-                )  # fmt: skip
-            plain_json.use(connection._client.meta.events)
-            self._client = connection._client
-        return self._client
-
-    def _send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return cast(dict[str, Any], getattr(self.connect(), xform_name(operation))(**request))
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "unknown")
-            if code == "ConditionalCheckFailedException":
-                raise _ConditionFailed(cast(Any, error.response).get("Item") or {}) from None
-            raise StoreUnavailable(f"DynamoDB refused {operation}: {code}") from error
-        except BotoCoreError as error:
-            raise StoreUnavailable(f"DynamoDB did not answer {operation}: {type(error).__name__}") from error
+def stored(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """An item as DynamoDB keeps it; None is left out."""
+    return RunModel(**values).serialize()
 
 
-class _ConditionFailed(Exception):
-    def __init__(self, found: Mapping[str, Any]) -> None:
-        super().__init__("the guard did not hold")
-        self.found = found
+def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the attributes that this version knows; others are left out."""
+    return RunModel.from_raw_data(dict(raw)).attribute_values

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
-from invoke_once.store.aws import session
+from invoke_once.store.aws import client
 
 
 class S3Objects:
@@ -21,14 +20,11 @@ class S3Objects:
 
     @cached_property
     def _client(self) -> Any:
-        config = Config(
-            connect_timeout=2,
-            read_timeout=20,
-            retries={"mode": "standard", "total_max_attempts": 3},
+        return client(
+            "s3", endpoint_url=self._endpoint_url, connect_timeout=2, read_timeout=20,
+            retries={"mode": "standard", "total_max_attempts": 3}, signature_version="s3v4",
             s3={"addressing_style": "path"} if self._endpoint_url else {},
-            signature_version="s3v4",
-        )
-        return session().create_client("s3", endpoint_url=self._endpoint_url, config=config)
+        )  # fmt: skip
 
     def put(self, key: str, data: bytes) -> None:
         self._call("put_object", Key=key, Body=data, ContentType="application/json")

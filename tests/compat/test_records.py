@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import tokens
 from chalicelib.callbacks.breaker import breaker
-from chalicelib.tokens import DynamoTokens
+from chalicelib.tokens import DynamoTokens, TokenModel
 from invoke_once.handler.direct.slots import Payload
 from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
@@ -19,7 +18,8 @@ from invoke_once.life.head import HEAD, Head
 from invoke_once.life.move import TERMINAL, Due, Status
 from invoke_once.life.moves import callbacks as callback_moves
 from invoke_once.store import payloads
-from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.connection import Connection
+from invoke_once.store.dynamo import plain
 from invoke_once.store.store import Applied, Refused, Store
 from invoke_once.testing import MemoryTable
 from tests.fixtures.records.make import Maker, heads, others, reads, unwired
@@ -45,7 +45,7 @@ def name(file: Path) -> str:
 
 def read(item: dict[str, Any]) -> dict[str, Any]:
     """Through the engine that reads real tables."""
-    return DynamoTable("runs")._item(unwired(item))
+    return plain(unwired(item))
 
 
 def table_of(release: str) -> tuple[Store, int]:
@@ -82,7 +82,7 @@ def test_any_other_item_is_read_as_it_was_meant(file: Path, more: dict[str, Any]
     found = content(file)
     item = found["item"] | more
     if file.stem == "token":
-        token = tokens._token(item)
+        token = TokenModel.from_raw_data(item).token()
         assert {"id": token.id, "tenant": token.tenant, "scopes": list(token.scopes)} == found["reads"]
         return
     plain = read(item)
@@ -200,9 +200,9 @@ def test_slots_receivers_and_tokens_are_found_under_their_keys(release: str) -> 
     assert breaker(store, "demo", "https://example.com", at_ms).failures == 1
     token = content(RECORDS / release / "token.json")["item"]
 
-    class One:
-        def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-            assert request["Key"] == {"id": token["id"]}
+    class One(Connection):
+        def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+            assert (operation_name, operation_kwargs["Key"]) == ("GetItem", {"id": token["id"]})
             return {"Item": token}
 
     found = DynamoTokens("tokens", One()).get(token["id"]["S"])

@@ -11,11 +11,22 @@ from infra.local.emulator import Emulator
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.store.dynamo import DynamoTable
+from invoke_once.store.models import RunModel
 from invoke_once.store.store import Applied, Engine, Store
 from invoke_once.testing import MemoryTable
 
 NOW = 1_800_000_000_000
 _names = itertools.count()
+
+
+def create_table(name: str, url: str) -> None:
+    """As the model declares it."""
+
+    class Created(RunModel):
+        class Meta:
+            table_name, host, region, billing_mode = name, url, "us-east-1", "PAY_PER_REQUEST"
+
+    Created.create_table(wait=True)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +36,8 @@ def real_table(emulator: Emulator) -> DynamoTable:
         env.setenv("AWS_ACCESS_KEY_ID", "test")
         env.setenv("AWS_SECRET_ACCESS_KEY", "test")
         table = DynamoTable("contract-runs", host=emulator.url, region="us-east-1")
-        table.model.create_table(wait=True)
+        table.connection.warm()
+        create_table("contract-runs", emulator.url)
     return table
 
 

@@ -119,7 +119,7 @@ def typical(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[Typical]:
     wire.take()
     table = DynamoTable("contract-runs", host=wire.proxy.url("service"), region="us-east-1")
     yield Typical(wire, table)
-    table.connect().close()
+    table.connection.client.close()
 
 
 def test_a_small_successful_run_costs_six_write_units(typical: Typical) -> None:

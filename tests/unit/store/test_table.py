@@ -1,0 +1,149 @@
+"""The engine without DynamoDB: what it sends, and what it makes of answers that the emulator never gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+
+from infra import stages
+from infra.template import storage
+from invoke_once.errors import StoreUnavailable
+from invoke_once.life import moves
+from invoke_once.life.head import INDEX_KEYS, Head
+from invoke_once.store.connection import Connection, described
+from invoke_once.store.dynamo import BATCH_PAUSES_S, DynamoTable, plain, stored
+from invoke_once.store.models import RunModel
+from invoke_once.store.store import Unwritten
+
+KINDS: dict[type, type] = {
+    str: UnicodeAttribute, int: NumberAttribute, float: NumberAttribute, bool: BooleanAttribute, bytes: BinaryAttribute,
+}  # fmt: skip
+Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class Scripted(Connection):
+    """Answers requests of pynamodb as it is told to."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(client=_Client(answer))
+        self._answer = answer
+
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        return self._answer(operation_name, operation_kwargs)
+
+
+class _Client:
+    def __init__(self, answer: Answer) -> None:
+        self.put_item = lambda **request: answer("PutItem", request)
+        self.update_item = lambda **request: answer("UpdateItem", request)
+
+
+def table(answer: Answer, pauses: list[float] | None = None) -> DynamoTable:
+    return DynamoTable("runs", connection=Scripted(answer), sleep=(pauses if pauses is not None else []).append)
+
+
+def refusal(code: str, **more: Any) -> ClientError:
+    return ClientError({"Error": {"Code": code}, **more}, "UpdateItem")
+
+
+def kind(annotation: Any) -> type:
+    return next((a for a in getattr(annotation, "__args__", ()) if a is not type(None)), annotation)
+
+
+def test_the_model_declares_every_field_of_the_head_with_its_type() -> None:
+    hints, declared = get_type_hints(Head), RunModel.get_attributes()
+    for field in fields(Head):
+        assert isinstance(declared[field.name], KINDS[kind(hints[field.name])]), field.name
+        assert declared[field.name].null or field.name in ("run_id", "part")
+
+
+def test_the_model_declares_the_table_that_is_deployed() -> None:
+    wanted = storage.runs_table(stages.load("local"))
+    meta = described("runs", RunModel)
+    assert (meta.hash_keyname, meta.range_keyname) == ("run_id", "part")
+    deployed = {index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+                for index in wanted["GlobalSecondaryIndexes"]}  # fmt: skip
+    assert deployed == {name: list(keys) for name, keys in INDEX_KEYS.items()}
+    for name, keys in INDEX_KEYS.items():
+        assert (meta.get_index_hash_keyname(name), meta.get_index_range_keyname(name)) == keys
+    types = {one["AttributeName"]: one["AttributeType"] for one in wanted["AttributeDefinitions"]}
+    assert {name: meta.get_attribute_type(name) for name in types} == types
+
+
+def test_an_item_is_stored_and_read_back_as_it_was() -> None:
+    item = {"run_id": "run_a", "part": "head", "progress": 0.25, "attempt": 3, "direct": False, "input": b"\x00{}"}
+    assert plain(stored(item | {"output": None})) == item
+
+
+def test_a_write_asks_for_the_winner_and_gives_it() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def refuses(_operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        sent.append(request)
+        raise refusal("ConditionalCheckFailedException", Item=stored({"run_id": "run_a", "part": "head", "attempt": 2}))
+
+    move = moves.claim("run_a", "g", 5, 1000, 4)
+    assert table(refuses).write(move) == Unwritten({"run_id": "run_a", "part": "head", "attempt": 2})
+    assert sent[0]["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+    assert sent[0]["ReturnValues"] == "ALL_NEW"
+
+
+@pytest.mark.parametrize(("error", "text"), [
+    (refusal("ThrottlingException"), "DynamoDB refused {}: ThrottlingException"),
+    (ConnectTimeoutError(endpoint_url="http://x"), "DynamoDB did not answer {}: ConnectTimeoutError"),
+])  # fmt: skip
+def test_errors_of_aws_become_ours_and_name_the_operation(error: Exception, text: str) -> None:
+    def fails(_operation: str, _request: dict[str, Any]) -> dict[str, Any]:
+        raise error
+
+    asked: dict[str, Callable[[DynamoTable], object]] = {
+        "UpdateItem": lambda t: t.write(moves.claim("run_a", "g", 5, 1000, 4)),
+        "PutItem": lambda t: t.write(moves.start(moves.NewRun("t", "f", "k"), 5)),
+        "GetItem": lambda t: t.get("run_a", "head"),
+        "BatchGetItem": lambda t: t.get_many(["run_a"]),
+        "Query": lambda t: t.parts("run_a", "delivery#"),
+    }
+    for operation, ask in asked.items():
+        with pytest.raises(StoreUnavailable) as caught:
+            ask(table(fails))
+        assert str(caught.value) == text.format(operation)
+
+
+def test_keys_left_unread_are_asked_for_again_after_longer_and_longer_pauses() -> None:
+    asked: list[list[str]] = []
+
+    def one_at_a_time(_operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        keys = request["RequestItems"]["runs"]["Keys"]
+        asked.append([key["run_id"]["S"] for key in keys])
+        return {"Responses": {"runs": [keys[0]]}, "UnprocessedKeys": {"runs": {"Keys": keys[1:]}} if keys[1:] else {}}
+
+    pauses: list[float] = []
+    found = table(one_at_a_time, pauses).get_many(["a", "b", "c", "a"])
+    assert [item["run_id"] for item in found] == ["a", "b", "c"]
+    assert asked == [["a", "b", "c"], ["b", "c"], ["c"]]
+    assert [low / 2 <= pause <= low * 1.5 for low, pause in zip(BATCH_PAUSES_S, pauses, strict=False)] == [True, True]
+
+
+def test_keys_left_unread_for_ever_are_not_asked_for_for_ever() -> None:
+    asked = []
+
+    def never(_operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(1)
+        return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+
+    pauses: list[float] = []
+    with pytest.raises(StoreUnavailable, match="left 2 of 2 keys unread"):
+        table(never, pauses).get_many(["a", "b"])
+    assert (len(asked), len(pauses)) == (len(BATCH_PAUSES_S) + 1, len(BATCH_PAUSES_S))
+
+
+def test_nothing_is_asked_for_no_keys() -> None:
+    def fails(_operation: str, _request: dict[str, Any]) -> dict[str, Any]:
+        raise AssertionError
+
+    assert table(fails).get_many([]) == []
