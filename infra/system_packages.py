@@ -29,7 +29,7 @@ NEEDED = (
     SystemPackage(
         "chromium", ("chromium", "chromium-browser", "google-chrome"), "the dashboard's tests drive a browser"
     ),
-    SystemPackage("npm", ("npm",), "the dashboard's accessibility is checked by axe-core, from npm"),
+    SystemPackage("npm", ("npm",), "axe-core and TypeScript, with which tests check pages and types, come from npm"),
     SystemPackage("nodejs", ("node",), "the sample node-hello is JavaScript"),
 )
 
