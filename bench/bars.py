@@ -34,6 +34,9 @@ BARS = (
     Bar("list_100k_vs_100", "a page of the list, 100 000 stored runs against 100", 1.2),
     Bar("sweep_100k_vs_0", "a sweep, 100 000 live runs and none due, against an empty table", 1.2),
     Bar("callback_p95_s", "outcome to callback received, 95th percentile", 2, "s"),
+    Bar("wait_8min_usd_per_million", "what a million callers cost who each wait 8 minutes with our client", 400, "USD"),
+    Bar("wait_2s_added_latency_p95_s", "how late our client learns of a 2 s run's end, 95th percentile", 0.3, "s"),
+    Bar("model_vs_emulator", "the model of scale.md against the emulator, its worst figure", 1.3),
 )
 
 

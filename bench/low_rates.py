@@ -1,4 +1,4 @@
-"""The deployed service at low rates, for the model to be held against: units, latency, and what waiting asks for.
+"""The deployed service at low rates, for the model to be held against: units and latency.
 
 Starts come at random times (a Poisson process). The time of a POST is measured first, one run at a time, and is what
 the model is given.
@@ -13,21 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
 
-import httpx
-
 from bench import cost
 from bench.samples import Progress
 from bench.stand import Stand
-from invoke_once import Once
 
 RATES = (1, 3)
 SECONDS = 12.0
 WARM_UP, SINGLE, BETWEEN_S = 5, 20, 0.3
-WAITED_S = 30.0
 
 
-def measure(stand: Stand, tell: Progress, seconds: float = SECONDS, waited_s: float = WAITED_S) -> dict[str, Any]:
-    """{"post_s", "rates": [{"rate", "units_per_run", "post_p50_ms"}], "waited_s", "waiting_requests", …_reads}"""
+def measure(stand: Stand, tell: Progress, seconds: float = SECONDS) -> dict[str, Any]:
+    """{"post_s", "rates": [{"rate", "units_per_run", "post_p50_ms"}]}"""
     with cost.on_the_wire(stand, images=False) as proxy:
         single = []
         for n in range(WARM_UP + SINGLE):
@@ -46,18 +42,8 @@ def measure(stand: Stand, tell: Progress, seconds: float = SECONDS, waited_s: fl
             units = sum(call.units for call in proxy.take() if call.writes)
             p50_ms = median(took for _, took in answers)
             rates.append({"rate": rate, "units_per_run": units / len(answers), "post_p50_ms": p50_ms})
-        tell(f"waiting for a run of {waited_s:g} s")
-        requests = _wait(stand, waited_s)
-        reads = sum(call.who == "api" and call.operation == "GetItem" and "run_id" in call.request["Key"]
-                    for call in proxy.take())  # fmt: skip
     post_s = median(took for _, took in single[WARM_UP:]) / 1000
-    return {
-        "post_s": post_s,
-        "rates": rates,
-        "waited_s": waited_s,
-        "waiting_requests": requests,
-        "waiting_reads": reads,
-    }
+    return {"post_s": post_s, "rates": rates}
 
 
 def _start(stand: Stand, key: str) -> tuple[str, float]:
@@ -72,19 +58,3 @@ def _poisson(rate: float, seconds: float) -> Iterator[int]:
     while (pause := chance.expovariate(rate)) and time.monotonic() + pause < until:
         time.sleep(pause)
         yield (n := n + 1)
-
-
-def _wait(stand: Stand, seconds: float) -> int:
-    """Wait for a run with our client; how many calls it made after the start."""
-    calls = _Counted()
-    with Once(stand.deployed.url, stand.deployed.token, transport=calls) as once:
-        once.start("sleep", {"seconds": seconds}).wait(timeout=seconds + 60)
-    return calls.gets
-
-
-class _Counted(httpx.HTTPTransport):
-    gets = 0
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.gets += request.method == "GET"
-        return super().handle_request(request)

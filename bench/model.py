@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.samples import markdown
+from invoke_once.client.core.requests import WATCH_HOLD_S
 from invoke_once.life.head import DUE_SHARDS, TENANT_SHARDS
 
 MILLION = 1_000_000
@@ -31,8 +32,8 @@ PARTITION_UNITS = 1_000  #: "Best practices for designing and using partition ke
 HEADROOM = 0.8  #: of a limit: hashing is even only on average, and traffic is not
 
 API_GB, ATTEND_GB = 0.5, 0.25  #: memory of the functions (infra/stages.toml)
-#: While our client waits: for how long its calls are held (`Prefer: wait`), before it polls; how long each at most.
-HELD_FOR_S, MOST_HELD_S = 5.0, 20.0
+HELD_READS_PER_S = 3  #: of a held call, after its first (chalicelib/api/waiting.py)
+PROGRESS_S = 2.0  #: how often a handler that tells much has its progress written (invoke_once/handler/attempt.py)
 RATES = (10, 100, 1_000, 5_000, 10_000)
 
 
@@ -130,24 +131,27 @@ class Waiting:
         return MILLION * (self.requests * call + self.reads * READ_UNIT + busy_s * API_GB * LAMBDA_GB_SECOND)
 
 
-def waiting(run_s: float, held_for_s: float | None = None) -> Waiting:
-    """Waiting for a run of `run_s` as our client does. A held call reads at once, and then each second."""
-    held_for_s = HELD_FOR_S if held_for_s is None else held_for_s
+def waiting(run_s: float, held_for_s: float = WATCH_HOLD_S) -> Waiting:
+    """Waiting for a run of `run_s` as our client does: calls are held at first, and then it polls at Retry-After.
+
+    A held call is answered at a change too, and progress changes each 2 s.
+    """
     at = held = 0.0
     requests = reads = 0
     while at < run_s:
-        hold = min(MOST_HELD_S, held_for_s - at, run_s - at)
+        hold = min(PROGRESS_S, held_for_s - at, run_s - at)
         requests, reads = requests + 1, reads + 1
         if hold > 0:
-            at, held, reads = at + hold, held + hold, reads + math.ceil(hold)
+            at, held, reads = at + hold, held + hold, reads + math.ceil(hold * HELD_READS_PER_S)
         else:
             at += retry_after_s(at)
-    return Waiting(requests + (held_for_s < run_s), held, reads + (held_for_s < run_s))
+    polled = held_for_s < run_s  # the last look finds the end
+    return Waiting(requests + polled, held, reads + polled)
 
 
 def retry_after_s(age_s: float) -> int:
     """Of a run that has been at work for so long, as `chalicelib.runs.documents` has it."""
-    return 1 if age_s < 10 else 2 if age_s < 60 else 5 if age_s < 600 else 10
+    return 1 if age_s < 10 else 2 if age_s < 30 else 5 if age_s < 180 else 10
 
 
 def cost_per_million(load: Load) -> dict[str, float]:
@@ -171,16 +175,17 @@ def off_by(pairs: Mapping[str, tuple[float, float]]) -> float:
     return max(max(seen / said, said / seen) for seen, said in pairs.values())
 
 
-def predicted(observed: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """What `low_rates` saw beside what the model says of it: {figure: (seen, said)}."""
-    found = {}
+def predicted(observed: Mapping[str, Any], waited: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """What `low_rates` and `waiting` saw beside what the model says of it: {figure: (seen, said)}."""
+    said = waiting(waited["run_s"])
+    found: dict[str, tuple[float, float]] = {
+        f"calls of a caller who waits {waited['run_s']:g} s": (waited["requests"], said.requests),
+        f"reads of a caller who waits {waited['run_s']:g} s": (waited["reads"], said.reads),
+    }
     for at in observed["rates"]:
         load = Load(at["rate"], callbacks=0)
         found[f"write units a run, {at['rate']:g} a second"] = at["units_per_run"], UNITS.of_run(load)
         found[f"POST, median ms, {at['rate']:g} a second"] = at["post_p50_ms"], observed["post_s"] * 1000
-    waited = waiting(observed["waited_s"])
-    found["calls of a caller who waits"] = observed["waiting_requests"], waited.requests
-    found["reads of a caller who waits"] = observed["waiting_reads"], waited.reads
     return found
 
 
@@ -188,11 +193,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}".replace(",", " ")
 
 
-def tables(observed: Mapping[str, Any] | None = None) -> dict[str, str]:
+def tables(observed: Mapping[str, Any] | None = None, waited: Mapping[str, Any] | None = None) -> dict[str, str]:
     """By the names of their markers in scale.md; the check against the emulator where there is one."""
     found = {"capacity": _capacity(), "breaks": _breaks(), "cost": _cost(), "waiting": _waiting()}
-    if observed:
-        rows = [(name, f"{seen:.2f}", f"{said:.2f}") for name, (seen, said) in predicted(observed).items()]
+    if observed and waited:
+        rows = [(name, f"{seen:.2f}", f"{said:.2f}") for name, (seen, said) in predicted(observed, waited).items()]
         found["check"] = markdown(("", "emulator", "model"), rows)
     return found
 

@@ -42,8 +42,11 @@ def result(found: Mapping[str, Any], about: Mapping[str, Any], began: float) -> 
         made |= {key: value for key, value in found["cost"].items() if key != "raw"}
     if "callbacks" in found:
         made["callback_p95_s"] = quantile(found["callbacks"]["runs_s"], 0.95)
-    if "low_rates" in found:
-        made["model_vs_emulator"] = model.off_by(model.predicted(found["low_rates"]))
+    if "waiting" in found:
+        made["wait_8min_usd_per_million"] = model.waiting(480).usd_per_million
+        made["wait_2s_added_latency_p95_s"] = quantile(found["waiting"]["late_s"], 0.95)
+    if "low_rates" in found and "waiting" in found:
+        made["model_vs_emulator"] = model.off_by(model.predicted(found["low_rates"], found["waiting"]))
     at = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
     return made | {
         "measured_at": at,
@@ -82,7 +85,7 @@ def write(made: Result, *, whole: bool) -> Path:
     path.write_text(json.dumps(made, indent=1) + "\n")
     if whole:
         fill(PERFORMANCE, {name: table(made) for name, table in TABLES.items()})
-        fill(SCALE, model.tables(made["raw"]["low_rates"]))
+        fill(SCALE, model.tables(made["raw"]["low_rates"], made["raw"]["waiting"]))
     return path.relative_to(ROOT)
 
 
@@ -111,6 +114,8 @@ def _verdict(made: Result, bar: Any) -> str:
 def _value(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
+    if unit == "USD":
+        return f"{value:.0f} USD"
     return f"{value:.2f} {unit}" if unit in ("×", "s") else f"{value:g} {unit}"
 
 

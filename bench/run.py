@@ -31,6 +31,7 @@ from bench import (
     report,
     rival,
     tenants,
+    waiting,
     warm,
 )  # fmt: skip
 from bench.console import Console
@@ -82,8 +83,10 @@ class Phases:
         return growth.measure(self._timing("growth"), self._rounds(growth.ROUNDS), sizes)
 
     def low_rates(self, stand: Stand) -> Measured:
-        seconds = (QUICK_S * 3, 3.0) if self._quick else (low_rates.SECONDS, low_rates.WAITED_S)
-        return low_rates.measure(stand, self._timing("low rates"), *seconds)
+        return low_rates.measure(stand, self._timing("low rates"), QUICK_S * 3 if self._quick else low_rates.SECONDS)
+
+    def waiting(self, stand: Stand) -> Measured:
+        return waiting.measure(stand, self._timing("waiting"), self._rounds(waiting.QUICK_RUNS))
 
     def _timing(self, name: str) -> Callable[[str], None]:
         tell = self._console.phase(name)
@@ -91,7 +94,7 @@ class Phases:
         return tell
 
 
-ON_THE_STAND = ("warm", "post", "low_rates", "cost", "peers", "callbacks", "tenants")
+ON_THE_STAND = ("warm", "post", "low_rates", "cost", "peers", "callbacks", "waiting", "tenants")
 ALL = ("imports", *ON_THE_STAND, "growth")
 
 

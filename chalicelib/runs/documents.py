@@ -39,7 +39,7 @@ def retry_after_s(head: Head, now_ms: int) -> int:
     if head.not_before is not None and head.not_before > now_ms:
         return min(max(-(-(head.not_before - now_ms) // 1000), 1), 60)
     age_s = (now_ms - (head.attempt_started_at or head.created_at)) / 1000
-    return 1 if age_s < 10 else 2 if age_s < 60 else 5 if age_s < 600 else 10
+    return 1 if age_s < 10 else 2 if age_s < 30 else 5 if age_s < 180 else 10
 
 
 def _fields(head: Head, links_base: str) -> Document:

@@ -40,17 +40,17 @@ def test_a_million_runs_cost_what_their_parts_do() -> None:
 
 def test_a_held_call_costs_its_seconds_and_a_poll_its_call() -> None:
     held, polled = waiting(50, held_for_s=50), waiting(50, held_for_s=0)
-    assert (held.requests, held.held_s, held.reads) == (3, 50, 50 + 3)
-    assert (polled.requests, polled.held_s) == (10 + 20 + 1, 0)
-    assert held.usd_per_million == pytest.approx(3 * 3.7 + 53 * 0.125 + (50 + 3 * 0.008) * 0.5 * 16.6667)
+    assert (held.requests, held.held_s, held.reads) == (25, 50, 150 + 25)
+    assert (polled.requests, polled.held_s) == (10 + 10 + 4 + 1, 0)
+    assert held.usd_per_million == pytest.approx(25 * 3.7 + 175 * 0.125 + (50 + 25 * 0.008) * 0.5 * 16.6667)
     first_held = waiting(50, held_for_s=5)
-    assert (first_held.requests, first_held.held_s) == (1 + 5 + 20 + 1, 5)
+    assert (first_held.requests, first_held.held_s) == (3 + 5 + 10 + 4 + 1, 5)
 
 
 def test_polls_come_as_the_service_asks_for_them() -> None:
     bench = Bench()
     head = bench.start()
-    for age_s in (0, 9, 10, 59, 60, 599, 600, 7200):
+    for age_s in (0, 9, 10, 29, 30, 179, 180, 7200):
         assert model.retry_after_s(age_s) == documents.retry_after_s(head, head.created_at + age_s * 1000)
 
 
