@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.stand import STACK, Stand, until
+from infra import stages
 from infra.local.emulator import REGION
 from infra.paths import BUILD
-from infra.ship.package import PYTHON
 
+PYTHON = stages.load(stages.LOCAL).python
 HERE = Path(__file__).resolve().parent / "functions"
 TABLE = f"{STACK}-glue"
 _ROLE = "arn:aws:iam::000000000000:role/bench"

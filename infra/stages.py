@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from infra.paths import STAGES_TOML
 
 LOCAL = "local"
 #: STACK-artifacts-ACCOUNT-REGION is a bucket's name, and those have at most 63 characters
+ARCHITECTURES = ("x86_64", "arm64")
+RESERVABLE = ("api", "stream", "wake", "sweep", "attend", "record")
 STACK_LIMIT = 63 - len("-artifacts-") - 12 - len("-ap-southeast-1")
 
 
@@ -23,7 +28,10 @@ class Stage:
 
     name: str
     stack: str
+    runtime: str
+    architecture: str
     log_retention_days: int
+    retain_logs: bool
     deletion_protection: bool
     tls_only: bool
     bundle_boto3: bool
@@ -32,11 +40,29 @@ class Stage:
     alarm_email: str
     local: bool
     any_run: bool
+    gateway_calls_per_second: int
+    gateway_burst: int
+    reserved_concurrency: Mapping[str, int]
+    kms_key_arn: str
+    permissions_boundary: str
+    tags: Mapping[str, str]
+    vpc_subnets: tuple[str, ...]
+    vpc_security_groups: tuple[str, ...]
+    vpc_endpoints: tuple[str, ...]
+    domain: str
+    certificate_arn: str
+    waf_acl_arn: str
+    versioned_bucket: bool
     api_memory_mb: int
     worker_memory_mb: int
     calls_per_second: float
     calls_burst: int
     runs_in_flight: int
+
+    @property
+    def python(self) -> str:
+        """Lambda's name of the runtime that the zips are made for: this machine's own, where the stage names none."""
+        return self.runtime or f"python{sys.version_info.major}.{sys.version_info.minor}"
 
     def named(self, stack: str) -> Stage:
         """The same stage under another stack's name, as the tests use it."""
@@ -59,4 +85,34 @@ def load(name: str) -> Stage:
             f"STAGE={name!r}: the stack would be called {values['stack']}, and a stack's name is lower-case letters, "
             f"digits and hyphens, at most {STACK_LIMIT}, because buckets are called after it"
         )
-    return Stage(name=name, **values)
+    stage = Stage(name=name, **{key: _value(key, given) for key, given in values.items()})
+    _check(stage)
+    return stage
+
+
+def _value(key: str, given: Any) -> Any:
+    """As the field's type wants it; StageProblem if it is of another type."""
+    wanted = {field.name: str(field.type).partition("[")[0] for field in fields(Stage)}[key]
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "str": str, "bool": bool, "int": int, "float": (int, float), "tuple": list, "Mapping": dict,
+    }  # fmt: skip
+    if not isinstance(given, kinds[wanted]) or (isinstance(given, bool) and wanted != "bool"):
+        raise StageProblem(f"{STAGES_TOML.name}: {key} = {given!r} is not of the type {wanted}")
+    return tuple(given) if isinstance(given, list) else given
+
+
+def _check(stage: Stage) -> None:
+    """What AWS would refuse, or what would not do what it says."""
+    for wrong, why in (
+        (
+            stage.runtime and not re.fullmatch(r"python3\.\d+", stage.runtime),
+            "runtime is a Python of Lambda: python3.13",
+        ),
+        (stage.architecture not in ARCHITECTURES, f"architecture is one of {', '.join(ARCHITECTURES)}"),
+        (bool(stage.vpc_subnets) != bool(stage.vpc_security_groups), "vpc_subnets and vpc_security_groups go together"),
+        (bool(stage.domain) != bool(stage.certificate_arn), "domain and certificate_arn go together"),
+        (stage.domain and stage.vpc_endpoints, "a private API (vpc_endpoints) has no domain of its own here"),
+        (set(stage.reserved_concurrency) - set(RESERVABLE), f"reserved_concurrency is of {', '.join(RESERVABLE)}"),
+    ):
+        if wrong:
+            raise StageProblem(f"{STAGES_TOML.name}, stage {stage.name}: {why}")

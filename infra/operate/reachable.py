@@ -33,25 +33,27 @@ def needs(template: dict[str, Any]) -> Iterator[Need]:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            yield from _of_mapping(_named(properties["FunctionName"]), properties)
+            yield from _of_mapping(template, _named(properties["FunctionName"]), properties)
         if resource["Type"] == "AWS::Lambda::EventInvokeConfig":
             for told in properties.get("DestinationConfig", {}).values():
-                yield _of_destination(_named(properties["FunctionName"]), told["Destination"])
+                yield _of_destination(template, _named(properties["FunctionName"]), told["Destination"])
 
 
-def _of_mapping(function: str, properties: dict[str, Any]) -> Iterator[Need]:
+def _of_mapping(template: dict[str, Any], function: str, properties: dict[str, Any]) -> Iterator[Need]:
     source = short(properties["EventSourceArn"])
     is_stream = source.endswith(".StreamArn")
     for action in STREAM if is_stream else QUEUE:
         yield function, action, source
     failed = properties.get("DestinationConfig", {}).get("OnFailure")
     if failed:
-        yield _of_destination(function, failed["Destination"])
+        yield _of_destination(template, function, failed["Destination"])
 
 
-def _of_destination(function: str, destination: Any) -> Need:
-    on = short(destination)
-    return (function, "lambda:InvokeFunction", on) if on.startswith("lambda ") else (function, "sqs:SendMessage", on)
+def _of_destination(template: dict[str, Any], function: str, destination: Any) -> Need:
+    told = _functions(template).get(_named(destination))
+    if told is None:
+        return function, "sqs:SendMessage", short(destination)
+    return function, "lambda:InvokeFunction", f"lambda function:{short(told['FunctionName'])}"
 
 
 def _functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -21,8 +21,9 @@ from infra.paths import BUILD, LOCAL, ROOT, VENV
 from infra.ship import zips
 
 LOCK = ROOT / "requirements.lock"
-#: Lambda's Python runtimes run on Amazon Linux 2023 (glibc 2.34), x86_64
-PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64")
+#: Lambda's Python runtimes run on Amazon Linux 2023 (glibc 2.34)
+PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux2014")
+WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}  # what wheels call Lambda's architectures
 NOT_SHIPPED = ("bin",)
 COMPILE = (
     "--generate-hashes", "--strip-extras", "--no-annotate", "--no-header", "--no-emit-index-url",
@@ -34,25 +35,25 @@ class NotInstalled(Exception):
     """pip refused; the message is its own."""
 
 
-def layer(python: str) -> dict[str, bytes]:
-    """Name to content of the layer's files, for Lambda's runtime `python` (python3.11)."""
-    return zips.tree(installed(python), f"python/lib/{python}/site-packages/")
+def layer(python: str, architecture: str = "x86_64") -> dict[str, bytes]:
+    """Name to content of the layer's files, for Lambda's runtime `python` (python3.13)."""
+    return zips.tree(installed(python, architecture=architecture), f"python/lib/{python}/site-packages/")
 
 
-def installed(python: str, lock: Path = LOCK) -> Path:
+def installed(python: str, lock: Path = LOCK, architecture: str = "x86_64") -> Path:
     """The directory that holds the libraries, installed now if it is not there."""
     key = hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()[:16]
-    home = BUILD / ".libraries" / f"{python}-{key}"
+    home = BUILD / ".libraries" / f"{python}-{architecture}-{key}"
     if not home.exists():
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent) as new:
-            _install(python, lock, Path(new) / "libraries")
+            _install(python, architecture, lock, Path(new) / "libraries")
             (Path(new) / "libraries").rename(home)
     return home
 
 
-def _install(python: str, lock: Path, target: Path) -> None:
-    platforms = [part for name in PLATFORMS for part in ("--platform", name)]
+def _install(python: str, architecture: str, lock: Path, target: Path) -> None:
+    platforms = [part for name in PLATFORMS for part in ("--platform", f"{name}_{WHEELS[architecture]}")]
     done = subprocess.run(
         [str(VENV / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
          *platforms, "--implementation", "cp", "--python-version", python.removeprefix("python"),

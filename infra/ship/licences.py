@@ -10,9 +10,10 @@ import sys
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
+from infra import stages
 from infra.paths import ROOT
 from infra.ship import libraries
-from infra.ship.package import PYTHON, RUNTIME_BRINGS
+from infra.ship.package import RUNTIME_BRINGS
 
 FILE = ROOT / "docs" / "reference" / "licences.md"
 #: what the project may ship: free to use, change and pass on, without a duty beyond naming the authors
@@ -37,7 +38,7 @@ stage says `bundle_boto3 = true`: Lambda brings them.
 """
 
 
-def found(python: str = PYTHON) -> list[tuple[str, str, str]]:
+def found(python: str = stages.load("prod").python) -> list[tuple[str, str, str]]:
     """(name, version, licence) of each library that is installed for the layer."""
     rows = [_row(PathDistribution(path)) for path in libraries.installed(python).glob("*.dist-info")]
     return sorted(rows)

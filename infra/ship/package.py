@@ -33,13 +33,12 @@ from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
 from infra.ship import libraries, zips
 from infra.ship.libraries import NotInstalled
 from infra.stages import Stage
-from infra.template import alarms, exceptions
+from infra.template import alarms, exceptions, sizes
 from infra.template.cfn import ref
 from infra.template.compute import code_parameter
 from infra.template.merge import merge_template
 from invoke_once.errors import ConfigurationError
 
-PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is in the template, a test says
 RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
 ANY_REQUIREMENT = "six==1.17.0\n"  # Chalice declares a layer if anything is required; its content is `libraries`'
@@ -53,7 +52,7 @@ class PackagingFailed(Exception):
     """There is nothing to deploy; the message says why."""
 
 
-PROBLEMS = (PackagingFailed, NotInstalled, ConfigurationError, stages.StageProblem)
+PROBLEMS = (PackagingFailed, sizes.TooLarge, NotInstalled, ConfigurationError, stages.StageProblem)
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,9 @@ def content(stage: Stage) -> str:
     files = {name: (ROOT / name).read_bytes() for name in INPUTS}
     for directory in ("chalicelib", "invoke_once"):
         files |= zips.tree(ROOT / directory, f"{directory}/")
-    made = [merge_template(stage, functions, PYTHON), exceptions.REASONS, alarms.values(stage), stage.bundle_boto3]
-    return zips.digest(files | {"template": json.dumps(made).encode(), "python": PYTHON.encode()})
+    made: list[Any] = [merge_template(stage, functions, stage.python), exceptions.REASONS, alarms.values(stage)]
+    made += [stage.bundle_boto3, stage.python, stage.architecture, stage.tags]
+    return zips.digest(files | {"template": json.dumps(made).encode()})
 
 
 def package(stage: Stage) -> Package:
@@ -92,7 +92,8 @@ def package(stage: Stage) -> Package:
         _run_chalice(stage, staging)
         out = BUILD / stage.name
         made = Package(out, _write_zips(stage, staging, out, functions), alarms.values(stage))
-        template = exceptions.explained(_finished(staging / "out" / "sam.json"))
+        template = exceptions.explained(_finished(stage, staging / "out" / "sam.json"))
+        sizes.check(template, stage.stack)
         zips.write_whole(made.template, (json.dumps(template, indent=1) + "\n").encode())
         for stale in {*out.iterdir()} - {made.template, *made.zips.values()}:
             stale.unlink()
@@ -117,7 +118,7 @@ def _stage_sources(stage: Stage, staging: Path, functions: list[Function]) -> No
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     (chalice / "config.json").write_text(json.dumps(config | {"stages": {stage.name: {}}}))
     (chalice / config["iam_policy_file"]).write_text('{"Version": "2012-10-17", "Statement": []}')
-    (staging / "merge.json").write_text(json.dumps(merge_template(stage, functions, PYTHON)))
+    (staging / "merge.json").write_text(json.dumps(merge_template(stage, functions, stage.python)))
 
 
 def _run_chalice(stage: Stage, staging: Path) -> None:
@@ -154,7 +155,7 @@ def _write_zips(stage: Stage, staging: Path, out: Path, functions: list[Function
     code["functions.toml"] = (staging / "functions.toml").read_bytes()
     contents = {
         "CodeKey": ("deployment.zip", code),
-        "LayerKey": ("layer.zip", _libraries(stage, libraries.layer(PYTHON))),
+        "LayerKey": ("layer.zip", _libraries(stage, libraries.layer(stage.python, stage.architecture))),
     }
     for function in functions:
         if function.code:
@@ -176,7 +177,7 @@ def _distribution(name: str) -> str:
     return top.removesuffix(".py").split("-", 1)[0]
 
 
-def _finished(sam_template: Path) -> dict[str, Any]:
+def _finished(stage: Stage, sam_template: Path) -> dict[str, Any]:
     """Plain CloudFormation, translated by SAM's own translator, as AWS would do it at deploy time."""
     template = json.loads(sam_template.read_text())
     for found in template["Resources"].values():
@@ -189,12 +190,27 @@ def _finished(sam_template: Path) -> dict[str, Any]:
     from samtranslator.translator.transform import transform  # half a second to import
 
     translated: dict[str, Any] = transform(template, {}, _NoManagedPolicies())
+    _on_the_stage_s_runtime(stage, translated["Resources"])
     api = translated["Resources"]["RestAPI"]["Properties"]
     # every body comes in base64: as text, the gateway would repair what is not UTF-8 before anyone could see it. Not
     # said in app.py: Chalice would answer in base64 too. A property, as the emulator does not know the extension
     api["Body"].pop("x-amazon-apigateway-binary-media-types")
     api["BinaryMediaTypes"] = ["*/*"]
     return translated
+
+
+def _on_the_stage_s_runtime(stage: Stage, resources: dict[str, Any]) -> None:
+    """Chalice writes the Python it runs on; SAM gives every deployment a second stage, called Stage."""
+    for found in resources.values():
+        properties = found["Properties"]
+        if found["Type"] == "AWS::Lambda::LayerVersion":
+            properties |= {"CompatibleRuntimes": [stage.python], "CompatibleArchitectures": [stage.architecture]}
+        if found["Type"] == "AWS::Lambda::Function":
+            properties["Architectures"] = [stage.architecture]
+            if properties["Runtime"].startswith("python") and "Layers" in properties:
+                properties["Runtime"] = stage.python
+        if found["Type"] == "AWS::ApiGateway::Deployment":
+            properties.pop("StageName", None)
 
 
 class _NoManagedPolicies:

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib import targets
 from chalicelib.functions import Function
 from chalicelib.targets import Target
+from infra.stages import Stage
 from infra.template.cfn import STACK, Statement, allow, arn, arn_of, sub
 from invoke_once import outside
 
@@ -76,9 +77,24 @@ def own_logs(name: str) -> Grant:
     return _may("its log lines, and the metrics in them", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
 
 
-def xray() -> Grant:
-    # X-Ray knows no resources for these
-    return _may("traces; X-Ray has no resources", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
+def of_stage(stage: Stage) -> list[Grant]:
+    """What a stage's options ask of every role."""
+    grants = []
+    if stage.xray:  # X-Ray knows no resources for these
+        actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        grants.append(_may("traces; X-Ray has no resources", actions, "*"))
+    if (
+        stage.vpc_subnets
+    ):  # nor does EC2 for what Lambda does here (Lambda Developer Guide, "VPC": required permissions)
+        actions = ["AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface",
+                   "DescribeNetworkInterfaces", "DescribeSubnets", "UnassignPrivateIpAddresses"]  # fmt: skip
+        grants.append(_may("its place in your network", [f"ec2:{action}" for action in actions], "*"))
+    if stage.kms_key_arn:
+        through = [f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}" for service in ("dynamodb", "s3", "sqs", "ssm")]
+        only_if = {"StringEquals": {"kms:ViaService": [sub(name) for name in through]}}
+        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+        grants.append(_may("what is encrypted under your key", actions, stage.kms_key_arn, only_if=only_if))
+    return grants
 
 
 def _may(why: str, actions: list[str], *resources: Any, only_if: Statement | None = None) -> Grant:

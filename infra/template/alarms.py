@@ -6,20 +6,23 @@ namespace `invoke-once` are our own, in the log lines of the functions (`invoke_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from chalicelib.functions import Function
 from infra.stages import Stage
 from infra.template.cfn import STACK, Resources, camel, ref, resource, sub
 from infra.template.compute import SERVICE
+from infra.template.gateway import API_STAGE
 from infra.template.storage import RUNS_INDEXES
 from invoke_once.log import NAMESPACE
 
 EMAIL = "AlarmEmail"
 HAS_EMAIL = "HasAlarmEmail"
-API_STAGE = "api"
 MINUTE_MS = 60_000
+METRICS_AN_ALARM = 10  # of a math expression (CloudWatch User Guide, "Alarm data queries")
 Dimensions = dict[str, Any]
+OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Period", "Statistic")
 
 
 def parameters(stage: Stage) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def conditions() -> dict[str, Any]:
     return {HAS_EMAIL: {"Fn::Not": [{"Fn::Equals": [ref(EMAIL), ""]}]}}
 
 
-def resources(stage: Stage) -> Resources:
+def resources(stage: Stage, functions: Iterable[Function] = ()) -> Resources:
     """The alarms, and the topic they tell."""
     if not stage.alarms:
         return {}
@@ -45,12 +48,16 @@ def resources(stage: Stage) -> Resources:
         # not encrypted: CloudWatch may not publish to a topic under AWS's own key, and alarms hold no data of runs
         "Alarms": resource("AWS::SNS::Topic", {"TopicName": sub(f"{STACK}-alarms")}),
         "AlarmsByEmail": resource("AWS::SNS::Subscription", subscription, Condition=HAS_EMAIL),
-        **{f"{name}Alarm": resource("AWS::CloudWatch::Alarm", _named(name, alarm)) for name, alarm in all_alarms()},
+        **{
+            f"{name}Alarm": resource("AWS::CloudWatch::Alarm", _named(name, alarm))
+            for name, alarm in all_alarms(functions)
+        },
     }
 
 
-def all_alarms() -> Iterator[tuple[str, dict[str, Any]]]:
+def all_alarms(functions: Iterable[Function] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, properties) of each."""
+    yield from _of_lost_events(functions)
     yield from _of_the_sweep()
     yield from _of_the_stream_and_queues()
     yield from _of_the_api()
@@ -80,6 +87,21 @@ def _of_the_stream_and_queues() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "StreamFailures", _queue("stream-failures", "stream records could not be handled")
     yield "WakeDeadLetters", _queue("wake-dead-letters", "wake messages failed five times")
     yield "RecordFailures", _queue("record-failures", "outcomes of functions were not recorded")
+
+
+def _of_lost_events(functions: Iterable[Function]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of functions whose outcome only Lambda tells, and of `record`. What else is lost, the sweep fires again."""
+    unwrapped = [function.name for function in functions if function.deployed and function.mode == "destination"]
+    names = ["record", *unwrapped]
+    for metric, what in (
+        ("DestinationDeliveryFailures", "Lambda could not tell how an event ended"),
+        ("AsyncEventsDropped", "Lambda gave an event up before it ran"),
+    ):
+        few = len(names) <= METRICS_AN_ALARM
+        yield metric, _sum_over(names, metric, what) if few else _of_the_region(metric, what)
+    # which function of a loop is stopped, nobody knows before
+    metric = "RecursiveInvocationsDropped"
+    yield metric, _of_the_region(metric, "Lambda took calls for a loop and dropped them")
 
 
 def _of_the_api() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -135,6 +157,29 @@ def _alarm(what: str, namespace: str, metric: str, dimensions: Dimensions, **mor
         "OKActions": [ref("Alarms")],
         **more,
     }
+
+
+def _sum_over(functions: list[str], metric: str, what: str) -> dict[str, Any]:
+    """One alarm on a metric of several functions together."""
+    found: list[dict[str, Any]] = []
+    for n, function in enumerate(functions):
+        dimensions = [{"Name": "FunctionName", "Value": sub(f"{STACK}-{function}")}]
+        told = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
+        found.append({"Id": f"m{n}", "MetricStat": {"Metric": told, "Period": 60, "Stat": "Sum"}, "ReturnData": False})
+    total = {"Id": "total", "Label": metric, "Expression": "SUM(FILL(METRICS(), 0))", "ReturnData": True}
+    return _on([total, *found], what)
+
+
+def _of_the_region(metric: str, what: str) -> dict[str, Any]:
+    """Of every function that the account has in this Region, whosever it is."""
+    query = f'SELECT SUM({metric}) FROM SCHEMA("AWS/Lambda", FunctionName)'
+    return _on([{"Id": "total", "Expression": query, "Period": 300, "ReturnData": True}], what)
+
+
+def _on(metrics: list[dict[str, Any]], what: str) -> dict[str, Any]:
+    """An alarm on what several metrics come to: one is too much."""
+    alarm = _alarm(what, "", "", {}, Threshold=1, Metrics=metrics)
+    return {key: value for key, value in alarm.items() if key not in OF_ONE_METRIC}
 
 
 def _ours(metric: str, threshold: int, what: str, **more: Any) -> dict[str, Any]:

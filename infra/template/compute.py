@@ -11,9 +11,8 @@ from typing import Any
 
 from chalicelib.functions import Function
 from infra.stages import Stage
-from infra.template import access
-from infra.template.access import Grant
-from infra.template.cfn import STACK, Resources, arn_of, camel, ref, resource, sub
+from infra.template import access, roles
+from infra.template.cfn import RETAIN, STACK, Resources, arn_of, camel, ref, resource, sub
 from infra.template.wakeups import WAKE_TIMEOUT_S, sweep_event, wake_event
 
 # name: (Chalice's logical id, timeout in seconds). The API's is over the gateway's 29 s, so that the gateway
@@ -29,6 +28,8 @@ SERVICE = {
 ROLES = {"api": "ApiHandlerRole"}
 EVENTS = {"wake": wake_event, "sweep": sweep_event}
 MAX_EVENT_AGE_S = 21_600
+_LAMBDA = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [_LAMBDA]}}
 
 
 def resources(stage: Stage, functions: Iterable[Function], python: str) -> Resources:
@@ -36,9 +37,7 @@ def resources(stage: Stage, functions: Iterable[Function], python: str) -> Resou
     found: Resources = {}
     for name, (logical_id, timeout_s) in SERVICE.items():
         found[logical_id] = {"Properties": _service_function(stage, name, timeout_s)}
-        found[ROLES.get(name, f"{logical_id}Role")] = {
-            "Properties": {"Policies": _policies(stage, access.service(name, functions))}
-        }
+        found |= roles.role(stage, ROLES.get(name, f"{logical_id}Role"), access.service(name, functions))
         found[f"{logical_id}Logs"] = _log_group(stage, name)
     for function in functions:
         if function.deployed:
@@ -52,8 +51,11 @@ def _service_function(stage: Stage, name: str, timeout_s: int) -> dict[str, Any]
         "Timeout": timeout_s,
         "MemorySize": stage.api_memory_mb if name == "api" else stage.worker_memory_mb,
         "Tracing": "Active" if stage.xray else "PassThrough",
+        **_network(stage),
         "Environment": {"Variables": _service_environment(stage) | (_limits(stage) if name == "api" else {})},
     }
+    if name in stage.reserved_concurrency:
+        properties["ReservedConcurrentExecutions"] = stage.reserved_concurrency[name]
     if name in EVENTS:
         properties["Events"] = EVENTS[name]()
     return properties
@@ -91,12 +93,15 @@ def _target(stage: Stage, function: Function, python: str) -> Resources:
         "TracingConfig": {"Mode": "Active" if stage.xray else "PassThrough"},
         "Role": arn_of(f"Target{name}Role"),
         "Environment": {"Variables": _target_environment(function)},
+        **_network(stage),
         **_code(function, python),
         **({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}} if function.tenant_isolation else {}),
     }
+    role = roles.role(stage, f"Target{name}Role", access.target(function, any_run=stage.any_run), **TRUST)
+    role[f"Target{name}Role"]["Type"] = "AWS::IAM::Role"
     return {
         f"Target{name}": resource("AWS::Lambda::Function", properties),
-        f"Target{name}Role": resource("AWS::IAM::Role", _role(stage, access.target(function, any_run=stage.any_run))),
+        **role,
         f"Target{name}Logs": _log_group(stage, function.name),
         f"Target{name}Outcome": resource("AWS::Lambda::EventInvokeConfig", _outcome(function, f"Target{name}")),
     }
@@ -146,7 +151,7 @@ def _target_environment(function: Function) -> dict[str, Any]:
 
 def _outcome(function: Function, logical_id: str) -> dict[str, Any]:
     """Retries are the service's, so Lambda makes none; a death is told to `record` at once."""
-    record = {"Destination": access.own("record")}
+    record = {"Destination": arn_of("Record")}  # by reference: Lambda refuses a destination that is not there yet
     destinations = {"OnFailure": record}
     if function.mode == "destination":
         destinations["OnSuccess"] = record
@@ -174,17 +179,11 @@ def _asynchronous() -> Resources:
     }
 
 
-def _role(stage: Stage, grants: list[Grant]) -> dict[str, Any]:
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    return {
-        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-        "Policies": _policies(stage, grants),
-    }
-
-
-def _policies(stage: Stage, grants: list[Grant]) -> list[dict[str, Any]]:
-    statements = [grant.statement() for grant in ([*grants, access.xray()] if stage.xray else grants)]
-    return [{"PolicyName": "exactly", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}]
+def _network(stage: Stage) -> dict[str, Any]:
+    if not stage.vpc_subnets:
+        return {}
+    groups, subnets = list(stage.vpc_security_groups), list(stage.vpc_subnets)
+    return {"VpcConfig": {"SecurityGroupIds": groups, "SubnetIds": subnets}}
 
 
 def _log_group(stage: Stage, name: str) -> dict[str, Any]:
@@ -192,4 +191,4 @@ def _log_group(stage: Stage, name: str) -> dict[str, Any]:
         "LogGroupName": sub(f"/aws/lambda/{STACK}-{name}"),
         "RetentionInDays": stage.log_retention_days,
     }
-    return resource("AWS::Logs::LogGroup", properties)
+    return resource("AWS::Logs::LogGroup", properties, **(RETAIN if stage.retain_logs else {}))

@@ -6,13 +6,15 @@ Its body is JSON in which CloudFormation fills in the stack's name and region.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.functions import Function
 from infra.stages import Stage
 from infra.template import alarms
-from infra.template.alarms import API_STAGE
 from infra.template.cfn import STACK, Resources, resource, sub
 from infra.template.compute import SERVICE
+from infra.template.gateway import API_STAGE
 from invoke_once.log import NAMESPACE
 
 REGION = "${AWS::Region}"
@@ -20,10 +22,10 @@ WIDTH, HEIGHT = 8, 6  # of 24 columns
 Line = list[Any]  # a metric as a widget names it: [namespace, metric, dimension, value, …, {options}]
 
 
-def resources(stage: Stage) -> Resources:
+def resources(stage: Stage, functions: Iterable[Function]) -> Resources:
     if not stage.alarms:
         return {}
-    body = json.dumps({"widgets": [_alarms(), *_placed(_graphs())]}, separators=(",", ":"))
+    body = json.dumps({"widgets": [_alarms(functions), *_placed(_graphs())]}, separators=(",", ":"))
     return {
         "Dashboard": resource("AWS::CloudWatch::Dashboard", {"DashboardName": sub(STACK), "DashboardBody": sub(body)})
     }
@@ -51,8 +53,8 @@ def _graphs() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _alarms() -> dict[str, Any]:
-    arns = [f"${{{name}Alarm.Arn}}" for name, _ in alarms.all_alarms()]
+def _alarms(functions: Iterable[Function]) -> dict[str, Any]:
+    arns = [f"${{{name}Alarm.Arn}}" for name, _ in alarms.all_alarms(functions)]
     return {
         "type": "alarm", "x": 0, "y": 0, "width": 24, "height": 4,
         "properties": {"title": "Alarms", "alarms": arns},

@@ -1,13 +1,21 @@
-"""The gateway's own errors, in the shape of the service's: application/problem+json (RFC 9457).
+"""The gateway: what completes Chalice's API, and its own errors in the shape of the service's (RFC 9457).
 
 They are in the API's definition, not resources beside it, so that a change of them is deployed with it. The
 emulator answers with AWS's default shapes all the same: this is checked on the template.
+A path that nobody knows goes to the service too: by itself the gateway would take a Bearer header for a broken AWS
+signature there, and answer 403.
 """
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+from infra.stages import Stage
+from infra.template.cfn import STACK, Resources, ref, resource, sub
+
+API_STAGE = "api"
+_INVOKE = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
 
 # response type: (status, problem's name, title)
 PROBLEMS = {
@@ -22,6 +30,68 @@ PROBLEMS = {
     "INTEGRATION_FAILURE": (503, "unavailable", "The service did not answer"),
     "INTEGRATION_TIMEOUT": (503, "unavailable", "The service did not answer in time"),
 }
+
+
+def resources(stage: Stage) -> Resources:
+    """Chalice's API completed, and what a stage puts before it."""
+    definition: dict[str, Any] = {
+        "x-amazon-apigateway-gateway-responses": responses(),
+        "paths": {"/{proxy+}": {"x-amazon-apigateway-any-method": _unknown_path()}},
+    }
+    properties: dict[str, Any] = {"Name": sub(STACK), "DefinitionBody": definition, "TracingEnabled": stage.xray}
+    if stage.gateway_calls_per_second:
+        limit = {"ThrottlingRateLimit": stage.gateway_calls_per_second, "ThrottlingBurstLimit": stage.gateway_burst}
+        properties["MethodSettings"] = [{"ResourcePath": "/*", "HttpMethod": "*", **limit}]
+    if stage.vpc_endpoints:
+        endpoints = list(stage.vpc_endpoints)
+        properties["EndpointConfiguration"] = {"Type": "PRIVATE", "VPCEndpointIds": endpoints}
+        definition["x-amazon-apigateway-policy"] = _only_from(endpoints)
+    return {"RestAPI": {"Properties": properties}, **_domain(stage), **_firewall(stage)}
+
+
+def outputs(stage: Stage) -> dict[str, Any]:
+    """Where a name of the operator's own has to point at."""
+    if not stage.domain:
+        return {}
+    return {"DomainTarget": {"Value": {"Fn::GetAtt": ["Domain", "RegionalDomainName"]}}}
+
+
+def _unknown_path() -> dict[str, Any]:
+    integration = {
+        "type": "aws_proxy", "httpMethod": "POST", "passthroughBehavior": "when_no_match",
+        "uri": sub(f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:{_INVOKE}"),
+    }  # fmt: skip
+    return {"responses": {}, "x-amazon-apigateway-integration": integration}
+
+
+def _only_from(endpoints: list[str]) -> dict[str, Any]:
+    """The policy of a private API (API Gateway Developer Guide, "Private REST APIs"): nothing from elsewhere."""
+    call = {"Principal": "*", "Action": ["execute-api:Invoke"], "Resource": ["execute-api:/*"]}
+    elsewhere = {"StringNotEquals": {"aws:SourceVpce": endpoints}}
+    statements = [{"Effect": "Allow", **call}, {"Effect": "Deny", **call, "Condition": elsewhere}]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _domain(stage: Stage) -> Resources:
+    if not stage.domain:
+        return {}
+    name = {
+        "DomainName": stage.domain, "RegionalCertificateArn": stage.certificate_arn, "SecurityPolicy": "TLS_1_2",
+        "EndpointConfiguration": {"Types": ["REGIONAL"]},
+    }  # fmt: skip
+    mapping = {"DomainName": ref("Domain"), "RestApiId": ref("RestAPI"), "Stage": API_STAGE}
+    return {
+        "Domain": resource("AWS::ApiGateway::DomainName", name),
+        "DomainMapping": resource("AWS::ApiGateway::BasePathMapping", mapping, DependsOn="RestAPIapiStage"),
+    }
+
+
+def _firewall(stage: Stage) -> Resources:
+    if not stage.waf_acl_arn:
+        return {}
+    on = sub(f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}::/restapis/${{RestAPI}}/stages/{API_STAGE}")
+    association = {"ResourceArn": on, "WebACLArn": stage.waf_acl_arn}
+    return {"Firewall": resource("AWS::WAFv2::WebACLAssociation", association, DependsOn="RestAPIapiStage")}
 
 
 def responses() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.functions import Function
 from infra.stages import Stage
 from infra.template import alarms, compute, dashboard, gateway, schedules, storage, wakeups
-from infra.template.cfn import STACK, Resources, ref, sub
+from infra.template.cfn import STACK, ref, sub
 
 
 def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> dict[str, Any]:
@@ -26,28 +26,26 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
         **({"Conditions": alarms.conditions()} if stage.alarms else {}),
         "Resources": {
             **storage.resources(stage, functions),
-            **wakeups.resources(),
+            **wakeups.resources(stage),
             **compute.resources(stage, functions, python),
             **schedules.resources(functions),
-            **_api_and_layer(stage),
-            **alarms.resources(stage),
-            **dashboard.resources(stage),
+            **gateway.resources(stage),
+            "ManagedLayer": _layer(),
+            **alarms.resources(stage, functions),
+            **dashboard.resources(stage, functions),
         },
         "Outputs": {
             "Bucket": {"Value": ref("Bucket")},
             "RunsTable": {"Value": ref("Runs")},
             "TokensTable": {"Value": ref("Tokens")},
             "WakeQueue": {"Value": ref("WakeQueue")},
+            **gateway.outputs(stage),
         },
     }
 
 
-def _api_and_layer(stage: Stage) -> Resources:
-    definition = {"x-amazon-apigateway-gateway-responses": gateway.responses()}
-    return {
-        "RestAPI": {"Properties": {"Name": sub(STACK), "DefinitionBody": definition, "TracingEnabled": stage.xray}},
-        "ManagedLayer": {"Properties": {"LayerName": sub(f"{STACK}-libraries"), "RetentionPolicy": "Delete"}},
-    }
+def _layer() -> dict[str, Any]:
+    return {"Properties": {"LayerName": sub(f"{STACK}-libraries"), "RetentionPolicy": "Delete"}}
 
 
 def _code_parameters(functions: list[Function]) -> dict[str, Any]:

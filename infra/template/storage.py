@@ -27,7 +27,7 @@ def resources(stage: Stage, functions: Iterable[Function]) -> Resources:
     found = {
         "Runs": resource("AWS::DynamoDB::Table", runs_table(stage), **RETAIN),
         "Tokens": resource("AWS::DynamoDB::Table", _tokens(stage), **RETAIN),
-        "Bucket": resource("AWS::S3::Bucket", _bucket(functions), **RETAIN),
+        "Bucket": resource("AWS::S3::Bucket", _bucket(stage, functions), **RETAIN),
     }
     if stage.tls_only:
         policy = tls_only([arn_of("Bucket"), sub("${Bucket.Arn}/*")])
@@ -65,7 +65,7 @@ def _table(stage: Stage, name: str, keys: dict[str, str], primary: tuple[str, ..
         "KeySchema": _schema(primary),
         "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-        "SSESpecification": {"SSEEnabled": True},
+        "SSESpecification": _table_encryption(stage),
         "DeletionProtectionEnabled": stage.deletion_protection,
     }
 
@@ -74,13 +74,24 @@ def _schema(pair: tuple[str, ...]) -> list[dict[str, str]]:
     return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(pair, ("HASH", "RANGE"), strict=False)]
 
 
-def _bucket(functions: Iterable[Function]) -> dict[str, Any]:
+def _table_encryption(stage: Stage) -> dict[str, Any]:
+    key = {"SSEType": "KMS", "KMSMasterKeyId": stage.kms_key_arn} if stage.kms_key_arn else {}
+    return {"SSEEnabled": True, **key}
+
+
+def _bucket(stage: Stage, functions: Iterable[Function]) -> dict[str, Any]:
     longest = max(function.retention_days for function in functions)
+    yours = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": stage.kms_key_arn}
+    encryption: dict[str, Any] = {
+        "ServerSideEncryptionByDefault": yours if stage.kms_key_arn else {"SSEAlgorithm": "AES256"}
+    }
+    if stage.kms_key_arn:
+        encryption["BucketKeyEnabled"] = True  # one call to KMS for many objects
+    old = {"NoncurrentVersionExpiration": {"NoncurrentDays": 7}} if stage.versioned_bucket else {}
     return {
         "BucketName": sub(f"{STACK}-data-${{AWS::AccountId}}-${{AWS::Region}}"),
-        "BucketEncryption": {
-            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-        },
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+        **({"VersioningConfiguration": {"Status": "Enabled"}} if stage.versioned_bucket else {}),
         "PublicAccessBlockConfiguration": {
             "BlockPublicAcls": True,
             "BlockPublicPolicy": True,
@@ -95,6 +106,7 @@ def _bucket(functions: Iterable[Function]) -> dict[str, Any]:
                     "Status": "Enabled",
                     "ExpirationInDays": longest + GRACE_DAYS,
                     "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                    **old,
                 }
             ]
         },

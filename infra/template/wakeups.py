@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from infra.stages import Stage
 from infra.template.cfn import STACK, Resources, arn_of, resource, sub
 
 WAKE_TIMEOUT_S = 30
@@ -21,19 +22,19 @@ STREAM_FILTERS = [
 ]
 
 
-def resources() -> Resources:
+def resources(stage: Stage) -> Resources:
     return {
         "WakeQueue": resource(
             "AWS::SQS::Queue",
-            _queue("wake")
+            _queue(stage, "wake")
             | {
                 "VisibilityTimeout": 6 * WAKE_TIMEOUT_S,
                 "RedrivePolicy": {"deadLetterTargetArn": arn_of("WakeDeadLetters"), "maxReceiveCount": 5},
             },
         ),
-        "WakeDeadLetters": _kept("wake-dead-letters"),
-        "StreamFailures": _kept("stream-failures"),
-        "RecordFailures": _kept("record-failures"),
+        "WakeDeadLetters": _kept(stage, "wake-dead-letters"),
+        "StreamFailures": _kept(stage, "stream-failures"),
+        "RecordFailures": _kept(stage, "record-failures"),
         "StreamMapping": resource("AWS::Lambda::EventSourceMapping", _stream_mapping()),
     }
 
@@ -58,12 +59,13 @@ def sweep_event() -> dict[str, Any]:
     return {"SweepEvent": {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}}
 
 
-def _queue(name: str) -> dict[str, Any]:
-    return {"QueueName": sub(f"{STACK}-{name}"), "SqsManagedSseEnabled": True}
+def _queue(stage: Stage, name: str) -> dict[str, Any]:
+    encryption = {"KmsMasterKeyId": stage.kms_key_arn} if stage.kms_key_arn else {"SqsManagedSseEnabled": True}
+    return {"QueueName": sub(f"{STACK}-{name}"), **encryption}
 
 
-def _kept(name: str) -> dict[str, Any]:
-    return resource("AWS::SQS::Queue", _queue(name) | {"MessageRetentionPeriod": DAYS_14_S})
+def _kept(stage: Stage, name: str) -> dict[str, Any]:
+    return resource("AWS::SQS::Queue", _queue(stage, name) | {"MessageRetentionPeriod": DAYS_14_S})
 
 
 def _stream_mapping() -> dict[str, Any]:

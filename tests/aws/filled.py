@@ -49,7 +49,7 @@ class Filled:
         """The value without references."""
         match value:
             case {"Ref": str(name)}:
-                return self._values.get(name) or self.name(name)
+                return self._values[name] if name in self._values else self.name(name)
             case {"Fn::GetAtt": [name, attribute]} | {"Fn::GetAtt": {"0": name, "1": attribute}}:
                 return self._attribute(name, attribute)
             case {"Fn::Sub": str(text)}:

@@ -42,6 +42,19 @@ def board(template: dict[str, Any]) -> list[dict[str, Any]]:
     return json.loads(body)["widgets"]  # type: ignore[no-any-return]
 
 
+def metrics(alarm: dict[str, Any]) -> set[str]:
+    """What an alarm watches, also where it is a sum or a query."""
+    if "MetricName" in alarm:
+        return {alarm["MetricName"]}
+    queries = re.findall(r"SELECT SUM\((\w+)\)", json.dumps(alarm["Metrics"]))
+    return {*queries, *(m["MetricStat"]["Metric"]["MetricName"] for m in alarm["Metrics"] if "MetricStat" in m)}
+
+
+def dimensions_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    of_sums = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m]
+    return [*alarm.get("Dimensions", []), *(d for metric in of_sums for d in metric["Dimensions"])]
+
+
 def filled(value: Any) -> str:
     return (value["Fn::Sub"] if isinstance(value, dict) else value).replace("${AWS::StackName}", STACK)
 
@@ -75,10 +88,11 @@ def test_every_alarm_has_its_section_in_the_runbook_and_every_section_its_alarm(
 
 
 def test_an_alarm_is_there_for_each_thing_that_needs_a_person(named: dict[str, Any]) -> None:
-    watched = {alarm["MetricName"] for alarm in named.values()}
+    watched = {metric for alarm in named.values() for metric in metrics(alarm)}
     assert watched >= {
         "Sweeps", "oldest_due_ms", "IteratorAge", "ApproximateNumberOfMessagesVisible", "5XXError", "Throttles",
         "ReadThrottleEvents", "WriteThrottleEvents", "CallbackFailed", "CallbackTryFailed",
+        "DestinationDeliveryFailures", "AsyncEventsDropped", "RecursiveInvocationsDropped",
     }  # fmt: skip
 
 
@@ -89,7 +103,7 @@ def test_a_sweep_that_says_nothing_is_an_alarm_and_other_silence_is_not(named: d
 
 def test_our_own_metrics_are_told_by_the_code_and_counted_by_stack(named: dict[str, Any]) -> None:
     told = told_by_the_code()
-    ours = [alarm for alarm in named.values() if alarm["Namespace"] == NAMESPACE]
+    ours = [alarm for alarm in named.values() if alarm.get("Namespace") == NAMESPACE]
     assert ours
     for alarm in ours:
         assert alarm["MetricName"] in told
@@ -105,7 +119,7 @@ def test_alarms_and_dashboard_name_functions_queues_tables_indexes_and_an_api_th
     template: dict[str, Any], named: dict[str, Any], board: list[dict[str, Any]]
 ) -> None:
     there = known(template)
-    dimensions = [(d["Name"], filled(d["Value"])) for alarm in named.values() for d in alarm["Dimensions"]]
+    dimensions = [(d["Name"], filled(d["Value"])) for alarm in named.values() for d in dimensions_of(alarm)]
     for widget in board:
         for line in widget["properties"].get("metrics", []):
             pairs = [part for part in line[2:] if isinstance(part, str)]

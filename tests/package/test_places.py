@@ -19,10 +19,15 @@ GUIDE = ROOT / "docs" / "how-to" / "deploy.md"
 REGION = re.compile(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:gov-)?(?:[a-z]+)-[0-9]\b|arn:aws:|\d{12}")
 #: where a region may stand: the emulator's own, S3's one exception, what packaging wants to hear, examples in help
 MAY = {
-    "infra/local/emulator.py", "infra/ship/deploy.py", "infra/ship/package.py", "infra/ship/stack.py",
-    "infra/ship/audit.py", "infra/stages.py",
+    "infra/local/emulator.py",
+    "infra/ship/deploy.py",
+    "infra/ship/package.py",
+    "infra/ship/stack.py",
+    "infra/ship/audit.py",
+    "infra/stages.py",
+    "infra/template/roles.py",
     "invoke_once/cli/commands/policy.py",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

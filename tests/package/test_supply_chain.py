@@ -14,8 +14,9 @@ from infra import stages
 from infra.paths import ROOT, VENV
 from infra.ship import libraries, licences, package, zips
 from infra.ship.libraries import LOCK, NotInstalled
-from infra.ship.package import PYTHON
 from infra.template import exceptions
+
+PYTHON = stages.load("prod").python
 
 #: what a secret looks like; a line that shows how one looks is told apart by its own words
 SECRETS = {
@@ -79,6 +80,13 @@ def test_the_layer_is_what_was_installed_by_hash() -> None:
     installed = libraries.layer(PYTHON)
     assert shipped.items() <= installed.items()
     assert {name.split("/")[4] for name in shipped} >= {"pynamodb", "msgspec", "fastjsonschema", "urllib3"}
+
+
+@pytest.mark.parametrize(("architecture", "wheels"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_the_layer_is_made_for_the_stage_s_runtime_whoever_packages(architecture: str, wheels: str) -> None:
+    compiled = [name for name in libraries.layer(PYTHON, architecture) if name.endswith(".so")]
+    assert compiled
+    assert all(f"cpython-{PYTHON.removeprefix('python').replace('.', '')}-{wheels}" in name for name in compiled)
 
 
 def test_the_list_of_licences_is_true_and_all_are_welcome() -> None:

@@ -18,7 +18,9 @@ from infra import stages
 from infra.paths import ROOT, VENV
 from infra.ship import package, zips
 
-SITE = f"python/lib/{package.PYTHON}/site-packages/"
+# as on AWS, but for the Python that runs these tests
+HERE = dataclasses.replace(stages.load("prod"), name="here", runtime="")
+SITE = f"python/lib/{HERE.python}/site-packages/"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Shipped:
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
-    made = package.package(stages.load("prod"))
+    made = package.package(HERE)
     code, layer = zips.read(made.zips["CodeKey"]), zips.read(made.zips["LayerKey"])
     unpacked = tmp_path_factory.mktemp("unpacked")
     for key, directory in (("CodeKey", "code"), ("LayerKey", "layer")):
@@ -105,7 +107,7 @@ def test_a_library_that_is_missing_from_the_zips_would_show(shipped: Shipped) ->
 
 def test_the_same_sources_make_the_same_bytes(shipped: Shipped) -> None:
     before = {name: path.read_bytes() for name, path in shipped.made.zips.items()}
-    again = package.package(stages.load("prod"))
+    again = package.package(HERE)
     assert {name: path.read_bytes() for name, path in again.zips.items()} == before
 
 

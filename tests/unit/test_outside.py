@@ -30,11 +30,12 @@ def resolved(value: Any, stack: str = "invoke-once-prod") -> str:
     """What a resource of the template comes to, written with the pseudo parameters."""
     bucket = f"arn:${{AWS::Partition}}:s3:::{stack}-data-${{AWS::AccountId}}-${{AWS::Region}}"
     table = f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{stack}-runs"
+    record = f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{stack}-record"
     match value:
         case {"Fn::Sub": str(text)}:
             return text.replace("${Bucket.Arn}", bucket).replace("${AWS::StackName}", stack)
         case {"Fn::GetAtt": [name, "Arn"]}:
-            return {"Runs": table, "Bucket": bucket}[name]
+            return {"Runs": table, "Bucket": bucket, "Record": record}[name]
     return str(value)
 
 
