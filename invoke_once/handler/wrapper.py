@@ -21,11 +21,11 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, overload
 
 from invoke_once import log
 from invoke_once.errors import NotClaimed, StoreUnavailable, is_for_good
-from invoke_once.handler import given, kinds
+from invoke_once.handler import given, kinds, replies
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.current import working
 from invoke_once.handler.envelope import Envelope, envelope_of
-from invoke_once.handler.outcomes import Outcome, raised, returned
+from invoke_once.handler.outcomes import Outcome, raised
 from invoke_once.handler.runtime import Runtime, is_configured, runtime
 from invoke_once.handler.watchdog import Watchdog
 from invoke_once.life import moves
@@ -179,7 +179,7 @@ def run_attempt(
         try:
             with working(attempt):
                 value_or_error = handler(value, context), None
-            outcome: Outcome = returned(value_or_error[0])
+            outcome = replies.outcome(value, value_or_error[0])
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: the run has to end
             value_or_error, outcome = (None, error), raised(error)
         if attempt.forked:

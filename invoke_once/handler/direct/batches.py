@@ -2,7 +2,8 @@
 
 What failed is reported, so that SQS delivers that alone again; the mapping needs `ReportBatchItemFailures` for it
 (Lambda Developer Guide, "Handling errors for an SQS event source", which also asks of FIFO queues that nothing behind
-a failure is taken). Where all failed the first error is raised instead: that holds without the setting too.
+a failure is taken). Where all failed the first error is raised instead: that holds without the setting too; so does
+a report of a handler's own that is malformed, which fails the whole batch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from invoke_once.handler.direct import keys as direct_keys
+from invoke_once.handler import replies
 from invoke_once.log import event as log_event
 
 #: A message is not begun with less than this left: it would be cut off and counted as a run that timed out.
@@ -19,7 +20,7 @@ BEGIN_WITH_MS = 2_000
 
 def is_batch(event: Any) -> bool:
     """Messages of SQS, each with its id."""
-    if direct_keys.source(event) != "aws:sqs":
+    if replies.source(event) != "aws:sqs":
         return False
     return all(isinstance(message, dict) and message.get("messageId") for message in event["Records"])
 
@@ -40,8 +41,9 @@ def each(event: Mapping[str, Any], handle: Callable[[Any], Any], left_ms: Callab
             log_event("message_failed", message_id=message["messageId"], reason=type(error).__name__)
             failed.append(message["messageId"])
             errors.append(error)
-    if errors and len(failed) == len(event["Records"]):
-        raise errors[0]
+    whole = [error for error in errors if type(error).__name__ == replies.MALFORMED]
+    if whole or (errors and len(failed) == len(event["Records"])):
+        raise (whole or errors)[0]
     return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
 
 

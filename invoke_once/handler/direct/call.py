@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from invoke_once.errors import ConfigurationError, NotSerializable, RunCancelled, StillRunning, recorded_failure
-from invoke_once.handler import recovery
+from invoke_once.handler import recovery, replies
 from invoke_once.handler.direct import batches, slots
 from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.runtime import Runtime
@@ -61,6 +61,7 @@ class _Call:
     def __init__(self, rt: Runtime, options: Options, handler: Handler, event: Any, context: Any) -> None:
         self._rt, self._attach, self._handler = rt, options.attach, handler
         self._options, self._event, self._context = options, event, context
+        self._is_stream = replies.source(event) in replies.STREAMS
         self._request_id = direct_keys.request_id(context)
         self._function = rt.policy.function or str(getattr(context, "function_name", ""))
         began_ms = rt.now_ms()  # before the time left is read: a pause in between makes the lease shorter, not too long
@@ -108,8 +109,8 @@ class _Call:
         policy = self._rt.policy
         return moves.NewRun(
             policy.tenant, self._function, key, retention_s=policy.retention_s, on_lost=policy.on_lost,
-            max_attempts=policy.max_attempts, backoff_ms=policy.backoff_ms, max_backoff_ms=policy.max_backoff_ms,
-            jitter=policy.jitter,
+            max_attempts=1 if self._is_stream else policy.max_attempts, backoff_ms=policy.backoff_ms,
+            max_backoff_ms=policy.max_backoff_ms, jitter=policy.jitter,
         )  # fmt: skip
 
     def _lease_ms(self, now_ms: int) -> int:
@@ -124,7 +125,11 @@ class _Call:
         if isinstance(settled, Applied) and settled.head.terminal:  # this attempt's end is the run's
             if error is not None and _tells(settled.head, error):
                 raise error
-            return value if settled.head.status == Status.SUCCEEDED else self._outcome(settled.head)
+            if settled.head.status == Status.SUCCEEDED:
+                return value
+            if self._is_stream and error is None and _has_type(settled.head, replies.REPORTED, replies.MALFORMED):
+                return value  # Lambda reads from it where to go on
+            return self._outcome(settled.head)
         now = settled.head or head  # a retry is left, or another attempt has taken over
         if error is not None and not now.terminal and not self._attach:
             raise error
@@ -137,6 +142,8 @@ class _Call:
             if isinstance(taken, Applied):
                 return self._run(taken.head)
             found = taken
+        if self._is_stream:
+            return self._deliver_again(found)
         if found.terminal or self._attach:
             head = self._wait(found)
             log_event("duplicate_answered", run_id=head.run_id, run_status=head.status,
@@ -165,6 +172,27 @@ class _Call:
             return result
         return self._lose(result.head or found)
 
+    def _deliver_again(self, found: Head) -> Any:
+        """A stream's batch that comes again: its shard waits for it, so the batch is tried again, or let pass.
+
+        Lambda delivers it until the mapping's own limits, or its records', end that; `retry.max_attempts`, where it is
+        more than 1, ends it before. Nothing is answered as done that is still at work: Lambda would go on behind it.
+        """
+        if not found.terminal and not self._attach:
+            raise StillRunning(found.run_id)
+        head = self._wait(found)
+        if head.status in (Status.CANCELLED, Status.EXPIRED):
+            return {replies.MEMBER: []}
+        budget = self._rt.policy.max_attempts
+        if head.status != Status.SUCCEEDED and (budget == 1 or head.attempt < budget):
+            now_ms = self._rt.now_ms()
+            again = self._rt.store.apply(moves.redrive(head, now_ms))
+            taken = self._take_over(again.head) if isinstance(again, Applied) else None
+            if isinstance(taken, Applied):
+                return self._run(taken.head)
+            raise StillRunning(head.run_id)
+        return self._outcome(head)
+
     def _lose(self, head: Head) -> Head:
         """End an attempt that has vanished: without the service nobody else would."""
         if is_due(head, self._rt.now_ms()) != Due.LOSE:
@@ -192,6 +220,11 @@ class _Call:
         if head.terminal:
             raise recorded_failure(RunCancelled.__name__, str(RunCancelled()))
         raise StillRunning(head.run_id)  # by another attempt, which has taken it over
+
+
+def _has_type(head: Head, *types: str) -> bool:
+    told = payloads.error_of(head)
+    return told is not None and told["type"] in types
 
 
 def _tells(head: Head, error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from invoke_once.errors import ConfigurationError
+from invoke_once.handler.replies import source
 
 MAX_KEY_CHARS = 255
 
@@ -33,13 +34,6 @@ def own_id(event: Any) -> str | None:
     if not first or not last:
         return None
     return _fit(first if len(event["Records"]) == 1 else f"{first}..{last}")
-
-
-def source(event: Any) -> str:
-    """Which AWS service made these records: `aws:sqs`, …; "" for anything else."""
-    records = event.get("Records") if isinstance(event, dict) else None
-    first = records[0] if isinstance(records, list) and records else None
-    return str(first.get("eventSource") or first.get("EventSource") or "") if isinstance(first, dict) else ""
 
 
 def _part(name: str, inside: str | None = None) -> Callable[[Any], str]:
