@@ -22,7 +22,7 @@ from pynamodb.models import Model
 
 from invoke_once.store.connection import Connection, described, errors_as_ours
 
-SCOPES = ("runs:read", "runs:write", "admin")
+SCOPES = ("runs:read", "runs:write", "admin", "operator")
 CACHE_MS = 50_000
 _CACHED_TOKENS = 10_000
 _FORM = re.compile(r"once_([a-z0-9]{8,32})_([A-Za-z0-9-]{20,128})")

@@ -58,6 +58,7 @@ class Stage:
     calls_per_second: float
     calls_burst: int
     runs_in_flight: int
+    holds_in_flight: int
 
     @property
     def python(self) -> str:

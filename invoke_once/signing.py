@@ -49,6 +49,8 @@ def verify(
     `headers`: any mapping, names in any case. `body`: the bytes as received, before any JSON is parsed.
     Raises SignatureError, and nothing else, whatever was received.
     """
+    if not isinstance(body, (bytes, bytearray, memoryview, str)):
+        raise SignatureError("the body is no bytes: pass it as it was received, before any JSON is parsed")
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     msg_id, timestamp, signatures = _read_headers(headers)
     _check_age(timestamp, now(), tolerance_s)

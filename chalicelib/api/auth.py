@@ -8,6 +8,7 @@ from chalicelib.api.headers import Headers
 from chalicelib.api.problems import Forbidden, Unauthenticated
 from chalicelib.tokens import Token, TokenCache
 
+OPERATOR = "operator"
 _BEARER = re.compile(r"bearer +([\x21-\x7e]{1,512})", re.IGNORECASE)
 
 
@@ -22,5 +23,17 @@ def authenticate(headers: Headers, tokens: TokenCache) -> Token:
 
 
 def require(token: Token, scope: str) -> None:
-    if scope not in token.scopes:
+    """Raises Forbidden. What an administrator may do in its own tenant, an operator may in every one."""
+    if scope not in token.scopes and not (scope == "admin" and OPERATOR in token.scopes):
         raise Forbidden(scope)
+
+
+def may_look_at(token: Token | None, tenant: str) -> bool:
+    return token is not None and (tenant == token.tenant or OPERATOR in token.scopes)
+
+
+def require_tenant(token: Token | None, tenant: str) -> str:
+    """The tenant. Raises Forbidden where it is another than the token's: that is for operators."""
+    if not may_look_at(token, tenant):
+        raise Forbidden(OPERATOR)
+    return tenant

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from chalicelib.runs.holds import Holds
 from chalicelib.runs.limits import Limits
 from chalicelib.service import Service, connection, service
 from chalicelib.tokens import DynamoTokens, TokenCache
@@ -40,6 +41,7 @@ class Backend(Struct, frozen=True):
     service: Service
     tokens: TokenCache
     limits: Limits = field(default_factory=Limits)
+    holds: Holds = field(default_factory=Holds)
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
     webhook_secrets: Callable[[str, int], list[str]] = _webhook_secrets  #: (tenant, now in ms), the current one first
     logs: Callable[[], Any] = _logs_client  #: a CloudWatch Logs client

@@ -42,6 +42,7 @@ class Call:
         self.began_ms = backend.service.now_ms()
         self.who: Token | None = None
         self.noted: dict[str, Any] = request.context["noted"]
+        self.waited_s: int | None = None  #: how long it was prepared to hold; None: it was not
 
     @property
     def service(self) -> Service:
@@ -57,6 +58,10 @@ class Call:
     def path(self) -> str:
         """As the gateway saw it; may lack a prefix in front of the gateway."""
         return str(self.request.context.get("path") or "/")
+
+    def relative(self, reference: str) -> str:
+        """A reference for this call's URL, written for one without a final slash."""
+        return f"../{reference}" if self.path.endswith("/") else reference
 
     @cached_property
     def body(self) -> bytes:

@@ -12,10 +12,11 @@ Headers = Mapping[str, Sequence[str]]  #: by lower-case name
 
 MAX_KEY = 255
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_MEDIA_TYPE = re.compile(
-    rf'\s*(?P<type>{_TOKEN}/{_TOKEN})\s*(?P<params>(?:;\s*(?:{_TOKEN}=(?:{_TOKEN}|"[^"\\]*"))?\s*)*)'
-)
-_CHARSET = re.compile(r';\s*([^=;\s]+)="?([^";]*)"?\s*')
+_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
+#: One `;`, with a parameter or none. Read one after the other: a pattern for all of them would try every way to
+#: share the spaces between two.
+_PARAMETER = re.compile(rf'[ \t]*;[ \t]*(?:(?P<name>{_TOKEN})=(?P<value>{_TOKEN}|"[^"\\]*"))?')
+LONGEST_MEDIA_TYPE = 1_000
 _QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 # a bare key is no other structured-field value: no list, parameter, inner list, byte sequence, boolean
 _BARE_KEY = re.compile(r"(?![:?])[\x21\x23-\x27\x2a\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
@@ -38,12 +39,17 @@ def of_event(event: Mapping[str, Any]) -> dict[str, list[str]]:
 def require_json(headers: Headers) -> None:
     """Raises UnsupportedMediaType unless the body is declared as application/json, UTF-8, not compressed."""
     sent = headers.get("content-type", ())
-    match = _MEDIA_TYPE.fullmatch(sent[0]) if len(sent) == 1 else None
-    if match is None or match["type"].lower() != "application/json":
+    text = sent[0].strip(" \t\r\n") if len(sent) == 1 and len(sent[0]) <= LONGEST_MEDIA_TYPE else ""
+    match = _MEDIA_TYPE.match(text)
+    if match is None or match[0].lower() != "application/json":
         raise UnsupportedMediaType
-    for name, value in _CHARSET.findall(match["params"]):
-        if name.lower() == "charset" and value.lower() not in ("utf-8", "utf8"):
+    at = match.end()
+    while at < len(text):
+        found = _PARAMETER.match(text, at)
+        charset = found is not None and (found["name"] or "").lower() == "charset"
+        if found is None or (charset and found["value"].strip('"').lower() not in ("utf-8", "utf8")):
             raise UnsupportedMediaType
+        at = found.end()
     if any(coding.strip().lower() not in ("", "identity") for coding in headers.get("content-encoding", ())):
         raise UnsupportedMediaType
 

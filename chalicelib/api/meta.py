@@ -35,6 +35,13 @@ def health(call: Call) -> Response:
     return reply_json({"status": "ok" if healthy else "failing", "parts": parts}, 200 if healthy else 503)
 
 
+@routes.route("/healthz", methods=["HEAD"])
+@routes.operation({200: Answer("every part answers", media_types=()), 503: Answer("a part does not", media_types=())})
+def health_head(call: Call) -> Response:
+    """The same without its body, as monitors ask."""
+    return reply(None, health.view(call).status_code)
+
+
 def _works(ask: Callable[[], object]) -> str:
     try:
         ask()

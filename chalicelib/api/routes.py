@@ -67,8 +67,8 @@ class Operation:
         call.noted |= {"tenant": call.tenant, "token_id": call.who.id}
         auth.require(call.who, self.scope)
         call.backend.limits.take(call.tenant, call.began_ms)
-        if set(call.query) - self.query:
-            raise InvalidParameter("There is a query parameter that this call does not know.")
+        for name in sorted(set(call.query) - self.query):
+            raise InvalidParameter(f"{name[:60]!a} is not a query parameter of this call.")
 
 
 class Routes(Blueprint):

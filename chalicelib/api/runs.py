@@ -8,12 +8,13 @@ from typing import Any
 from chalice.app import Response
 from msgspec import UNSET
 
-from chalicelib.api import headers, prefer, problems, schemas, strictjson, waiting
+from chalicelib.api import headers, problems, schemas, strictjson, waiting
 from chalicelib.api.call import Call, reply
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
 from chalicelib.runs import dispatch, documents, inputs
 from chalicelib.runs.dispatch import StartRequest
+from chalicelib.runs.limits import OverLimit
 from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Result
 
@@ -48,18 +49,20 @@ def start_run(call: Call) -> Response:
     asked: schemas.StartRequest = schemas.read(call.json_body(), schemas.StartRequest, opaque="input")
     request = _request(call, asked, key)
     svc = call.service
-    call.backend.limits.start(svc.store, call.tenant, call.began_ms, svc.spread)
+    try:
+        call.backend.limits.start(svc.store, call.tenant, call.began_ms, svc.spread)
+    except OverLimit:
+        if not dispatch.is_known(svc, request):  # a repeat starts nothing
+            raise
     try:
         accepted = dispatch.accept(call.service, request)
     except dispatch.KeyReused:
         detail = "The key was used before with another function, input or options."
         raise problems.KeyReused(detail) from None
-    head, wait_s = accepted.head, prefer.wait_seconds(call.headers)
-    call.noted["run_id"] = head.run_id
-    if wait_s:
-        head = waiting.hold(call.backend, head, wait_s, lambda seen: seen.terminal)
+    call.noted["run_id"] = accepted.head.run_id
+    head = waiting.hold(call, accepted.head, lambda seen: seen.terminal)
     response = run_reply(call, head, "runs/", status=200 if head.terminal else 202)
-    response.headers["Location"] = f"runs/{head.run_id}"
+    response.headers["Location"] = call.relative(f"runs/{head.run_id}")
     if accepted.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
@@ -77,10 +80,7 @@ def show_run(call: Call, run_id: str) -> Response:
     With `Prefer: wait=N` the call is held until the run has ended, or, with If-None-Match, until it differs from that
     state.
     """
-    head = find(call, run_id)
-    wait_s = prefer.wait_seconds(call.headers)
-    if wait_s:
-        head = waiting.hold(call.backend, head, wait_s, lambda seen: _worth_telling(call, seen))
+    head = waiting.hold(call, find(call, run_id), lambda seen: _worth_telling(call, seen))
     return run_reply(call, head, "", if_none_match=True)
 
 
@@ -116,13 +116,12 @@ def find(call: Call, run_id: str) -> Head:
 
 def run_reply(call: Call, head: Head, links_base: str, status: int = 200, *, if_none_match: bool = False) -> Response:
     """The run's document with what a poller needs to know. `if_none_match`: 304 where the caller has this state."""
-    text = documents.run_json(call.service, head, links_base)
-    named = {"ETag": documents.etag(text)}
+    text = documents.run_json(call.service, head, call.relative(links_base))
+    named = {"ETag": _etag(call, head)}
     if not head.terminal:
         named["Retry-After"] = str(documents.retry_after_s(head, call.service.now_ms()))
-    wait_s = prefer.wait_seconds(call.headers)
-    if wait_s is not None:
-        named["Preference-Applied"] = f"wait={wait_s}"
+    if call.waited_s is not None:
+        named["Preference-Applied"] = f"wait={call.waited_s}"
     known = if_none_match and call.matches(named["ETag"])
     return reply(None, 304, named) if known else reply(text, status, named)
 
@@ -131,7 +130,12 @@ def _worth_telling(call: Call, head: Head) -> bool:
     """It has ended, or it differs from the state the caller knows."""
     if head.terminal or "if-none-match" not in call.headers:
         return head.terminal
-    return not call.matches(documents.etag(documents.run_json(call.service, head, "")))
+    return not call.matches(_etag(call, head))
+
+
+def _etag(call: Call, head: Head) -> str:
+    """Names the state, whichever call shows it: links are relative to the call."""
+    return documents.etag(documents.run_json(call.service, head, ""))
 
 
 def _moved(call: Call, result: Result, refusal: str) -> Response:

@@ -19,12 +19,18 @@ LABEL_NAME = r"^[A-Za-z0-9_.\-/]{1,64}$"
 LABEL_VALUE = r"^[^\u0000-\u001f\u007f]{0,128}$"
 TENANT = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
-Scope = Literal["runs:read", "runs:write", "admin"]
+
+def whole(pattern: str, **more: Any) -> Meta:
+    """A text that is all of `pattern`: Python's `$` also matches before a final newline, JSON Schema's does not."""
+    return Meta(pattern=pattern.removesuffix("$") + r"\Z", extra_json_schema={"pattern": pattern}, **more)
+
+
+Scope = Literal["runs:read", "runs:write", "admin", "operator"]
 #: A query's cursor; what it may be is for cursor.py to say.
 Cursor = Annotated[
-    str, Meta(description="next_cursor of the page before", extra_json_schema={"minLength": 24, "maxLength": 2048})
+    str, Meta(description="next_cursor of the page before", extra_json_schema={"minLength": 24, "maxLength": 4096})
 ]
-Tenant = Annotated[str, Meta(pattern=TENANT, description="whose; the caller's own, unless told")]
+Tenant = Annotated[str, whole(TENANT, description="whose; the caller's own, unless told")]
 
 
 class Retry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +75,7 @@ class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "replay"
     labels: Annotated[
-        dict[Annotated[str, Meta(pattern=LABEL_NAME)], Annotated[str, Meta(pattern=LABEL_VALUE)]],
+        dict[Annotated[str, whole(LABEL_NAME)], Annotated[str, whole(LABEL_VALUE)]],
         Meta(max_length=MAX_LABELS, description="to find the run by"),
     ] = {}
 
@@ -92,8 +98,8 @@ START_EXAMPLES = {
 class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A token to make. Without a tenant: the caller's; without scopes: reading and writing runs."""
 
-    tenant: Annotated[str, Meta(pattern=TENANT)] | UnsetType = UNSET
-    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=3)] = (
+    tenant: Annotated[str, whole(TENANT)] | UnsetType = UNSET
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=4)] = (
         "runs:read",
         "runs:write",
     )
@@ -138,19 +144,22 @@ def _integral(value: Any, opaque: str | None = None) -> Any:
     return [_integral(v) for v in value] if isinstance(value, list) else value
 
 
-_AT = re.compile(r"(?P<what>.*?)(?: - at (?:`key` in )?`(?P<path>\$.*)`)?", re.DOTALL)
-_FIELD = re.compile(r"(?P<what>.*(?:unknown|required) field) `(?P<name>.*)`", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[([^\[\]]*)\]")
+_FIELD = re.compile(r"Object (?:contains unknown|missing required) field `")
+_LONGEST_PATH = 300
 
 
 def _placed(message: str) -> tuple[str, str]:
-    """(JSON pointer, what is wrong) of one of msgspec's messages."""
-    match = _AT.fullmatch(message)
-    what, path = (match["what"], match["path"] or "$") if match else (message, "$")
-    pointer = re.sub(r"\.([^.\[]+)|\[([^\]]*)\]", lambda m: "/" + (m[1] or m[2]), path.removeprefix("$"))
-    field = _FIELD.fullmatch(what)
+    """(JSON pointer, what is wrong) of one of msgspec's messages, which may quote a name of the caller's."""
+    what, at, path = message.rpartition(" - at ")
+    path = path.removeprefix("`key` in ").strip("`")[:_LONGEST_PATH]
+    if not at or not path.startswith("$"):
+        what, path = message, "$"
+    pointer = _STEP.sub(lambda m: "/" + (m[1] or m[2]), path.removeprefix("$"))
+    field = _FIELD.match(what)
     if field:
-        name = field["name"].replace("~", "~0").replace("/", "~1")
-        return f"{pointer}/{name}"[:200], field["what"]
+        name = what[field.end() : field.end() + _LONGEST_PATH].removesuffix("`").replace("~", "~0").replace("/", "~1")
+        return f"{pointer}/{name}"[:200], field[0].removesuffix(" `")
     if what.startswith("Invalid enum value"):
         what = "Not one of the values it may have"
     return pointer.replace("/...", ""), what.replace("`", "")

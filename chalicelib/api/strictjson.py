@@ -17,8 +17,8 @@ from msgspec.json import Decoder
 from chalicelib.api.problems import InvalidJson
 
 MAX_DEPTH = 64
-_NOT_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MEMBERS = Decoder(dict[str, Raw])
 
@@ -66,7 +66,7 @@ def _check_depth(body: bytes) -> None:
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in _STRINGS.sub(b"", body.translate(None, _NOT_BRACKETS)):
+    for bracket in _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS):
         if bracket in b"[{":
             depth += 1
             if depth > MAX_DEPTH:

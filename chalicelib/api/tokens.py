@@ -1,4 +1,4 @@
-"""`POST /tokens`, `GET /tokens`, `DELETE /tokens/{token_id}`: for scope `admin`, over every tenant."""
+"""`POST /tokens`, `GET /tokens`, `DELETE /tokens/{token_id}`: for scope `admin`; of another tenant, for `operator`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalice.app import Response
 from msgspec import UNSET, Meta, Struct
 
 from chalicelib import tokens
-from chalicelib.api import cursor, problems, schemas
+from chalicelib.api import auth, cursor, problems, schemas
 from chalicelib.api.call import Call, reply, reply_json
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.runs import documents
@@ -36,9 +36,11 @@ class TokensQuery(Struct, frozen=True):
 def create_token(call: Call) -> Response:
     """Make a token. Its text is in this answer and nowhere else."""
     asked: schemas.TokenRequest = schemas.read(call.json_body(), schemas.TokenRequest)
-    tenant = call.tenant if asked.tenant is UNSET else asked.tenant
+    tenant = auth.require_tenant(call.who, call.tenant if asked.tenant is UNSET else str(asked.tenant))
+    if auth.OPERATOR in asked.scopes and call.who is not None:
+        auth.require(call.who, auth.OPERATOR)
     expires_s = None if asked.expires_in_seconds is UNSET else asked.expires_in_seconds
-    token, text = tokens.issue(call.backend.tokens.table, str(tenant), asked.scopes, call.began_ms, expires_s)
+    token, text = tokens.issue(call.backend.tokens.table, tenant, asked.scopes, call.began_ms, expires_s)
     call.noted["token_made"] = token.id
     return reply_json(document(token) | {"token": text}, 201, {"Location": f"tokens/{token.id}"})
 
@@ -48,7 +50,7 @@ def create_token(call: Call) -> Response:
 def list_tokens(call: Call) -> Response:
     """One tenant's tokens (the caller's, unless told), without their secrets."""
     query = schemas.read_query(call.query, TokensQuery)
-    tenant, limit, sealed = query.tenant or call.tenant, query.limit, query.cursor
+    tenant, limit, sealed = auth.require_tenant(call.who, query.tenant or call.tenant), query.limit, query.cursor
     asked = ["tokens", call.tenant, tenant]
     after = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
     found = call.backend.tokens.table.of_tenant(tenant, limit, after)
@@ -62,7 +64,8 @@ def list_tokens(call: Call) -> Response:
 def revoke_token(call: Call, token_id: str) -> Response:
     """Revoke a token: within a minute no part of the service takes it any more."""
     table = call.backend.tokens.table
-    if not _ID.fullmatch(token_id) or table.get(token_id) is None:
+    found = table.get(token_id) if _ID.fullmatch(token_id) else None
+    if found is None or not auth.may_look_at(call.who, found.tenant):
         raise problems.NotFound("There is no such token.")
     table.delete(token_id)
     call.backend.tokens.forget(token_id)

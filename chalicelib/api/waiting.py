@@ -1,30 +1,55 @@
-"""Holding a call until something has happened: the store is asked again and again, at first often."""
+"""Holding a call until something has happened: the store is asked again and again, at first often.
+
+A held call keeps a sandbox of the API for itself, and so one of the account's concurrent executions. So holds have
+places (runs/holds.py), and where all are taken the answer comes at once: the caller looks again after Retry-After.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from chalicelib.api.backend import Backend
+from chalicelib.api import prefer
+from chalicelib.api.call import Call
 from invoke_once.life.head import Head
 
-FIRST_PAUSE_S, PAUSE_S, LONGEST_PAUSE_S = 0.1, 0.25, 1.0
+FIRST_PAUSE_S, QUICK_PAUSE_S, QUICK_S, PAUSE_S = 0.1, 0.25, 2.5, 1.0
 
 
-def hold(backend: Backend, head: Head, seconds: int, enough: Callable[[Head], bool]) -> Head:
-    """The run as soon as `enough` of it holds, or as it is after `seconds`. Gone meanwhile: as it was last."""
-    until_ms = backend.service.now_ms() + seconds * 1000
-    for pause_s in _pauses():
-        left_s = (until_ms - backend.service.now_ms()) / 1000
-        if enough(head) or left_s <= 0:
-            break
-        backend.sleep(min(pause_s, left_s))
-        head = backend.service.store.get(head.run_id, backend.service.now_ms()) or head
+def hold(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
+    """The run as soon as `enough` of it holds, or as it is when the wait that was asked for is over.
+
+    It is counted from the request's begin: firing may have been slow, and the gateway gives up after 29 s. Gone
+    meanwhile: as it was last.
+    """
+    asked_s = prefer.wait_seconds(call.headers)
+    if asked_s is None:
+        return head
+    svc, until_ms = call.service, call.began_ms + asked_s * 1000
+    call.waited_s = asked_s
+    if svc.now_ms() >= until_ms or enough(head):
+        return head
+    place = call.backend.holds.take(svc.store, call.tenant, svc.now_ms(), until_ms, svc.spread)
+    if place is None:
+        call.waited_s = None
+        return head
+    try:
+        for pause_s in _pauses():
+            left_s = (until_ms - svc.now_ms()) / 1000
+            if left_s <= 0:
+                return head
+            call.backend.sleep(min(pause_s, left_s))
+            head = svc.store.get(head.run_id, svc.now_ms()) or head
+            if enough(head):
+                return head
+    finally:
+        call.backend.holds.leave(svc.store, place)
     return head
 
 
 def _pauses() -> Iterator[float]:
+    """Often for the first seconds, in which a quick run is likely to end; then once a second."""
     yield FIRST_PAUSE_S
-    pause_s = PAUSE_S
+    for _ in range(round(QUICK_S / QUICK_PAUSE_S)):
+        yield QUICK_PAUSE_S
     while True:
-        yield pause_s
-        pause_s = min(pause_s * 1.25, LONGEST_PAUSE_S)
+        yield PAUSE_S

@@ -1,11 +1,11 @@
-"""`GET /webhook-secrets`: what a tenant's receivers verify callbacks with. For scope `admin`, over every tenant."""
+"""`GET /webhook-secrets`: what a tenant's receivers verify callbacks with. For `admin`; another's, for `operator`."""
 
 from __future__ import annotations
 
 from chalice.app import Response
 from msgspec import Struct
 
-from chalicelib.api import schemas
+from chalicelib.api import auth, schemas
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Answer, Routes
 
@@ -22,7 +22,8 @@ class TenantQuery(Struct, frozen=True):
 )
 def show_webhook_secrets(call: Call) -> Response:
     """One tenant's secrets (the caller's, unless told): the current one, then one that a young rotation replaced."""
-    tenant = schemas.read_query(call.query, TenantQuery).tenant or call.tenant
+    asked = schemas.read_query(call.query, TenantQuery)
+    tenant = auth.require_tenant(call.who, asked.tenant or call.tenant)
     secrets = call.backend.webhook_secrets(tenant, call.began_ms)
     call.noted["secrets_shown_of"] = tenant
     return reply_json({"tenant": tenant, "secrets": [{"secret": secret} for secret in secrets]})

@@ -25,8 +25,7 @@ DEADLINE_S: Final = 15.0
 SLOW_S: Final = 2.0
 _FAREWELL_S: Final = 0.5
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?= |\r?\n)[^\n]*\n")
-_RETRY_AFTER: Final = re.compile(rb"^retry-after:[ \t]*([^\r\n]{1,64}?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_LENGTH: Final = re.compile(rb"^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_LENGTH: Final = re.compile(rb"[0-9]{1,9}")
 
 
 class Outcome(Struct, frozen=True):
@@ -113,8 +112,17 @@ def _body_length(status: int, head: bytes) -> int:
     """How long the answer's body will be; as much as we read where nothing tells."""
     if status == 204:
         return 0
-    length = _LENGTH.search(head)
-    return int(length[1]) if length else READ_LIMIT
+    length = _field(head, b"content-length")
+    return int(length) if _LENGTH.fullmatch(length) else READ_LIMIT
+
+
+def _field(head: bytes, name: bytes) -> bytes:
+    """The value of the first header of that name; empty where there is none. Linear, whatever was sent."""
+    for line in head.split(b"\n"):
+        found, colon, value = line.partition(b":")
+        if colon and found.lower() == name:
+            return value.strip(b" \t\r")
+    return b""
 
 
 def _take_leave(sock: socket.socket, missing: int, allowed: int) -> None:
@@ -128,10 +136,9 @@ def _take_leave(sock: socket.socket, missing: int, allowed: int) -> None:
 
 def _retry_after_s(head: bytes, now_s: float) -> float | None:
     """Seconds to wait, from a number or a date; None for anything else. Never negative."""
-    found = _RETRY_AFTER.search(head)
-    if found is None:
+    text = _field(head, b"retry-after").decode("latin-1")
+    if not 1 <= len(text) <= 64:
         return None
-    text = found[1].decode("latin-1")
     if text.isdecimal():
         return float(text)
     try:

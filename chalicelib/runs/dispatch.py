@@ -83,6 +83,11 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
     return Accepted(_fire_now(svc, head, request.input) if head.status == Status.QUEUED else head, replayed=False)
 
 
+def is_known(svc: Service, request: StartRequest) -> bool:
+    """Whether its key has a run already."""
+    return request.key is not None and svc.store.get(_new_run(request).run_id, svc.now_ms()) is not None
+
+
 def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head) -> Accepted:
     if found.fingerprint != new.fingerprint:
         raise KeyReused

@@ -80,6 +80,7 @@ def _limits(stage: Stage) -> dict[str, str]:
         "ONCE_CALLS_PER_SECOND": str(stage.calls_per_second),
         "ONCE_CALLS_BURST": str(stage.calls_burst),
         "ONCE_RUNS_IN_FLIGHT": str(stage.runs_in_flight),
+        "ONCE_HOLDS_IN_FLIGHT": str(stage.holds_in_flight),
     }
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -165,3 +166,9 @@ def test_a_signed_body_that_is_no_object_is_a_signature_error(body: bytes) -> No
     headers = changed(webhook_signature=sign(SECRET, MSG_ID, AT_S, body))
     with pytest.raises(SignatureError, match="not a JSON object"):
         verify(SECRET, headers, body, now=at(AT_S))
+
+
+@pytest.mark.parametrize("body", [None, 7, {"type": "run.succeeded"}, [], object()])
+def test_a_body_that_is_none_is_one_refusal(body: Any) -> None:
+    with pytest.raises(SignatureError):
+        verify("whsec_" + "A" * 32, {}, body)

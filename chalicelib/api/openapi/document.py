@@ -154,7 +154,7 @@ def _answer(status: int, answer: Answer) -> Json:
         if answer.schema == "Run" and status == 200:
             content["example"] = parts.RUN
         found["content"] = {"application/json": content}
-    elif status == 200:
+    elif status == 200 and answer.media_types:
         found["content"] = {
             media_type: {"schema": {} if "json" in media_type else {"type": "string"}}
             for media_type in answer.media_types

@@ -11,7 +11,7 @@ from invoke_once.cli.types import duration, whole
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
-_SCOPES = ["runs:read", "runs:write", "admin"]
+_SCOPES = ["runs:read", "runs:write", "admin", "operator"]
 
 
 @click.group("tokens", short_help="Create, list and revoke tokens.")
