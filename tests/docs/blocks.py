@@ -23,7 +23,8 @@ import yaml
 
 SHOWN = {"", "text", "console", "mermaid", "http", "java", "hcl", "ini", "ts", "typescript"}
 _FENCE = re.compile(
-    r"(?:^[ ]*<!-- (?P<role>[^\n]*?) -->\n)?^(?P<indent>[ ]*)```(?P<kind>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```",
+    r"(?:^[ ]*<!-- (?P<role>[^\n]*?) -->\n)?"
+    r"^(?P<indent>[ ]*)```(?P<kind>[\w-]*)(?P<info>[^\n]*)\n(?P<text>.*?)^(?P=indent)```",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -55,8 +56,17 @@ def blocks(page: Path) -> list[Block]:
     for match in _FENCE.finditer(text):
         indent = match["indent"]
         body = "".join(line.removeprefix(indent) for line in match["text"].splitlines(keepends=True))
-        found.append(Block(match["kind"], body, text[: match.start("text")].count("\n") + 1, match["role"] or ""))
+        found.append(
+            Block(
+                match["kind"], body, text[: match.start("text")].count("\n") + 1, match["role"] or _role(match["info"])
+            )
+        )
     return found
+
+
+def _role(info: str) -> str:
+    """`before` and `after: handler` on the fence, in the pages about coming from elsewhere: shown beside each other."""
+    return "read" if info.strip() in ("before", "after: handler") else ""
 
 
 def try_block(block: Block, session: Session) -> None:

@@ -29,7 +29,7 @@ def blocks(text: str, language: str, role: str) -> list[str]:
 def test_every_block_of_the_guide_is_one_that_is_checked() -> None:
     roles = {(language, role) for language, role, _ in BLOCK.findall(MIGRATE)}
     assert roles == {
-        ("bash", "before"), ("bash", "after"), ("python", "before"), ("python", "after"),
+        ("bash", ""), ("bash", "before"), ("bash", "after"), ("python", "before"), ("python", "after"),
         ("python", "before: handler"), ("python", "after: handler"),
     }  # fmt: skip
 
