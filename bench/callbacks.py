@@ -17,7 +17,7 @@ from bench.samples import Progress, quantile
 from bench.stand import Stand, until
 from invoke_once.life import moves
 from invoke_once.life.head import to_item
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store.dynamo import stored
 
 RUNS = 60

@@ -26,7 +26,7 @@ from chalicelib.settings import read
 from chalicelib.tokens import Token, TokenCache
 from invoke_once.life import moves
 from invoke_once.life.head import to_item
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store.dynamo import DynamoTable, stored
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Store

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.samples import markdown
 from invoke_once.client.core.requests import WATCH_HOLD_S
-from invoke_once.life.head import DUE_SHARDS, TENANT_SHARDS
+from invoke_once.life.keys import DUE_SHARDS, TENANT_SHARDS
 
 MILLION = 1_000_000
 WRITE_UNIT = 0.625 / MILLION  #: aws.amazon.com/dynamodb/pricing/on-demand

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from bench.samples import Progress, quantile
 from bench.stand import STACK, Stand
-from invoke_once.life import head as records
+from invoke_once.life import keys
 
 STARTS, AT_ONCE, MANY = 160, 4, 20
 
@@ -65,6 +65,6 @@ def _told(answers: list[_Start], rates: list[float]) -> dict[str, Any]:
 
 def _busiest(answers: list[_Start]) -> dict[str, float]:
     """The share of each index's writes that its busiest partition takes, for these very run ids."""
-    due = Counter(records.due_shard(run_id) for _, run_id, _ in answers)
-    by_tenant = Counter(records.tenant_shard(f"{STACK}-{tenant}", run_id) for tenant, run_id, _ in answers)
+    due = Counter(keys.due_shard(run_id) for _, run_id, _ in answers)
+    by_tenant = Counter(keys.tenant_shard(f"{STACK}-{tenant}", run_id) for tenant, run_id, _ in answers)
     return {name: max(found.values()) / len(answers) for name, found in (("due", due), ("by_tenant", by_tenant))}

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from invoke_once.errors import AttemptSuperseded, InvokeOnceError, RunCancelled
 from invoke_once.handler.current import Run, current_run
+from invoke_once.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from invoke_once.client import Once
     from invoke_once.client.aio import AsyncOnce
     from invoke_once.handler.wrapper import tracked
 
-__version__ = "0.1.0"
 __all__ = [
     # In a handler
     "tracked",

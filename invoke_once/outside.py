@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from invoke_once.errors import ConfigurationError
-from invoke_once.life import head as records
+from invoke_once.life import keys
 
 Mode = Literal["tracked", "destination"]
 Document = dict[str, Any]
@@ -71,8 +71,8 @@ class Place:
 
 
 def own_runs(function: str) -> Document:
-    """The condition under which a role reaches this function's runs alone (see `records.mark`)."""
-    mark = records.mark(function)
+    """The condition under which a role reaches this function's runs alone (see `keys.mark`)."""
+    mark = keys.mark(function)
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"run_{mark}*", f"slot_{mark}*"]}}
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.schemas import Cursor
 from invoke_once.life.head import Head
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 
 MAX_MS = 253_402_300_799_999  #: the last millisecond of the year 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from chalicelib.api.call import Call, reply
 from chalicelib.api.filters import Filters, ListQuery
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.runs import documents
-from invoke_once.life import head as records
+from invoke_once.life import keys
 from invoke_once.life.head import Head
 from invoke_once.life.moves import FAILED_INDEX
 from invoke_once.store.store import Key, Store
@@ -70,7 +70,7 @@ def _reply(call: Call, asked: list[Any], page: Page) -> Response:
 def _by_key(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
     """A key's runs: their ids are derived, so this looks up one run, or one a function."""
     names = [wanted.function] if wanted.function else list(call.service.functions)
-    ids = [records.run_id(call.tenant, name, wanted.key or "") for name in names]
+    ids = [keys.run_id(call.tenant, name, wanted.key or "") for name in names]
     found = [h for h in _heads(call.service.store, ids, call.began_ms) if _matches(wanted, call.tenant, h)]
     found.sort(key=lambda head: (head.created_at, head.run_id), reverse=True)
     skip = int(position or 0)
@@ -126,10 +126,10 @@ class Merged:
         failed = bool(wanted.statuses) and set(wanted.statuses) <= {str(status) for status in FAILED_INDEX}
         self._index = "failed" if failed else "by_tenant"
         self._store, self._wanted = store, wanted
-        self._size = min(CHUNK, limit // records.TENANT_SHARDS + 6)
+        self._size = min(CHUNK, limit // keys.TENANT_SHARDS + 6)
         at, passed = position or (wanted.high_ms, {})
         self._at, self._passed = int(at), {str(shard): str(run_id) for shard, run_id in passed.items()}
-        self._shards = [self._shard(str(n), name) for n, name in enumerate(records.tenant_shards(tenant))]
+        self._shards = [self._shard(str(n), name) for n, name in enumerate(keys.tenant_shards(tenant))]
         self._heads: list[Key | None] = [next(shard, None) for shard in self._shards]
         self._waiting: list[Key] = []
 
@@ -169,10 +169,10 @@ class Merged:
         passed = self._passed.get(number)
         after = None if passed is None else Key(passed, name, self._at)
         while low <= high:
-            keys = self._store.engine.index(
+            listed = self._store.engine.index(
                 self._index, name, low=low, high=high, limit=self._size, newest_first=True, after=after
             )
-            yield from keys
-            if len(keys) < self._size:
+            yield from listed
+            if len(listed) < self._size:
                 return
-            after = keys[-1]
+            after = listed[-1]

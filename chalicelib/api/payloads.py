@@ -10,7 +10,7 @@ from chalicelib.api.headers import accepts
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import find
 from invoke_once.life.head import Head
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 
 routes = Routes(__name__, tag="runs")
 

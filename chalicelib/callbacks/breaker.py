@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chalicelib.callbacks.webhook import Outcome
 from invoke_once.life.conditions import equals
-from invoke_once.life.head import digest
+from invoke_once.life.keys import digest
 from invoke_once.life.move import Arm, Move
 from invoke_once.store.store import Item, Store, Unwritten, Written
 

@@ -27,11 +27,10 @@ from invoke_once.handler import recovery
 from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.direct.call import payload_of
 from invoke_once.handler.envelope import Envelope, envelope_of
-from invoke_once.life import head as records
-from invoke_once.life import move as lifecycle
-from invoke_once.life import moves
+from invoke_once.life import keys, moves
+from invoke_once.life.due import backoff_ms, may_retry
 from invoke_once.life.head import Head
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store import marshal, payloads
 from invoke_once.store.store import Refused, Result
 
@@ -127,8 +126,8 @@ def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Res
         return svc.store.apply(moves.finish(fence, head, status, now_ms, fields, token))
     status = Status.TIMED_OUT if report.timed_out else Status.FAILED
     error = payloads.error_fields(report.error_type or "FunctionError", report.message, report.trace)
-    if lifecycle.may_retry(head):
-        not_before = now_ms + lifecycle.backoff_ms(head, svc.spread())
+    if may_retry(head):
+        not_before = now_ms + backoff_ms(head, svc.spread())
         result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
         if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
             return result
@@ -180,10 +179,10 @@ def _runs_it_may_hold(svc: Service, function: Function, report: Report) -> list[
     """As the wrapper keys a direct call. What a `key` option finds is known to the function's own code alone."""
     own_id = direct_keys.own_id(report.payload)
     if own_id is not None:
-        return [records.run_id(function.tenant, function.name, own_id)]
+        return [keys.run_id(function.tenant, function.name, own_id)]
     equal = payload_of(function.tenant, function.name, report.payload)
     number = equal.last_number(svc.store)
-    by_request = records.run_id(function.tenant, function.name, report.request_id)
+    by_request = keys.run_id(function.tenant, function.name, report.request_id)
     return [by_request, *(equal.run_id(n) for n in (number, number + 1) if n)]
 
 

@@ -14,10 +14,9 @@ from chalicelib.runs import dispatch
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.handler import recovery
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.due import Due, is_due, next_look_ms
 from invoke_once.life.head import Head
-from invoke_once.life.move import Due
 from invoke_once.store.payloads import error_fields, error_of
 from invoke_once.store.store import Applied, Result
 
@@ -34,7 +33,7 @@ def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
         head = svc.store.get(run_id, svc.now_ms())
         if head is None:
             return done
-        due = lifecycle.is_due(head, svc.now_ms())
+        due = is_due(head, svc.now_ms())
         if due == Due.NOTHING:
             return done
         done = due
@@ -105,6 +104,6 @@ def _move(svc: Service, head: Head, due: Due) -> Result:
             why = f"attempt {head.attempt} vanished: its lease ended without an outcome"
             return recovery.lose(svc.store, head, now_ms, why=why, spread=svc.spread)
         case Due.REARM:
-            return svc.store.apply(moves.rearm(head, lifecycle.next_look_ms(head, now_ms)))
+            return svc.store.apply(moves.rearm(head, next_look_ms(head, now_ms)))
         case _:
             return svc.store.apply(moves.rearm(head, None))

@@ -15,7 +15,7 @@ from msgspec import Struct
 from chalicelib.due.attend import Deliver, attend_safely
 from chalicelib.service import Service
 from invoke_once import log
-from invoke_once.life.head import due_shards
+from invoke_once.life.keys import due_shards
 from invoke_once.store.store import Key
 
 PAGE = 100

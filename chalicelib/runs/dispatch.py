@@ -21,10 +21,9 @@ from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
 from invoke_once.handler import envelope, recovery
-from invoke_once.life import head as records
-from invoke_once.life import moves
-from invoke_once.life.head import Head
-from invoke_once.life.move import REDRIVABLE, RERUNNABLE, Status
+from invoke_once.life import keys, moves
+from invoke_once.life.head import Head, to_item
+from invoke_once.life.status import REDRIVABLE, RERUNNABLE, Status
 from invoke_once.store import payloads
 from invoke_once.store.store import Applied, Refused, Result
 
@@ -74,7 +73,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
     kept = svc.payloads.keep_input(
         request.function.name, new.run_id, request.input, room_taken, draft.set["expires_at"]
     )
-    result = svc.store.apply(replace(draft, set=records.to_item({**draft.set, **kept})))
+    result = svc.store.apply(replace(draft, set=to_item({**draft.set, **kept})))
     if isinstance(result, Refused):
         assert result.head is not None  # the id was taken, so there is a run
         return _repeat(svc, request, new, result.head)
@@ -137,7 +136,7 @@ def fingerprint(request: StartRequest) -> str:
         request.function.name, json.loads(request.input), request.callback_url, request.delay_ms, request.queue_ms,
         request.max_attempts, request.backoff_ms, request.max_backoff_ms, dict(request.labels or {}),
     ]  # fmt: skip
-    return records.digest(asked)
+    return keys.digest(asked)
 
 
 def _fire_now(svc: Service, head: Head, text: bytes | None = None) -> Head:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, field
 
 from invoke_once.errors import InvokeOnceError
-from invoke_once.life import head as records
+from invoke_once.life import keys
 from invoke_once.store.store import Store
 
 _TENANTS = 10_000
@@ -88,13 +88,13 @@ class Limits(Struct):
             raise OverLimit("This tenant has too many runs in flight.", EVERY_MS // 1000)
 
     def _in_flight(self, store: Store, tenant: str, now_ms: int, spread: Callable[[], float]) -> int:
-        shards = records.due_shards()
+        shards = keys.due_shards()
         shard = shards[min(int(spread() * len(shards)), len(shards) - 1)]
-        keys = store.engine.index("due", shard, low=0, high=_LAST_MS, limit=MOST_KEYS, newest_first=False, after=None)
-        everyone = len(keys) * len(shards)
+        listed = store.engine.index("due", shard, low=0, high=_LAST_MS, limit=MOST_KEYS, newest_first=False, after=None)
+        everyone = len(listed) * len(shards)
         if everyone < self.rates.runs_in_flight:
             return everyone  # so the tenant is below it too
-        step = max(len(keys) // SAMPLE, 1)
-        heads = store.get_many([key.run_id for key in keys[::step]][:SAMPLE], now_ms).values()
+        step = max(len(listed) // SAMPLE, 1)
+        heads = store.get_many([key.run_id for key in listed[::step]][:SAMPLE], now_ms).values()
         mine = sum(head.tenant == tenant and not head.terminal for head in heads)
         return everyone * mine // max(len(heads), 1)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.service import Service
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.due import queue_clock_runs
 from invoke_once.life.head import Head
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store import payloads
 
 
@@ -19,7 +19,7 @@ def waiting_for(head: Head) -> str | None:
         return "delay"
     if head.status != Status.QUEUED:
         return None
-    if head.not_before is None or lifecycle.queue_clock_runs(head):
+    if head.not_before is None or queue_clock_runs(head):
         return "dispatch"
     return "backoff"
 

@@ -10,10 +10,10 @@ from importlib import import_module
 
 import click
 
-from invoke_once import __version__
 from invoke_once.cli import exits
 from invoke_once.cli.session import Session
 from invoke_once.errors import InvokeOnceError
+from invoke_once.version import __version__
 
 #: name -> (module, what `once --help` says), in the order of the help; the module's `command` is the command.
 COMMANDS: Mapping[str, tuple[str, str]] = {

@@ -13,10 +13,11 @@ from invoke_once.errors import AttemptSuperseded, PayloadTooLarge, RunCancelled,
 from invoke_once.handler import outcomes
 from invoke_once.handler.outcomes import Outcome
 from invoke_once.handler.runtime import Runtime
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.due import backoff_ms, may_retry
 from invoke_once.life.head import Head
-from invoke_once.life.move import LEASE_GRACE_MS, Status
+from invoke_once.life.move import LEASE_GRACE_MS
+from invoke_once.life.status import Status
 from invoke_once.store import texts
 from invoke_once.store.payloads import error_in
 from invoke_once.store.store import Applied, Refused, Result
@@ -178,7 +179,7 @@ class Attempt:
 
     def _record(self, outcome: Outcome, token: str) -> Result:
         store, now_ms = self._runtime.store, self._runtime.now_ms()
-        if outcome.retriable and outcome.error is not None and lifecycle.may_retry(self._head):
+        if outcome.retriable and outcome.error is not None and may_retry(self._head):
             again_ms = self._retry_at(outcome, now_ms)
             result = store.apply(moves.requeue(self._fence, self._head, again_ms, outcome.error, token))
             if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
@@ -189,7 +190,7 @@ class Attempt:
 
     def _retry_at(self, outcome: Outcome, now_ms: int) -> int:
         """After the backoff; a timed-out body may go on until Lambda kills it, so not before that, on any clock."""
-        again_ms = now_ms + lifecycle.backoff_ms(self._head, random.random())
+        again_ms = now_ms + backoff_ms(self._head, random.random())
         return max(again_ms, self._deadline_ms + LEASE_GRACE_MS) if outcome.status == Status.TIMED_OUT else again_ms
 
     def _fields(self, outcome: Outcome) -> dict[str, Any]:

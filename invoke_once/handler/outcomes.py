@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from invoke_once.errors import NotSerializable, RunCancelled
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store import marshal, texts
 from invoke_once.store.payloads import error_fields
 

@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable
 
 from invoke_once import log
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.due import backoff_ms, dispatch_wait_ms, may_retry
 from invoke_once.life.head import Head
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store.payloads import error_fields
 from invoke_once.store.store import Applied, Refused, Result, Store
 
@@ -31,8 +31,8 @@ def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, 
     if head.cancel_requested:
         fields = {"status": Status.CANCELLED}
         return store.apply(moves.lose(head, now_ms, None, fields, seen_dead=seen_dead))
-    if head.on_lost == "retry" and lifecycle.may_retry(head):
-        not_before = now_ms + lifecycle.backoff_ms(head, spread())
+    if head.on_lost == "retry" and may_retry(head):
+        not_before = now_ms + backoff_ms(head, spread())
         result = store.apply(moves.lose(head, now_ms, not_before, {"error": error}, seen_dead=seen_dead))
         if not (isinstance(result, Refused) and result.head and result.arms == (moves.NOT_CANCELLED,)):
             return result
@@ -42,7 +42,7 @@ def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, 
 
 def give_back(store: Store, head: Head, now_ms: int, error: bytes | None = None) -> Result:
     """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
-    not_before = now_ms + lifecycle.dispatch_wait_ms(max(head.attempt, 1))
+    not_before = now_ms + dispatch_wait_ms(max(head.attempt, 1))
     result = store.apply(moves.give_back(head, not_before, error))
     if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
         return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))

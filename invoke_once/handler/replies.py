@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 from invoke_once.handler.outcomes import Outcome, failed, returned
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 
 MEMBER = "batchItemFailures"
 MALFORMED = "MalformedReport"

@@ -1,4 +1,4 @@
-"""What is stored: the legend of the runs table. No behaviour, no AWS; `table.py` derives the pynamodb model from it.
+"""What is stored: the legend of the runs table. No behaviour, no AWS; `dynamo.py` derives the pynamodb model from it.
 
 One table, one item collection a run (partition key `run_id`), told apart by the sort key `part`:
 
@@ -14,28 +14,19 @@ Index (KEYS_ONLY)   partition key                      sort key     holds
     failed          failed_shard  TENANT#N             created_at   heads that ended failed, timed_out or expired
 
 Times are integer milliseconds since 1970 (UTC), but `expires_at`, which DynamoDB's TTL wants in seconds.
-Shards spread writes: a partition takes 1 000 write units a second (DynamoDB Developer Guide, "Partitions and
-data distribution"), an index's partition as well.
+Ids and shards: `keys.py`.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from invoke_once.life.move import TERMINAL
+from invoke_once.life.status import TERMINAL
 
-DUE_SHARDS = 8
-TENANT_SHARDS = 4
 HEAD = "head"
-MARK_CHARS = 5  #: 25 bits: packaging refuses two functions with one mark
 #: index: (partition key, sort key)
 INDEX_KEYS: Mapping[str, tuple[str, str]] = {
     "due": ("due_shard", "due_at"),
@@ -46,7 +37,7 @@ INDEX_KEYS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class Head:
-    """The run. Written by the moves alone; each field says who writes it (letters of `lifecycle.LETTERS`)."""
+    """The run. Written by the moves alone; each field says who writes it (letters of `move.LETTERS`)."""
 
     run_id: str  #: `run_` + 26 base32 characters: the function's mark, then a hash of tenant, function and key
     tenant: str  #: A, B
@@ -133,46 +124,3 @@ def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` without what a reader would fill in anyway: a shorter head costs less."""
     kept = {k: v for k, v in values.items() if v is not None and (k in _COMPARED or v != _DEFAULTS.get(k, ...))}
     return kept | {"part": values.get("part", HEAD)}
-
-
-@lru_cache(maxsize=256)
-def run_id(tenant: str, function: str, key: str) -> str:
-    """The id that this key always has: two callers who share nothing derive the same one."""
-    return "run_" + owned(function, [tenant, function, key])
-
-
-def owned(function: str, value: Any) -> str:
-    """26 base32 characters: the function's mark, then 105 bits of the value's hash."""
-    return mark(function) + digest(value)[: 26 - MARK_CHARS]
-
-
-@lru_cache(maxsize=256)
-def mark(function: str) -> str:
-    """What ids of this function's runs begin with, so that a role can be limited to them (`dynamodb:LeadingKeys`)."""
-    return digest([function])[:MARK_CHARS]
-
-
-def digest(value: Any) -> str:
-    """26 base32 characters (128 bits of SHA-256) of a JSON value."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")
-    return base64.b32encode(hashlib.sha256(data).digest()[:16]).decode().rstrip("=").lower()
-
-
-def _shard(run: str, count: int) -> int:
-    return zlib.crc32(run.encode()) % count
-
-
-def due_shard(run: str) -> str:
-    return f"due#{_shard(run, DUE_SHARDS)}"
-
-
-def tenant_shard(tenant: str, run: str) -> str:
-    return f"{tenant}#{_shard(run, TENANT_SHARDS)}"
-
-
-def tenant_shards(tenant: str) -> list[str]:
-    return [f"{tenant}#{n}" for n in range(TENANT_SHARDS)]
-
-
-def due_shards() -> list[str]:
-    return [f"due#{n}" for n in range(DUE_SHARDS)]

@@ -15,8 +15,8 @@ from infra.template import compute
 from infra.template.cfn import camel
 from invoke_once import outside
 from invoke_once.handler.direct.slots import Payload
-from invoke_once.life import head as records
-from invoke_once.life import moves
+from invoke_once.life import keys, moves
+from invoke_once.life.head import Head
 from invoke_once.outside import Place
 from invoke_once.store import payloads
 from invoke_once.store.store import Store
@@ -32,7 +32,7 @@ SOMEBODY_ELSES = "somebody-else"
 
 def ids(function: str) -> list[str]:
     """Partition keys that a wrapper of this function writes: its runs', and the slot of equal payloads."""
-    return [records.run_id("acme", function, key) for key in ("a", "b")] + [Payload("acme", function, "x").slot_id]
+    return [keys.run_id("acme", function, key) for key in ("a", "b")] + [Payload("acme", function, "x").slot_id]
 
 
 class Bucket(dict[str, bytes]):
@@ -52,7 +52,7 @@ def objects(function: str) -> list[str]:
     kept = payloads.Payloads(Store(MemoryTable()), bucket)
     new = moves.NewRun(tenant="acme", function=function, key="k")
     kept.keep_input(function, new.run_id, text, 0, 1)
-    head = records.Head.from_item(moves.start(new, 0).set)
+    head = Head.from_item(moves.start(new, 0).set)
     kept.keep_output(head, text)
     assert len(bucket) == 2
     return list(bucket)
@@ -114,12 +114,12 @@ def test_the_service_reaches_every_function_s(filled: Filled) -> None:
 
 def test_ids_keep_their_form_and_tell_their_function_alone() -> None:
     one, same_function, other = (
-        records.run_id("a", "f", "k"), records.run_id("b", "f", "other"), records.run_id("a", "g", "k"),
+        keys.run_id("a", "f", "k"), keys.run_id("b", "f", "other"), keys.run_id("a", "g", "k"),
     )  # fmt: skip
     assert all(re.fullmatch(r"run_[a-z2-7]{26}", run) for run in (one, same_function, other))
     assert one[:9] == same_function[:9] != other[:9]
     assert len({one[9:], same_function[9:], other[9:]}) == 3
-    assert one == records.run_id("a", "f", "k")
+    assert one == keys.run_id("a", "f", "k")
 
 
 def test_while_runs_of_an_earlier_release_are_under_way_a_stage_can_open_the_roles() -> None:
@@ -141,4 +141,4 @@ def test_the_evaluator_itself() -> None:
     with pytest.raises(KeyError):
         allowed([{**allow, "Condition": {"IpAddress": {"k": ["v"]}}}], "s3:GetObject", "b/x", {})
     assert matches("run_?b*", "run_ab") and not matches("run_?b", "run_b")
-    assert all(a != b for a, b in combinations([records.mark(name) for name in FUNCTIONS], 2))
+    assert all(a != b for a, b in combinations([keys.mark(name) for name in FUNCTIONS], 2))

@@ -12,11 +12,11 @@ import pytest
 from chalicelib.callbacks.breaker import breaker
 from chalicelib.tokens import DynamoTokens, TokenModel
 from invoke_once.handler.direct.slots import Payload
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import HEAD, Head
-from invoke_once.life.move import TERMINAL, Due, Status
 from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store import payloads
 from invoke_once.store.connection import Connection
 from invoke_once.store.dynamo import plain
@@ -150,7 +150,7 @@ def test_what_is_due_is_seen_and_done(release: str) -> None:
     }  # fmt: skip
     for stem, (later_ms, due) in wanted.items():
         _, head, at_ms = loaded(release, stem)
-        assert lifecycle.is_due(head, at_ms + later_ms) == due, stem
+        assert is_due(head, at_ms + later_ms) == due, stem
 
 
 def test_what_ended_badly_can_be_sent_again(release: str) -> None:

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from invoke_once.errors import PayloadCorrupt, PayloadTooLarge
-from invoke_once.life import head as records
-from invoke_once.life import moves
+from invoke_once.life import keys, moves
 from invoke_once.life.head import Head
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.store import marshal, payloads
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Engine, Key, Store
@@ -55,7 +54,7 @@ def test_a_small_payload_comes_back_byte_for_byte(store: Store, tenant: str, val
 @pytest.mark.parametrize(("size", "place"), [(40, "input"), (5_000, "item:"), (400_000, "s3:")])
 def test_an_input_lies_where_it_fits(store: Store, tenant: str, size: int, place: str) -> None:
     kept = Payloads(store, MemoryObjects())
-    noise = "".join(records.digest([n]) for n in range(size // 26 + 1))[:size]
+    noise = "".join(keys.digest([n]) for n in range(size // 26 + 1))[:size]
     text = marshal.dumps(noise)
     new = moves.NewRun(tenant, "echo", f"size-{size}")
     draft = moves.start(new, NOW)
@@ -77,7 +76,7 @@ def test_an_output_comes_back_whole_and_checked(store: Store, claimed: Callable[
     objects = MemoryObjects()
     kept = Payloads(store, objects)
     head = claimed()
-    text = marshal.dumps("".join(records.digest([n]) for n in range(size // 26 + 1)))
+    text = marshal.dumps("".join(keys.digest([n]) for n in range(size // 26 + 1)))
     move = moves.finish(moves.fence(head), head, Status.SUCCEEDED, NOW, kept.keep_output(head, text), "t")
     result = store.apply(move)
     assert isinstance(result, Applied)
@@ -103,7 +102,7 @@ def test_an_index_is_walked_in_pages_newest_first(store: Store, tenant: str) -> 
         result = store.apply(moves.start(moves.NewRun(tenant, "echo", f"k{n}"), NOW + n))
         assert isinstance(result, Applied)
         started.append(result.head)
-    shard = records.tenant_shards(tenant)[0]
+    shard = keys.tenant_shards(tenant)[0]
     mine = [h for h in started if h.tenant_shard == shard]
     seen: list[Key] = []
     after: Key | None = None
@@ -119,7 +118,7 @@ def test_the_due_index_has_what_is_due_and_no_ended_run(store: Store, begin: Cal
     assert isinstance(result, Applied)
 
     def due(head: Head) -> list[str]:
-        shard = records.due_shard(head.run_id)
+        shard = keys.due_shard(head.run_id)
         found = store.engine.index("due", shard, low=0, high=NOW * 2, limit=1000, newest_first=False, after=None)
         return [k.run_id for k in found]
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from invoke_once.life import moves
+from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
-from invoke_once.life.move import FIRST_LOOK_MS, LEASE_GRACE_MS, Move, Status
+from invoke_once.life.move import LEASE_GRACE_MS, Move
+from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store
 from tests.contract.conftest import NOW
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from invoke_once.life.move import LAST_LOOK_MS, TERMINAL, Move, Status
+from invoke_once.life.due import LAST_LOOK_MS
+from invoke_once.life.move import Move
+from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store.store import Unwritten, Written
 from invoke_once.testing import Clock, MemoryTable
 

@@ -208,6 +208,6 @@ def _document(_svc: Service, head: Head) -> dict[str, Any]:
 
 
 def _run_id(function: str, key: str) -> str:
-    from invoke_once.life.head import run_id
+    from invoke_once.life.keys import run_id
 
     return run_id("demo", function, key)

@@ -17,7 +17,7 @@ from infra.paths import FUNCTIONS_TOML, ROOT
 from infra.ship import package
 from infra.template import alarms
 from infra.template.merge import merge_template
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from invoke_once.log import NAMESPACE
 
 STACK = "invoke-once-prod"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chalicelib.api.schemas import Scope
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 
 Time = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", examples=["2026-11-23T10:00:00.000Z"],
                            extra_json_schema={"format": "date-time"})]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from invoke_once.life.move import TERMINAL
+from invoke_once.life.status import TERMINAL
 
 Json = dict[str, Any]
 

@@ -43,10 +43,10 @@ def command(session: Session, /, as_json: bool) -> int:
 
 def findings(session: Session) -> Iterator[Finding]:
     """All there is to say, in the order in which it should be fixed."""
-    from invoke_once import __version__
     from invoke_once.cli import checks
     from invoke_once.client import Once
     from invoke_once.client.profile import config_path, is_private
+    from invoke_once.version import __version__
 
     path = config_path()
     try:

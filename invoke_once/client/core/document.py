@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from invoke_once.life.move import TERMINAL
+from invoke_once.life.status import TERMINAL
 
 
 class Progress(NamedTuple):

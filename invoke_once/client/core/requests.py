@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from invoke_once import __version__
 from invoke_once.client.core.effects import Call
 from invoke_once.errors import ConfigurationError, InvokeOnceError, NotSerializable
+from invoke_once.version import __version__
 
 START_HOLD_S = 20  # the longest that `start(wait=…)` asks for, well under a gateway's 29 s
 WATCH_HOLD_S = 5  # a wait asks to be held this long at its beginning, where a quick run ends; then it polls

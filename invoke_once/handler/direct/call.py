@@ -19,8 +19,10 @@ from invoke_once.handler.runtime import Runtime
 from invoke_once.handler.watchdog import margin_ms
 from invoke_once.handler.wrapper import Handler, Options, run_attempt, time_left_ms
 from invoke_once.life import moves
+from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import Head
-from invoke_once.life.move import Due, Move, Status, is_due
+from invoke_once.life.move import Move
+from invoke_once.life.status import Status
 from invoke_once.log import event as log_event
 from invoke_once.store import marshal, payloads
 from invoke_once.store.store import Applied, Refused, Result

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable
 from invoke_once.handler.runtime import Runtime
-from invoke_once.life import head as records
-from invoke_once.life import moves
+from invoke_once.life import keys, moves
 from invoke_once.life.conditions import any_of, below, missing
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
@@ -35,14 +34,14 @@ class Payload(NamedTuple):
 
     @property
     def slot_id(self) -> str:
-        return "slot_" + records.owned(self.function, [self.tenant, self.function, self.sha])
+        return "slot_" + keys.owned(self.function, [self.tenant, self.function, self.sha])
 
     def key(self, number: int) -> str:
         """The idempotency key of its run number `number`, from 1."""
         return f"payload:{self.sha[:HASH_CHARS]}:{number}"
 
     def run_id(self, number: int) -> str:
-        return records.run_id(self.tenant, self.function, self.key(number))
+        return keys.run_id(self.tenant, self.function, self.key(number))
 
     def last_number(self, store: Store) -> int:
         """The hint: the last run begun, or one before it. 0: none."""

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from invoke_once.life.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
 from invoke_once.life.head import Head
-from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move, Status
+from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
 from invoke_once.life.moves.common import back_in_queue, look_by, new_token, nobody_asked_to_cancel
+from invoke_once.life.status import Status
 
 _STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from invoke_once.life import head as records
+from invoke_once.life import keys
 from invoke_once.life.conditions import any_of, at_most, equals, missing, one_of
 from invoke_once.life.head import Head
-from invoke_once.life.move import TERMINAL, Arm, Move
+from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves import DAY_S, new_token
+from invoke_once.life.status import TERMINAL
 
 #: A try that has not ended by then is taken for dead: twice the sender's own total deadline of 15 s.
 DELIVERY_LEASE_MS = 30_000
@@ -95,4 +96,4 @@ def _tries(head: Head) -> Any:
 def _due(head: Head, at_ms: int) -> dict[str, Any]:
     """When it is tried next. A run outlives its next try: the schedule takes days, a retention may be one."""
     expires_at = max(head.expires_at, at_ms // 1000 + DAY_S)
-    return {"cb_due": at_ms, "due_at": at_ms, "due_shard": records.due_shard(head.run_id), "expires_at": expires_at}
+    return {"cb_due": at_ms, "due_at": at_ms, "due_shard": keys.due_shard(head.run_id), "expires_at": expires_at}

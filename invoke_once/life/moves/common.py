@@ -8,7 +8,8 @@ from typing import Any
 
 from invoke_once.life.conditions import equals, missing
 from invoke_once.life.head import Head
-from invoke_once.life.move import Arm, Status
+from invoke_once.life.move import Arm
+from invoke_once.life.status import Status
 
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 DAY_S = 86_400

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from invoke_once.life import head as records
+from invoke_once.life import keys
 from invoke_once.life.conditions import below, one_of
+from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
-from invoke_once.life.move import FIRST_LOOK_MS, Arm, Move, Status
+from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.attempts import Fence, fence
 from invoke_once.life.moves.common import WAITING, back_in_queue, nobody_asked_to_cancel, same_generation
+from invoke_once.life.status import Status
 
 FAILED_INDEX = (Status.FAILED, Status.TIMED_OUT, Status.EXPIRED)
 
@@ -25,12 +27,12 @@ def _end(head: Head, status: Status, now_ms: int, fields: Mapping[str, Any]) -> 
     }
     removes = ["not_before", "due_at", "due_shard"]
     if status in FAILED_INDEX:
-        sets["failed_shard"] = records.tenant_shard(head.tenant, head.run_id)
+        sets["failed_shard"] = keys.tenant_shard(head.tenant, head.run_id)
     if head.callback_url is not None:
         sets |= {"cb_status": "pending", "cb_due": now_ms}
         removes = ["not_before"]
         if not _looked_at_soon(head, now_ms):
-            sets |= {"due_at": now_ms, "due_shard": records.due_shard(head.run_id)}
+            sets |= {"due_at": now_ms, "due_shard": keys.due_shard(head.run_id)}
     if "error" not in fields:
         removes.append("error")
     return sets, removes

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from invoke_once.life import head as records
+from invoke_once.life import keys
 from invoke_once.life.conditions import any_of, at_most, missing
-from invoke_once.life.move import FIRST_LOOK_MS, LEASE_GRACE_MS, Arm, Move, Status
+from invoke_once.life.due import FIRST_LOOK_MS
+from invoke_once.life.head import to_item
+from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
 from invoke_once.life.moves.common import DAY_S, look_by, new_token
+from invoke_once.life.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class NewRun:
 
     @property
     def run_id(self) -> str:
-        return records.run_id(self.tenant, self.function, self.key)
+        return keys.run_id(self.tenant, self.function, self.key)
 
 
 def _birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
@@ -60,8 +63,8 @@ def _birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
         "on_lost": new.on_lost,
         "labels": new.labels,
         "callback_url": new.callback_url,
-        "tenant_shard": records.tenant_shard(new.tenant, new.run_id),
-        "due_shard": records.due_shard(new.run_id),
+        "tenant_shard": keys.tenant_shard(new.tenant, new.run_id),
+        "due_shard": keys.due_shard(new.run_id),
         **(new.payload or {}),
     }
 
@@ -82,7 +85,7 @@ def start(new: NewRun, now_ms: int) -> Move:
         "due_at": now_ms + new.delay_ms if waits else look_by(now_ms + FIRST_LOOK_MS, now_ms + new.queue_ms),
     }
     guard = (_nobody_here(now_ms),)
-    return Move("A", new.run_id, guard, records.to_item(born), replace=True, mine={"generation": generation})
+    return Move("A", new.run_id, guard, to_item(born), replace=True, mine={"generation": generation})
 
 
 def register(new: NewRun, now_ms: int, lease_ms: int, request_id: str) -> Move:
@@ -105,4 +108,4 @@ def register(new: NewRun, now_ms: int, lease_ms: int, request_id: str) -> Move:
         "due_at": lease_until + 1,
     }
     guard = (_nobody_here(now_ms),)
-    return Move("B", new.run_id, guard, records.to_item(born), replace=True, mine={"generation": generation})
+    return Move("B", new.run_id, guard, to_item(born), replace=True, mine={"generation": generation})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from invoke_once.life import head as records
+from invoke_once.life import keys
 from invoke_once.life.conditions import equals, missing, one_of
+from invoke_once.life.due import FIRST_LOOK_MS, dispatch_wait_ms, queue_clock_runs
 from invoke_once.life.head import Head
-from invoke_once.life.move import FIRST_LOOK_MS, REDRIVABLE, Arm, Move, Status, dispatch_wait_ms, queue_clock_runs
+from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.common import AS_SEEN, DAY_S, WAITING, look_by, new_token, same_generation
+from invoke_once.life.status import REDRIVABLE, Status
 
 
 def release(head: Head, now_ms: int) -> Move:
@@ -78,7 +80,7 @@ def redrive(head: Head, now_ms: int) -> Move:
         "queue_until": now_ms + head.queue_ms,
         "expires_at": (now_ms + head.queue_ms) // 1000 + DAY_S + head.retention_s,
         "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
-        "due_shard": records.due_shard(head.run_id),
+        "due_shard": keys.due_shard(head.run_id),
     }
     removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "progress",
                "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by",

@@ -18,7 +18,7 @@ from chalicelib.api.openapi.document import document_text
 from chalicelib.api.routes import entries
 from chalicelib.functions import Function
 from infra.paths import FUNCTIONS_TOML
-from invoke_once.life.move import Status
+from invoke_once.life.status import Status
 from tests.unit.api import contract
 from tests.unit.api.world import FUNCTIONS, World
 

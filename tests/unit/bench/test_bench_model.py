@@ -7,7 +7,7 @@ import pytest
 from bench import model
 from bench.model import Load, Shards, breaks_at, concurrency, cost_per_million, shards_for, taken, waiting
 from chalicelib.runs import documents
-from invoke_once.life.head import DUE_SHARDS, TENANT_SHARDS
+from invoke_once.life.keys import DUE_SHARDS, TENANT_SHARDS
 from invoke_once.testing import Bench
 
 

@@ -22,10 +22,10 @@ from chalicelib.service import Service
 from chalicelib.settings import read
 from invoke_once import tracked
 from invoke_once.errors import StoreUnavailable
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import Head
-from invoke_once.life.move import Due
+from invoke_once.life.move import Move
 from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS, webhook_id
 from invoke_once.signing import verify
 from invoke_once.store.store import Applied
@@ -90,7 +90,7 @@ class Stage:
 
     def attend(self, run_id: str) -> Due:
         """As attend does: deliver if it is due."""
-        due = lifecycle.is_due(self.head(run_id), self.clock())
+        due = is_due(self.head(run_id), self.clock())
         if due == Due.DELIVER:
             self.deliver(run_id)
         return due
@@ -279,7 +279,7 @@ def test_an_outcome_that_could_not_be_recorded_is_sent_again_never_lost(stage: S
     run_id = stage.ended_run()
     real, writes = stage.svc.store.engine.write, []
 
-    def fails_at_the_end(move: lifecycle.Move) -> Any:
+    def fails_at_the_end(move: Move) -> Any:
         writes.append(move.letter)
         if move.letter == "R" and writes.count("R") == 1:
             raise StoreUnavailable
@@ -476,7 +476,7 @@ def test_a_slow_answer_is_a_good_answer(stage: Stage) -> None:
 def test_that_a_slow_attempt_cannot_be_told_does_not_stop_it(stage: Stage) -> None:
     real = stage.svc.store.engine.write
 
-    def away_for_the_breaker(move: lifecycle.Move) -> Any:
+    def away_for_the_breaker(move: Move) -> Any:
         if move.letter == "receiver":
             raise StoreUnavailable
         return real(move)

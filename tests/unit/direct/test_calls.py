@@ -9,8 +9,8 @@ import pytest
 from invoke_once import current_run, tracked
 from invoke_once.errors import ConfigurationError, StoreUnavailable
 from invoke_once.handler.runtime import Policy
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
+from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.store.payloads import MAX_INPUT_BYTES
 from invoke_once.testing import Bench, Context
 from tests.unit.direct import events
@@ -213,7 +213,7 @@ def test_the_lease_covers_the_callers_whole_time_and_no_more(world: World) -> No
         leases.append(world.head("e-1").lease_until - world.clock())
 
     world.call(handler, events.eventbridge("e-1"), timeout_ms=30_000)
-    assert leases == [30_000 + lifecycle.LEASE_GRACE_MS]
+    assert leases == [30_000 + LEASE_GRACE_MS]
 
 
 def test_a_cancelled_direct_run_ends_cancelled_for_everybody(world: World) -> None:

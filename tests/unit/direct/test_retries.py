@@ -9,9 +9,9 @@ import pytest
 from invoke_once import current_run, tracked
 from invoke_once.errors import PayloadCorrupt, StillRunning
 from invoke_once.handler.outcomes import raised
-from invoke_once.life import move as lifecycle
 from invoke_once.life import moves
-from invoke_once.life.move import Due, is_due
+from invoke_once.life.due import Due, is_due
+from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.store.store import Applied
 from tests.unit.direct import events
 from tests.unit.direct.world import Body, World
@@ -90,7 +90,7 @@ def test_an_attached_first_caller_waits_for_the_retry_and_hears_what_everybody_h
 @pytest.mark.parametrize("attach", [False, True])
 def test_an_attempt_that_vanished_is_taken_over_by_the_next_delivery(world: World, attach: bool) -> None:
     world.elsewhere("e-1", EVENT, lease_ms=5_000, max_attempts=2)
-    world.pass_(5_000 + lifecycle.LEASE_GRACE_MS + 1)
+    world.pass_(5_000 + LEASE_GRACE_MS + 1)
     body = Body(lambda event: "taken over")
     assert world.call(tracked(attach=attach)(body), EVENT) == "taken over"
     assert world.head("e-1").attempt == 2
@@ -99,7 +99,7 @@ def test_an_attempt_that_vanished_is_taken_over_by_the_next_delivery(world: Worl
 @pytest.mark.parametrize("attach", [False, True])
 def test_an_attempt_that_vanished_and_may_not_be_repeated_ends_the_run(world: World, attach: bool) -> None:
     world.elsewhere("e-1", EVENT, lease_ms=5_000, max_attempts=2, on_lost="fail")
-    world.pass_(5_000 + lifecycle.LEASE_GRACE_MS + 1)
+    world.pass_(5_000 + LEASE_GRACE_MS + 1)
     body = Body()
     with pytest.raises(Exception, match="vanished") as found:
         world.call(tracked(attach=attach)(body), EVENT)
@@ -109,7 +109,7 @@ def test_an_attempt_that_vanished_and_may_not_be_repeated_ends_the_run(world: Wo
 
 def test_a_live_lease_is_never_taken_over(world: World) -> None:
     live = world.elsewhere("e-1", EVENT, lease_ms=5_000, max_attempts=2)
-    world.pass_(5_000 + lifecycle.LEASE_GRACE_MS)
+    world.pass_(5_000 + LEASE_GRACE_MS)
     body = Body()
     world.call(tracked(body), EVENT)
     assert body.count == 0 and world.head("e-1") == live

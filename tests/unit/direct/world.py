@@ -11,8 +11,7 @@ from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.outcomes import Outcome, returned
 from invoke_once.handler.runtime import Policy, Runtime, use_runtime
 from invoke_once.handler.wrapper import Handler
-from invoke_once.life import head as records
-from invoke_once.life import moves
+from invoke_once.life import keys, moves
 from invoke_once.life.head import HEAD, Head
 from invoke_once.life.move import Move
 from invoke_once.store.payloads import Payloads, error_of
@@ -89,7 +88,7 @@ class World:
         assert isinstance(attempt.settle(outcome or returned(value)), Applied)
 
     def head(self, key: str) -> Head:
-        found = self.store.get(records.run_id(TENANT, FUNCTION, key), self.clock())
+        found = self.store.get(keys.run_id(TENANT, FUNCTION, key), self.clock())
         assert found is not None, f"there is no run with the key {key}"
         return found
 

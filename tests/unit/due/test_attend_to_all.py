@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.due.attend import attend_to_all
 from chalicelib.service import Service
+from invoke_once.life.due import Due
 from invoke_once.life.head import Head
-from invoke_once.life.move import Due
 from tests.unit.runs.test_dispatch import Stage
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from invoke_once.life import moves
 from invoke_once.life.head import Head
-from invoke_once.life.move import LETTERS, Move, Status
+from invoke_once.life.move import LETTERS, Move
 from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import MemoryTable
 

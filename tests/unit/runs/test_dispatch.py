@@ -17,11 +17,11 @@ from chalicelib.runs.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.service import Service
 from chalicelib.settings import read
 from invoke_once.errors import PayloadTooLarge, StoreUnavailable
-from invoke_once.life import head as records
-from invoke_once.life import move as lifecycle
-from invoke_once.life import moves
+from invoke_once.life import keys, moves
+from invoke_once.life.due import FIRST_LOOK_MS, Due
 from invoke_once.life.head import Head
-from invoke_once.life.move import Due, Move, Status
+from invoke_once.life.move import Move
+from invoke_once.life.status import Status
 from invoke_once.store.payloads import MAX_INPUT_BYTES, error_of
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import Bench, MemoryTable
@@ -142,7 +142,7 @@ def test_bodies_are_the_same_when_their_json_is(stage: Stage, one: bytes, other:
 
 
 def test_keys_of_other_tenants_and_functions_are_other_runs() -> None:
-    ids = {records.run_id(*parts) for parts in (
+    ids = {keys.run_id(*parts) for parts in (
         ("t", "f", "k"), ("u", "f", "k"), ("t", "g", "k"), ("t", "f", "K"), ("tf", "", "k"), ("t", "fk", ""),
         ("t", "f#k", ""), ("t", 'f","k', ""), ("t", "f", '","k'),
     )}  # fmt: skip
@@ -323,7 +323,7 @@ def test_a_repeat_with_rerun_leaves_a_cancelled_run_alone(stage: Stage) -> None:
 
 def test_a_sweep_looks_at_all_that_is_due_over_pages_and_shards(stage: Stage) -> None:
     heads = [stage.post(key=f"k{n}").head for n in range(3 * PAGE)]
-    stage.clock.step(lifecycle.FIRST_LOOK_MS)
+    stage.clock.step(FIRST_LOOK_MS)
     swept = sweep(stage.svc, lambda *_: None, workers=1)
     assert (swept.looked_at, swept.failed, swept.unfinished) == (len(heads), 0, False)
     assert {stage.now(head).dispatches for head in heads} == {2}
@@ -333,7 +333,7 @@ def test_a_sweep_looks_at_all_that_is_due_over_pages_and_shards(stage: Stage) ->
 def test_a_sweep_stops_when_its_time_is_over_and_the_next_goes_on(stage: Stage) -> None:
     for n in range(3 * PAGE):
         stage.post(key=f"k{n}")
-    stage.clock.step(lifecycle.FIRST_LOOK_MS)
+    stage.clock.step(FIRST_LOOK_MS)
     first = sweep(stage.svc, lambda *_: None, workers=1, budget_ms=-1)
     assert first.unfinished and 0 < first.looked_at < 3 * PAGE
     assert first.looked_at + sweep(stage.svc, lambda *_: None, workers=1).looked_at == 3 * PAGE
@@ -343,7 +343,7 @@ def test_a_poisoned_run_is_passed_over_and_told(stage: Stage) -> None:
     good = stage.post().head
     poison = {"run_id": "run_poison", "part": "head", "due_shard": good.due_shard, "due_at": 1, "nobody": "knows"}
     stage.table.items["run_poison", "head"] = poison
-    stage.clock.step(lifecycle.FIRST_LOOK_MS)
+    stage.clock.step(FIRST_LOOK_MS)
     swept = sweep(stage.svc, lambda *_: None)
     assert (swept.looked_at, swept.failed) == (2, 1)
     assert stage.now(good).dispatches == 2

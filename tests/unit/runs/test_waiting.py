@@ -16,8 +16,8 @@ from chalicelib.runs.invoker import FINAL, Answer, Fired, LambdaInvoker, Rejecte
 from chalicelib.service import Service
 from invoke_once.handler.envelope import fired_event
 from invoke_once.life import moves
+from invoke_once.life.due import FIRST_LOOK_MS, Due
 from invoke_once.life.head import Head
-from invoke_once.life.move import FIRST_LOOK_MS, Due
 from invoke_once.store.payloads import error_fields, error_of
 from tests.unit.direct import aws_records as aws
 from tests.unit.runs.test_dispatch import ECHO, PLAIN, Stage
