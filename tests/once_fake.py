@@ -162,6 +162,7 @@ class FakeOnce:
         yield "POST", f"{run}/retry", self._retry
         yield "GET", f"{run}/logs", self._logs
         yield "GET", f"{run}/deliveries", lambda _s, i: Answer(200, {"deliveries": self.deliveries.get(i, [])})
+        yield "POST", f"{run}/links", self._link
         yield "POST", f"{run}/deliveries", lambda _s, _i: Answer(202, {})
         yield "GET", "/functions", lambda _s: Answer(200, {"functions": FUNCTIONS})
         yield "GET", "/functions/echo", lambda _s: Answer(200, FUNCTIONS[0])
@@ -214,7 +215,7 @@ class FakeOnce:
     def _matches(self, run: Mapping[str, Any], query: Mapping[str, list[str]]) -> bool:
         labels = [f"{name}:{value}" for name, value in run["labels"].items()]
         plain = {"function": run["function"], "status": run["status"], "key": run["idempotency_key"]}
-        same = all(query.get(name, [value]) == [value] for name, value in plain.items())
+        same = all(value in query.get(name, [value])[0].split(",") for name, value in plain.items())
         return same and all(label in labels for label in query.get("label", []))
 
     def _payload(self, seen: Seen, run_id: str, part: str) -> Answer:
@@ -226,6 +227,11 @@ class FakeOnce:
         if run["function"] != "big":
             return Answer(200, run["output"])
         return Answer(303, b"", {"location": f"//bucket.test/bucket/{run_id}?signature=s3cret"})
+
+    def _link(self, seen: Seen, run_id: str) -> Answer:
+        token = f"oncelink_{json.loads(seen.body).get('expires_in_seconds')}"
+        url = f"http://once.test/#/runs/{run_id}?link={token}"
+        return Answer(201, {"token": token, "url": url, "expires_at": TIMES["expires_at"]})
 
     def _bucket(self, seen: Seen) -> Answer:
         if self.presigned_refusals:

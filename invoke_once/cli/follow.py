@@ -15,8 +15,8 @@ from invoke_once.errors import InvokeOnceError
 if TYPE_CHECKING:
     from invoke_once.client import RunHandle
 
-_HOLD_S = 10  # seconds that the service may hold a poll; it answers as soon as something is new
-_LOG_HOLD_S = 2  # but new log lines are no news to it
+_HOLD_S = 5  # seconds for which a wait may be held at its beginning
+_LOG_HOLD_S = 1  # new log lines are no news that ends a hold
 _SETTLE_S, _SETTLE_ROUNDS = 0.5, 20
 
 
@@ -70,7 +70,7 @@ class _Log:
             self._readable = False
             events = [{"time": "once:", "message": f"the log cannot be read: {error}"}]
         for event in events:
-            self._view.log(event)
+            self._view.log(event, self._run.id)
 
     def settle(self) -> None:
         """The last lines reach the log after the outcome: look until it is complete, or for some seconds."""

@@ -95,6 +95,41 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     Console(file=sys.stdout).print(view)
 
 
+def fitted(columns: Sequence[str], rows: Iterable[Sequence[object]], cut: tuple[str, str]) -> None:
+    """A table that never passes the terminal's width: the two columns `cut` share what the others leave.
+
+    The others are whole: an id is there to be copied.
+    """
+    from shutil import get_terminal_size
+
+    from rich.cells import cell_len, set_cell_size
+    from rich.console import Console
+    from rich.text import Text
+
+    texts = [list(columns), *([one_line("" if cell is None else cell) for cell in row] for row in rows)]
+    widths = [max(cell_len(row[n]) for row in texts) for n in range(len(columns))]
+    width = get_terminal_size().columns
+    gap = 2 if width >= _ROOMY else 1
+    first, last = (columns.index(name) for name in cut)
+    room = width - sum(w for n, w in enumerate(widths) if n not in (first, last)) - gap * (len(columns) - 1)
+    widths[first] = min(widths[first], max(room // 3, _NARROWEST))
+    widths[last] = max(min(widths[last], room - widths[first]), 0)
+
+    def cell(text: str, size: int) -> str:
+        whole = cell_len(text) <= size
+        return set_cell_size(text if whole else set_cell_size(text, max(size - 1, 0)) + "…"[:size], size)
+
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    for number, row in enumerate(texts):
+        line = Text(no_wrap=True)
+        for text, size in zip(row, widths, strict=True):
+            line.append(cell(text, size), style="bold" if number == 0 else _STYLES.get(text, ""))
+            line.append(" " * gap)
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+_ROOMY, _NARROWEST = 90, 4
 _STYLES = {
     "succeeded": "green",
     "failed": "red",

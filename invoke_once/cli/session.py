@@ -25,11 +25,11 @@ class Session:
 
         return resolve(self.url, None, self.profile)
 
-    def once(self, *, timeout_s: float = 30.0) -> Once:
+    def once(self, *, timeout_s: float = 30.0, tries: int = 6) -> Once:
         """A client. Raises ConfigurationError where no URL or no token is set."""
-        from invoke_once.client import Once
+        from invoke_once.client import Once, RetryPolicy
 
         found = self.settings()
         if not found.token:
             raise ConfigurationError(f"no token for {found.url}: set ONCE_TOKEN, or store one with `once configure`")
-        return Once(found.url, found.token, timeout=timeout_s)
+        return Once(found.url, found.token, timeout=timeout_s, retry=RetryPolicy(max_tries=tries))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
+Command = TypeVar("Command", bound=click.Command)
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h|d)?")
 _LONGEST_S = 100 * 366 * 86400
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -20,6 +23,32 @@ def duration(text: str) -> float:
     if seconds > _LONGEST_S:
         raise click.BadParameter(f"{text!r} is longer than a hundred years")
     return seconds
+
+
+def examples(*lines: str) -> Callable[[Command], Command]:
+    """A command's help ends with these lines."""
+
+    def with_examples(command: Command) -> Command:
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        return command
+
+    return with_examples
+
+
+def statuses(text: str) -> tuple[str, ...]:
+    """One or more statuses, separated by commas. A misspelt one is told with the nearest."""
+    from difflib import get_close_matches
+
+    from invoke_once.life.move import Status
+
+    known = [status.value for status in Status]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise click.BadParameter(f"{name!r} is no status: {hint}")
+    return tuple(names)
 
 
 def label(text: str) -> tuple[str, str]:

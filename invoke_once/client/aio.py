@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 import anyio
 import httpx
@@ -99,6 +99,12 @@ class AsyncRunHandle(RunView[Output]):
 
     async def input(self) -> Any:
         return await self._driver.run(flows.payload(self._core, self.id, "input"))
+
+    async def text(self, part: Literal["input", "output"] = "output") -> str:
+        return await self._driver.run(flows.text(self._core, self.id, part))
+
+    async def link(self, expires_in_seconds: int | None = None) -> Mapping[str, Any]:
+        return await self._driver.run(flows.link(self._core, self.id, expires_in_seconds))
 
     def logs(self, attempt: int | None = None, follow: bool = False) -> AsyncIterator[Mapping[str, Any]]:
         return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))

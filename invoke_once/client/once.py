@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 import httpx
 
@@ -108,6 +108,14 @@ class RunHandle(RunView[Output]):
     def input(self) -> Any:
         """The input, of any size."""
         return self._driver.run(flows.payload(self._core, self.id, "input"))
+
+    def text(self, part: Literal["input", "output"] = "output") -> str:
+        """The input or the output, of any size, as the JSON text that is stored: every digit of a number is there."""
+        return self._driver.run(flows.text(self._core, self.id, part))
+
+    def link(self, expires_in_seconds: int | None = None) -> Mapping[str, Any]:
+        """A link that shows this run and its output to whoever has it: `{"token", "url", "expires_at"}`."""
+        return self._driver.run(flows.link(self._core, self.id, expires_in_seconds))
 
     def logs(self, attempt: int | None = None, follow: bool = False) -> Iterator[Mapping[str, Any]]:
         """Its log lines, `{"time", "message", "attempt"}`, oldest first; `follow` stays to the end."""

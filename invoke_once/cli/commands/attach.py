@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from invoke_once.cli.types import duration
+from invoke_once.cli import names
+from invoke_once.cli.names import run_argument
+from invoke_once.cli.types import duration, examples
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 
+@examples(
+    "once attach run_7k3v5x --timeout 10m",
+    "once attach latest --log > report.json",
+)
 @click.command("attach", short_help="Wait for a run and print its output.")
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @click.option("-l", "--log", is_flag=True, help="Show the log while waiting.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's document, nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
@@ -24,4 +30,4 @@ def command(session: Session, /, run_id: str, log: bool, as_json: bool, quiet: b
     from invoke_once.cli.follow import Following, follow
 
     with session.once() as once:
-        return follow(once.get(run_id), Following(timeout, log, as_json, quiet))
+        return follow(once.get(names.run_id(once, run_id)), Following(timeout, log, as_json, quiet))

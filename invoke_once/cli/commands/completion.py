@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
+from invoke_once.cli.types import examples
 
+
+@examples(
+    "once completion bash > ~/.local/share/bash-completion/completions/once",
+    "once completion zsh > ~/.zfunc/_once",
+)
 @click.command("completion", short_help="Print a shell's completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from invoke_once.cli.types import examples
+
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 
+@examples(
+    "once configure",
+    "once --profile work --url https://abc123.execute-api.eu-central-1.amazonaws.com/api configure < token",
+)
 @click.command("configure", short_help="Store a service's URL and your token.")
 @click.option("--no-check", is_flag=True, help="Store them without trying them first.")
 @click.option("--default", "make_default", is_flag=True, help="Make this the profile that is used when none is named.")

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from invoke_once.cli import names
+from invoke_once.cli.names import run_argument
+from invoke_once.cli.types import examples
+
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 
+@examples(
+    "once deliveries run_7k3v5x",
+    "once deliveries latest --send-again",
+)
 @click.command("deliveries", short_help="Show how a run's callback was delivered.")
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @click.option("--send-again", is_flag=True, help="Send the callback once more, under the same webhook-id.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array of the attempts.")
 @click.pass_obj
@@ -21,10 +29,10 @@ def command(session: Session, /, run_id: str, send_again: bool, as_json: bool) -
     from invoke_once.cli.output import json_out, note, table
 
     with session.once() as once:
-        run = once.run(run_id)
+        run = once.run(names.run_id(once, run_id))
         if send_again:
             run.send_callback_again()
-            note(f"the callback will be sent again; look with: once deliveries {run_id}")
+            note(f"the callback will be sent again; look with: once deliveries {run.id}")
             return 0
         attempts = run.deliveries()
     if as_json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from invoke_once.cli import exits
+from invoke_once.cli.types import examples
 from invoke_once.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 _SIGNS = {"ok": ("✓", "ok", "green"), "warning": ("!", "warn", "yellow"), "wrong": ("✗", "WRONG", "red")}
 
 
+@examples(
+    "once doctor",
+    "once --profile work doctor --json",
+)
 @click.command("doctor", short_help="Find out what is wrong and how to fix it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON array.")
 @click.pass_obj

@@ -6,21 +6,32 @@ from typing import TYPE_CHECKING
 
 import click
 
+from invoke_once.cli import names
+from invoke_once.cli.types import examples
+
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 
+@examples(
+    "once functions",
+    "once functions report",
+)
 @click.command("functions", short_help="Show what can be run.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names.complete_functions)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(session: Session, /, name: str | None, as_json: bool) -> int:
     """List the functions that can be run, or show one with its limits and input schema."""
     from invoke_once.cli.output import json_out, table
+    from invoke_once.client_errors import NotFound
 
     with session.once() as once:
         if name:
-            json_out(once.function(name))
+            try:
+                json_out(once.function(name))
+            except NotFound:
+                raise click.UsageError(f"there is no function {name}. {names.near_functions(once, name)}") from None
             return 0
         entries = once.functions()
     if as_json:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from invoke_once.cli import exits
+from invoke_once.cli import exits, names
 from invoke_once.cli.inputs import read_input
-from invoke_once.cli.types import duration, label, whole
+from invoke_once.cli.types import duration, examples, label, whole
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from invoke_once.cli.session import Session
     from invoke_once.client import Once, RunHandle
     from invoke_once.client.core.options import Retry
@@ -25,29 +23,15 @@ _RETRY = {
 }
 
 
-def _functions(ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Function names for the shell's completion; none when the service does not answer at once."""
-    from click.shell_completion import CompletionItem
-
-    from invoke_once.errors import InvokeOnceError
-
-    root = ctx.find_root()
-    try:
-        from invoke_once.cli.session import Session
-
-        session = Session(root.params.get("url"), root.params.get("profile"))
-        with session.once(timeout_s=1.5) as once:
-            entries = once.functions()
-    except InvokeOnceError:
-        return []
-    names = [(str(entry.get("name")), str(entry.get("description") or "")) for entry in entries]
-    return [CompletionItem(name, help=text) for name, text in names if name.startswith(typed)]
-
-
+@examples(
+    "once invoke -f report -p input.json --wait",
+    "once invoke -f echo -d '{\"a\": 1}' --wait --json | jq .output",
+    "cat input.json | once invoke -f report -d - --key monday",
+)
 @click.command("invoke", short_help="Start a run, and wait for it if you like.")
-@click.option("-f", "--function", required=True, shell_complete=_functions, help="Which function to run.")
+@click.option("-f", "--function", required=True, shell_complete=names.complete_functions, help="Which function to run.")
 @click.option("-d", "--data", metavar="JSON", help="The input; - reads it from stdin.")
-@click.option("-p", "--path", metavar="FILE", help="A file with the input; - is stdin.")
+@click.option("-p", "--path", metavar="FILE", type=click.Path(allow_dash=True), help="A file with it; - is stdin.")
 @click.option("--key", help="Idempotency key: the same key is the same run, however often you ask.")
 @click.option("--wait", is_flag=True, help="Wait for the end and print the output.")
 @click.option("-l", "--log", is_flag=True, help="Show the log while waiting (implies --wait).")
@@ -67,15 +51,12 @@ def command(session: Session, /, **given: Any) -> int:
     """Start a run of a function.
 
     Prints the run's id, and with --wait its output. The run goes on whatever happens to this command.
-
-    \b
-      once invoke -f report -p input.json --wait
-      once invoke -f echo -d '{"a": 1}' --wait --json | jq .output
-      cat input.json | once invoke -f report -d - --key monday
     """
     value = read_input(given["data"], given["path"])
     with session.once() as once:
         run = _start(once, value, given)
+        if run.document.replayed and not (given["quiet"] or given["as_json"]):
+            _tell_of_replay(run)
         if given["wait"] or given["log"] or given["timeout"] is not None:
             from invoke_once.cli.follow import Following, follow
 
@@ -88,6 +69,7 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
     import uuid
 
     from invoke_once.cli.output import note
+    from invoke_once.client_errors import NotFound
 
     key = given["key"] if given["key"] is not None else str(uuid.uuid4())
     retry = {name: whole(given[option]) for option, name in _RETRY.items() if given[option] is not None}
@@ -103,9 +85,29 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
             if_failed=given["if_failed"],
             labels=dict(given["labels"]),
         )
+    except NotFound as error:
+        if given["function"] in [entry.get("name") for entry in once.functions()]:
+            raise
+        near = names.near_functions(once, given["function"])
+        raise click.UsageError(f"there is no function {given['function']}. {near}") from error
     except KeyboardInterrupt:
         note(f"\nthe run may have been started; the same command with --key {key} finds it")
         raise
+
+
+def _tell_of_replay(run: RunHandle) -> None:
+    """The key was used before: say whose run this is, from when, and how to have it run again."""
+    from datetime import UTC, datetime
+
+    from invoke_once.cli.output import note
+    from invoke_once.cli.words import age, describe
+
+    seen = run.document
+    note(f"this key had a run already: {seen.id}, {age(seen, datetime.now(UTC))} old, {describe(seen)}")
+    if seen.finished and seen.status != "succeeded":
+        note(f"it is not run again; that does: once retry {seen.id} (or --if-failed rerun)")
+    elif seen.finished:
+        note("it is not run again; a run of its own needs another key")
 
 
 def _accepted(run: RunHandle, given: Mapping[str, Any]) -> int:
@@ -116,6 +118,5 @@ def _accepted(run: RunHandle, given: Mapping[str, Any]) -> int:
         return exits.OK
     out(run.id)
     if not given["quiet"]:
-        known = "; this key had a run already" if run.document.replayed else ""
-        note(f"{run.status}{known}; follow it with: once attach {run.id}")
+        note(f"{run.status}; follow it with: once attach {run.id}")
     return exits.OK

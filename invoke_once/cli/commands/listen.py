@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from invoke_once.cli.types import examples
 from invoke_once.errors import SignatureError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ _MOST_BYTES = 10_000_000
 _PATIENCE_S = 30.0
 
 
+@examples(
+    "once listen --port 8000",
+    "once listen --forward-to http://127.0.0.1:3000/hooks -v",
+)
 @click.command("listen", short_help="Receive callbacks here and verify them.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; a free one unless told.")
 @click.option("--count", type=click.IntRange(1), help="Stop after this many verified callbacks.")

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from invoke_once.cli.types import examples
+
 if TYPE_CHECKING:
     from invoke_once.outside import Mode
 
 SHOWN = ("policy", "environment", "destinations", "sam", "entry")
 
 
+@examples(
+    "once policy billing --account 111122223333 --region eu-west-1",
+    "once policy billing --show sam",
+)
 @click.command("policy", short_help="Print what a function outside the stack needs.")
 @click.argument("function")
 @click.option("--stack", metavar="NAME", default="invoke-once-prod", show_default=True, help="The service's stack.")

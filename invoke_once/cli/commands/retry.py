@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from invoke_once.cli.types import duration
+from invoke_once.cli import names
+from invoke_once.cli.names import run_argument
+from invoke_once.cli.types import duration, examples
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 
+@examples(
+    "once retry run_7k3v5x --wait",
+    "once retry latest --log",
+)
 @click.command("retry", short_help="Run an unsuccessful run again.")
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @click.option("--wait", is_flag=True, help="Wait for the end and print the output.")
 @click.option("-l", "--log", is_flag=True, help="Show the log while waiting (implies --wait).")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's document, nothing else.")
@@ -28,7 +34,7 @@ def command(
     from invoke_once.cli.output import json_out, note, out
 
     with session.once() as once:
-        run = once.run(run_id).retry()
+        run = once.run(names.run_id(once, run_id)).retry()
         if wait or log or timeout is not None:
             return follow(run, Following(timeout, log, as_json, quiet))
     if as_json:

@@ -1,4 +1,4 @@
-"""`once tokens`: who may use the service. Needs a token with the scope `admin`."""
+"""`once tokens`: who may use the service. Needs the scope `admin`; for another tenant, `operator`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from invoke_once.cli.types import duration, whole
+from invoke_once.cli.types import duration, examples, whole
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 _SCOPES = ["runs:read", "runs:write", "admin", "operator"]
 
 
+@examples("once tokens create --tenant acme --scope runs:read", "once tokens list --tenant acme")
 @click.group("tokens", short_help="Create, list and revoke tokens.")
 def command() -> None:
-    """Create, list and revoke tokens. Needs the scope admin."""
+    """Create, list and revoke tokens. Needs the scope admin; for another tenant, operator."""
 
 
+@examples(
+    "once tokens create --tenant acme --scope runs:read --scope runs:write --expires-in 90d",
+    "once tokens create --json | jq -r .token",
+)
 @command.command("create")
 @click.option("--tenant", help="Whose runs it is for; yours unless told.")
 @click.option("--scope", "scopes", type=click.Choice(_SCOPES), multiple=True, help="What it allows; repeatable.")
@@ -41,6 +46,7 @@ def create(
     return 0
 
 
+@examples("once tokens list", "once tokens list --tenant acme --json")
 @command.command("list")
 @click.option("--tenant", help="Whose; yours unless told.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -68,6 +74,7 @@ def list_(session: Session, /, tenant: str | None, as_json: bool) -> int:
     return 0
 
 
+@examples("once tokens revoke 4f2k", "once tokens list --json | jq -r '.[].id' | xargs -n1 once tokens revoke")
 @command.command("revoke")
 @click.argument("token_id", metavar="TOKEN_ID")
 @click.pass_obj

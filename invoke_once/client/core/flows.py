@@ -112,19 +112,39 @@ def retry(core: Core, run_id: str) -> Flow[RunInfo]:
 
 
 def payload(core: Core, run_id: str, part: str) -> Flow[Any]:
-    """`input` or `output`, of any size. A large one lies behind a presigned URL, which gets no token."""
+    """`input` or `output` as a value."""
+    return replies.json_of((yield from stored(core, run_id, part)))
+
+
+def text(core: Core, run_id: str, part: str) -> Flow[str]:
+    """`input` or `output` as the JSON text that is stored."""
+    reply = yield from stored(core, run_id, part)
+    try:
+        return reply.body.decode()
+    except UnicodeDecodeError:
+        raise errors.UnexpectedReply(f"the {part} is not UTF-8", reply.status) from None
+
+
+def link(core: Core, run_id: str, expires_in_seconds: int | None) -> Flow[Mapping[str, Any]]:
+    """A link to this run alone. Nothing is stored for it, so a repeat does no harm."""
+    body = {} if expires_in_seconds is None else {"expires_in_seconds": expires_in_seconds}
+    return _mapping((yield from fetch(core, core.target.call("POST", run_path(run_id, "/links"), body=body))))
+
+
+def stored(core: Core, run_id: str, part: str) -> Flow[Reply]:
+    """The reply that holds `input` or `output`. A large one lies behind a presigned URL, which gets no token."""
     call = core.target.call("GET", run_path(run_id, f"/{part}"))
     refused: Reply | None = None
     for _ in range(2):  # a presigned URL can expire between the two calls: ask for a new one, once
         reply = yield from fetch(core, call, also=303)
         if reply.status != 303:
-            return replies.json_of(reply)
+            return reply
         where = _elsewhere(reply)
         found = (yield from attempt(core, Call("GET", where, read_timeout_s=core.target.timeout_s))).answer
         if isinstance(found, Lost):
             raise replies.lost_error(found, where)
         if found.status == 200:
-            return replies.json_of(found)
+            return found
         refused = found
     assert refused is not None
     raise replies.error_of(refused)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from email.utils import formatdate
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from invoke_once.cli.root import COMMANDS
-from invoke_once.cli.views import describe
+from invoke_once.cli.words import describe, span
 from invoke_once.client.core.document import RunInfo
 from invoke_once.client.profile import config_path, read
 from tests.once_fake import REFUSED, TOKEN, Answer, FakeOnce
@@ -36,7 +38,19 @@ def test_status_shows_what_there_is_to_know(cli: Cli) -> None:
 def test_what_a_queued_run_waits_for_is_in_its_status() -> None:
     waits = {"waiting_for": "backoff", "next_attempt_at": "2026-11-23T10:01:00.000Z", "attempt": 1, "max_attempts": 3}
     run = RunInfo({"id": "run_a", "status": "queued", "error": {"type": "ValueError", "message": "no"}} | waits)
-    assert describe(run) == "queued (attempt 1 of 3) for its backoff until 2026-11-23T10:01:00.000Z: ValueError: no"
+    now = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)
+    until = f"{datetime(2026, 11, 23, 10, 1, tzinfo=UTC).astimezone():%H:%M:%S}"
+    said = f"queued (attempt 1 of 3), waiting for its next attempt until {until} (in 30.0 s): ValueError: no"
+    assert describe(run, now=now) == said
+    legs = RunInfo({"id": "run_a", "status": "running", "attempt": 1, "max_attempts": 1, "leg": 3})
+    assert describe(legs) == "running (leg 3)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (59.4, "59 s"), (60, "1 m"), (7199, "120 m"), (7200, "2 h"), (172800, "2 d")]
+)
+def test_an_age_is_in_the_largest_unit_that_fits(seconds: float, said: str) -> None:
+    assert span(seconds, whole=True) == said
 
 
 def test_status_of_a_failed_run_is_no_failure_of_the_command(cli: Cli) -> None:
@@ -86,6 +100,102 @@ def test_logs_are_lines_and_json_lines(cli: Cli, fake: FakeOnce) -> None:
     assert len(cli("logs", run_id, "--follow").out.splitlines()) == 2
 
 
+def test_our_own_lines_are_said_in_words_and_raw_as_json(cli: Cli, fake: FakeOnce) -> None:
+    run_id = started(cli)
+    own = [
+        {"event": "claimed", "run_id": run_id, "attempt": 1},
+        {
+            "event": "attempt_failed",
+            "run_id": run_id,
+            "attempt": 1,
+            "error_type": "KeyError",
+            "message": "'a'",
+            "trace": "T\nU",
+        },
+        {"event": "attempt_ended", "run_id": run_id, "attempt": 1, "outcome": "failed", "run_status": "queued"},
+        {"event": "claimed", "run_id": "run_of_another", "attempt": 1},
+        {"event": "order_placed", "run_id": run_id},
+        {"event": "claimed", "run_id": run_id},
+        {"event": ["claimed"], "run_id": run_id},
+    ]
+    texts = [json.dumps(line) for line in own]
+    fake.logs[run_id] = [{"time": "t", "message": text, "attempt": 1} for text in [*texts, "[1]", "{"]]
+    assert cli("logs", run_id).out.splitlines() == [
+        "t  · attempt 1 began",
+        "t  · attempt 1 raised KeyError: 'a'",
+        "   T",
+        "   U",
+        "t  · attempt 1 ended: failed; the run is queued",
+        *[f"t  {text}" for text in [*texts[3:], "[1]", "{"]],
+    ]
+    raw = [json.loads(line)["message"] for line in cli("logs", run_id, "--json").out.splitlines()]
+    assert raw == [*texts, "[1]", "{"]
+
+
+def test_a_run_is_named_by_its_beginning_or_as_the_latest(cli: Cli, fake: FakeOnce) -> None:
+    first, second = started(cli, "fail"), started(cli, "hang")
+    for command in ("status", "attach", "cancel", "retry", "logs", "deliveries", "input", "link"):
+        assert cli(command, first[:12]).code in (0, 1, 2), command
+        assert fake.last().path.startswith(f"/runs/{first}"), command
+    assert json.loads(cli("status", "latest", "--json").out)["id"] == second
+    twin = first[:-1] + ("b" if first[-1] == "a" else "a")
+    fake.runs[twin] = fake.runs[first] | {"id": twin}
+    done = cli("status", first[:20])
+    assert (done.code, first in done.err, twin in done.err) == (2, True, True)
+    assert cli("status", first).code == 0
+    fake.page_size = 1
+    assert json.loads(cli("status", second[:10], "--json").out)["id"] == second
+
+
+def test_input_and_output_are_the_text_that_is_stored(
+    cli: Cli, fake: FakeOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started(cli, "echo", "-d", "[1]")
+    text = b'{"n": 12345678901234567890123.4567,  "e": 1E400, "s": "\xc2\x9b"}'
+    monkeypatch.setattr(fake, "_payload", lambda *_: Answer(200, text))
+    for part in ("input", "output"):
+        assert cli(part, run_id).out == text.decode().replace("\x9b", "\\u009b") + "\n"
+    assert fake.last().path == f"/runs/{run_id}/output"
+
+
+def test_open_gives_the_page_and_opens_it_where_there_is_a_screen(
+    cli: Cli, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import webbrowser
+
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    run_id = started(cli)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert cli("open", "latest").out == f"{url}/#/runs/{run_id}\n"
+    assert opened == []
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert cli("open", run_id, "--print").out == f"{url}/#/runs/{run_id}\n"
+    assert opened == []
+    assert cli("open", run_id).code == 0
+    assert opened == [f"{url}/#/runs/{run_id}"]
+
+
+def test_a_link_is_made_for_one_run(cli: Cli, fake: FakeOnce) -> None:
+    run_id = started(cli)
+    done = cli("link", run_id, "--expires-in", "7d")
+    assert done.out == f"http://once.test/#/runs/{run_id}?link=oncelink_604800\n"
+    assert (fake.last("POST").path, json.loads(fake.last("POST").body)) == (
+        f"/runs/{run_id}/links",
+        {"expires_in_seconds": 604800},
+    )
+    assert json.loads(cli("link", run_id, "--json").out)["token"] == "oncelink_None"
+
+
+def test_statuses_are_listed_by_comma_as_over_http(cli: Cli, fake: FakeOnce) -> None:
+    cli("invoke", "-f", "fail", "--wait")
+    wanted = started(cli, "hang")
+    done = cli("list", "--status", "queued, timed_out", "-s", "cancelled")
+    assert [line.split("\t")[0] for line in done.out.splitlines()] == [wanted]
+    assert fake.last().query["status"] == ["queued,timed_out,cancelled"]
+
+
 def test_deliveries_are_shown_and_sent_again(cli: Cli, fake: FakeOnce) -> None:
     run_id = started(cli)
     assert "no attempt yet" in cli("deliveries", run_id).err
@@ -113,6 +223,7 @@ def test_tokens_are_made_listed_and_revoked(cli: Cli, fake: FakeOnce) -> None:
     assert cli("tokens", "list").out.startswith("t1\tacme\truns:read\t")
     assert cli("tokens", "revoke", "t1").code == 0
     assert cli("tokens", "revoke", "t1").code == 2
+    assert cli("tokens", "create", "--scope", "operator").code == 0
 
 
 def test_doctor_is_content_with_a_healthy_service(cli: Cli, fake: FakeOnce) -> None:
@@ -194,10 +305,12 @@ def test_completion_is_a_script_that_the_shell_can_read(cli: Cli, shell: str) ->
         subprocess.run([program, "-n"], input=done.out, text=True, check=True)
 
 
-def complete(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+def complete(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: str = "bash_complete"
+) -> str:
     from invoke_once.cli.root import once
 
-    monkeypatch.setenv("_ONCE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("_ONCE_COMPLETE", shell)
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
     with pytest.raises(SystemExit):
@@ -211,6 +324,9 @@ def test_commands_and_functions_are_completed(
 ) -> None:
     assert "plain,deliveries" in complete("once del", monkeypatch, capsys)
     assert "plain,echo" in complete("once invoke -f e", monkeypatch, capsys)
+    assert "Returns its input" in complete("once invoke -f e", monkeypatch, capsys, "zsh_complete")
+    assert "file," in complete("once invoke -p ", monkeypatch, capsys)
+    assert "plain,latest" in complete("once status la", monkeypatch, capsys)
     fake.always = Answer(401, b"")
     assert complete("once invoke -f e", monkeypatch, capsys).strip() == ""
 
@@ -227,6 +343,7 @@ def test_each_command_has_a_help_without_a_token_on_its_command_line(cli: Cli, n
     assert done.code == 0
     assert "Usage: once " in done.out
     assert "--token" not in done.out
+    assert len(re.findall(r"^ .*\bonce ", done.out.partition("Examples:")[2], re.MULTILINE)) >= 2
 
 
 def test_the_help_is_there_in_no_time() -> None:

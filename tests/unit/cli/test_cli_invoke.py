@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.once_fake import BIG, REFUSED, FakeOnce
+from tests.once_fake import BIG, REFUSED, FakeOnce, problem
 from tests.unit.cli.conftest import Cli
 
 
@@ -102,7 +102,34 @@ def test_the_same_key_is_the_same_run_and_is_said_to_be(cli: Cli) -> None:
     first = cli("invoke", "-f", "hang", "--key", "k")
     second = cli("invoke", "-f", "hang", "--key", "k")
     assert first.out == second.out
-    assert "had a run already" in second.err
+    assert f"this key had a run already: {first.out.strip()}, " in second.err
+    assert " old, queued" in second.err
+
+
+def test_a_key_whose_run_failed_says_how_to_run_it_again(cli: Cli, fake: FakeOnce) -> None:
+    cli("invoke", "-f", "fail", "--key", "k", "--wait", "-q")
+    [run_id] = fake.runs
+    done = cli("invoke", "-f", "fail", "--key", "k", "--wait")
+    assert done.code == 1
+    assert "old, failed: RuntimeError: boom" in done.err
+    assert f"once retry {run_id}" in done.err
+    assert "--if-failed rerun" in done.err
+    assert cli("invoke", "-f", "fail", "--key", "k", "--json").err == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (401, "wrong, expired or revoked"),
+        (403, "another scope"),
+        (404, "`once list` shows the runs"),
+        (413, "put it in S3"),
+    ],
+)
+def test_what_the_service_refuses_is_said_in_a_shells_words(cli: Cli, fake: FakeOnce, status: int, says: str) -> None:
+    fake.always = problem(status, "name", "because")
+    done = cli("status", "run_" + "a" * 26)
+    assert (done.code, says in done.err, "HTTP" in done.err) == (2, True, False)
 
 
 def test_every_option_reaches_the_service(cli: Cli, fake: FakeOnce) -> None:
@@ -149,7 +176,15 @@ def test_the_input_comes_from_a_file_or_from_stdin(
         (["invoke", "-f", "echo", "-d", "1", "-p", "x"], "not with both"),
         (["invoke", "-f", "echo", "-p", "/nowhere/in.json"], "cannot read /nowhere/in.json"),
         (["invoke", "-f", "echo", "-p", "/"], "cannot read /"),
-        (["invoke", "-f", "nobody"], "no function nobody"),
+        (["invoke", "-f", "nobody"], "no function nobody. `once functions`"),
+        (["invoke", "-f", "ecko"], "no function ecko. Did you mean echo?"),
+        (["functions", "fial"], "no function fial. Did you mean fail?"),
+        (["list", "--statsu", "failed"], "--status"),
+        (["list", "--status", "faild"], "did you mean failed?"),
+        (["list", "--watch", "--json"], "do not go together"),
+        (["status", "latest"], "there is no run yet"),
+        (["status", "run_abc"], "too short"),
+        (["status", "run_abcd"], "begins with run_abcd"),
         (["invoke", "-f", "echo", "-d", '"refuse"'], "/input: must be an object"),
         (["invoke", "-f", "echo", "--timeout", "soon"], "not a duration"),
         (["invoke", "-f", "echo", "--label", "x"], "not a label"),
@@ -157,7 +192,7 @@ def test_the_input_comes_from_a_file_or_from_stdin(
         (["invoke", "-f", "echo", "--retry-max", "0"], "0"),
         (["invoke", "-f", "echo", "--if-failed", "maybe"], "maybe"),
         (["attach"], "RUN"),
-        (["attach", "run_unknown"], "no run run_unknown"),
+        (["attach", "run_" + "u" * 26], "no run run_uuu"),
         (["attach", "../tokens"], "not a run id"),
         (["stauts"], "Did you mean status?"),
         (["--url", "ftp://x.test", "list"], "not a service URL"),

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from tests.once_fake import TOKEN, FakeOnce, serve
 from tests.once_process import PROGRAM, environment, in_pipes, on_terminal
 
 Env = dict[str, str]
+RUN = "run_" + "x" * 26
 
 
 @pytest.fixture
@@ -107,10 +110,62 @@ def test_an_id_is_shown_whole_on_the_narrowest_terminal(env: Env, fake: FakeOnce
     assert run_id in once.seen
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_a_list_fits_the_terminal_and_says_age_duration_and_reason(env: Env, fake: FakeOnce, width: int) -> None:
+    for function in ("echo", "fail", "hang"):
+        with in_pipes(["invoke", "-f", function, "--wait", "--timeout", "1"], env) as once:
+            once.finish()
+    for run in fake.runs.values():
+        run["function"] = "a-function-with-a-name-that-is-long"
+    fake.runs[next(iter(fake.runs))]["idempotency_key"] = "漢字" * 50
+    with on_terminal(["list"], env | {"COLUMNS": str(width)}) as once:
+        assert once.finish() == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", once.seen).replace("\r", "").splitlines()
+    assert len(lines) == 4
+    assert max(cell_len(line) for line in lines) <= width
+    assert lines[0].split()[:5] == ["run", "status", "function", "age", "took"] or width < 80
+    if width >= 80:
+        assert re.search(r" \d+ [dhms] +3\.2 s boom| \d+ [dhms]  3\.2 s  boom", lines[2]), lines[2]
+
+
+def test_a_live_line_says_which_run_and_what_it_waits_for(env: Env, fake: FakeOnce) -> None:
+    waits = {"status": "queued", "attempt": 1, "max_attempts": 3, "waiting_for": "backoff"}
+    with in_pipes(["invoke", "-f", "hang", "--key", "k"], env) as once:
+        once.finish()
+    [run_id] = fake.runs
+    fake.scripts[run_id] = [waits | {"next_attempt_at": "2999-01-01T00:00:00Z"}]
+    with on_terminal(["attach", run_id], env | {"COLUMNS": "200"}) as once:
+        once.until(run_id).until("(attempt 1 of 3), waiting for its next attempt until ")
+
+
+def test_watching_a_list_in_a_pipe_prints_what_changes(env: Env, fake: FakeOnce) -> None:
+    with in_pipes(["invoke", "-f", "hang", "--key", "k"], env) as once:
+        once.finish()
+    [run_id] = fake.runs
+    process = subprocess.Popen([*PROGRAM, "list", "--watch"], stdout=subprocess.PIPE, env=env, text=True)
+    assert process.stdout is not None
+    with process, process.stdout:
+        assert process.stdout.readline().startswith(f"{run_id}\tqueued\t")
+        fake.runs[run_id]["status"] = "running"
+        assert process.stdout.readline().startswith(f"{run_id}\trunning\t")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+
+
+def test_watching_a_list_on_a_terminal_draws_it_anew(env: Env, fake: FakeOnce) -> None:
+    with on_terminal(["list", "-w"], env) as once:
+        once.until("remark")
+        with in_pipes(["invoke", "-f", "hang", "--key", "k"], env) as other:
+            other.finish()
+        once.until("queued")
+        assert once.interrupt().finish() == 130
+    assert "Traceback" not in once.seen
+
+
 def test_a_reader_that_goes_away_is_no_error_worth_a_word(env: Env, fake: FakeOnce) -> None:
-    fake.logs["run_x"] = [{"time": "t", "message": "x" * 1000} for _ in range(400)]
-    fake.runs["run_x"] = {"status": "succeeded"}
-    process = subprocess.Popen([*PROGRAM, "logs", "run_x"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    fake.logs[RUN] = [{"time": "t", "message": "x" * 1000} for _ in range(400)]
+    fake.runs[RUN] = {"status": "succeeded"}
+    process = subprocess.Popen([*PROGRAM, "logs", RUN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     assert process.stdout is not None
     assert process.stderr is not None
     with process, process.stdout, process.stderr:

@@ -54,6 +54,7 @@ def test_the_surface_is_this() -> None:
         "id",
         "input",
         "key",
+        "link",
         "log_complete",
         "logs",
         "new_logs",
@@ -64,6 +65,7 @@ def test_the_surface_is_this() -> None:
         "retry",
         "send_callback_again",
         "status",
+        "text",
         "wait",
         "watch",
     ]

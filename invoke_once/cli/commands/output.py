@@ -1,0 +1,27 @@
+"""`once output`: a run's output, what its handler returned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from invoke_once.cli import names
+from invoke_once.cli.names import run_argument
+from invoke_once.cli.types import examples
+
+if TYPE_CHECKING:
+    from invoke_once.cli.session import Session
+
+
+@examples("once output latest", "once output run_7k3v5x | jq .")
+@click.command("output", short_help="Print a run's output.")
+@run_argument
+@click.pass_obj
+def command(session: Session, /, run_id: str) -> int:
+    """Print what its handler returned: the JSON text as it is stored, of any size."""
+    from invoke_once.cli.output import escaped, out
+
+    with session.once() as once:
+        out(escaped(once.run(names.run_id(once, run_id)).text("output")))
+    return 0
