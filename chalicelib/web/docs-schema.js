@@ -59,6 +59,8 @@ function partsOf(schema, doc) {
   const own = Object.entries(schema.properties ?? {}).map(([name, each]) => ({ name, schema: each, required: (schema.required ?? []).includes(name) }));
   if (own.length || all.length) return [...all, ...own];
   if (schema.items && schema.items !== true) return partsOf(deref(schema.items, doc), doc);
+  const { propertyName, mapping } = schema.discriminator ?? {};
+  if (mapping) return Object.entries(mapping).map(([value, $ref]) => ({ name: `${propertyName} ${JSON.stringify(value)}`, schema: { $ref }, required: false, choice: true }));
   const choices = (schema.anyOf ?? schema.oneOf ?? []).filter((each) => deref(each, doc).type !== "null");
   if (choices.length === 1) return partsOf(deref(choices[0], doc), doc);
   return choices.filter((each) => partsOf(deref(each, doc), doc).length).map((each) => ({ name: "or", schema: each, required: false, choice: true }));
@@ -79,10 +81,11 @@ function memberView({ name, schema, required, choice }, doc) {
 /** `integer, 0 to 10, default 3`. */
 export function describe(schema, doc) {
   const real = deref(schema, doc);
+  const values = real.enum ?? deref(real.items, doc)?.enum;
   const limits = [
-    real.format, real.pattern?.length <= 60 ? `pattern ${real.pattern}` : "", range(real.minimum, real.maximum, ""), range(real.minLength, real.maxLength, " characters"),
-    range(real.minItems, real.maxItems, " items"), real.default !== undefined ? `default ${JSON.stringify(real.default)}` : "",
-    real.enum && real.enum.length <= 12 ? `one of ${real.enum.map((each) => JSON.stringify(each)).join(", ")}` : "",
+    real.format, real.pattern?.length <= 60 ? `pattern ${real.pattern}` : "", range(real.minimum, real.maximum, ""), range(real.minLength, real.maxLength, " character"),
+    range(real.minItems, real.maxItems, " item"), real.default !== undefined ? `default ${JSON.stringify(real.default)}` : "",
+    values && values.length <= 12 ? `${real.enum ? "one" : "each one"} of ${values.map((each) => JSON.stringify(each)).join(", ")}` : "",
     real.const !== undefined ? `always ${JSON.stringify(real.const)}` : "",
   ];
   return [typeName(schema, doc), ...limits].filter(Boolean).join(", ");
@@ -90,17 +93,19 @@ export function describe(schema, doc) {
 
 function range(low, high, unit) {
   if (low === undefined && high === undefined) return "";
-  if (high === undefined) return `at least ${low}${unit}`;
-  return low === undefined ? `at most ${high}${unit}` : `${low} to ${high}${unit}`;
+  const many = (count) => `${count}${unit}${unit && count !== 1 ? "s" : ""}`;
+  if (high === undefined) return `at least ${many(low)}`;
+  return low === undefined ? `at most ${many(high)}` : `${low} to ${many(high)}`;
 }
 
 function typeName(schema, doc) {
   const real = deref(schema, doc);
   const choice = real.anyOf ?? real.oneOf;
+  if (real.discriminator) return `object, told apart by ${real.discriminator.propertyName}`;
   if (choice) return choice.map((each) => typeName(each, doc)).join(" or ");
   const name = schema?.$ref ? schema.$ref.split("/").at(-1) : "";
   if (real.type === "array") return `list of ${real.items ? typeName(real.items, doc) : "anything"}`;
-  const type = [real.type].flat().filter(Boolean).join(" or ") || (real.enum ? "" : real.properties ? "object" : "any");
+  const type = [real.type].flat().filter(Boolean).join(" or ") || (real.enum ? typeof real.enum[0] : real.properties ? "object" : "any");
   return name && real.properties ? name : type;
 }
 

@@ -2,7 +2,7 @@
 
 import { urlOf } from "./base.js";
 import { copyButton, h, replace, setText } from "./dom.js";
-import { sample } from "./docs-schema.js";
+import { deref, sample } from "./docs-schema.js";
 import { jsonView } from "./json-view.js";
 import { token } from "./session.js";
 
@@ -16,7 +16,7 @@ export function tryIt(operation, doc) {
 function form(operation, doc) {
   const id = `try-${operation.operationId ?? operation.method}`;
   const needsToken = (operation.security ?? doc.security ?? []).length > 0;
-  const inputs = operation.parameters.map((parameter, n) => parameterInput(parameter, `${id}-${n}`));
+  const inputs = operation.parameters.map((parameter, n) => parameterInput(parameter, `${id}-${n}`, doc));
   const body = operation.request ? bodyInput(operation.request, doc, `${id}-body`) : null;
   const command = h("pre", { class: "snippet", tabindex: "0", role: "region", "aria-label": "curl" });
   const answer = h("div", { class: "answer", role: "status" });
@@ -63,9 +63,9 @@ function form(operation, doc) {
 
 const quote = (text) => `'${text.replace(/'/g, "'\\''")}'`;
 
-function parameterInput(parameter, id) {
+function parameterInput(parameter, id, doc) {
   const { schema = {} } = parameter;
-  const choices = schema.enum ?? schema.items?.enum;
+  const choices = deref(schema, doc).enum ?? deref(schema.items, doc)?.enum;
   const input = choices
     ? h("select", { id }, h("option", { value: "" }, "–"), choices.map((each) => h("option", { value: each }, String(each))))
     : h("input", { id, type: "text", autocomplete: "off", spellcheck: "false", placeholder: parameter.example ?? schema.examples?.[0] ?? schema.default ?? "" });

@@ -14,7 +14,16 @@ replace(document.getElementById("top"),
   h("a", { class: "brand", href: "./" }, brandMark(), h("span", {}, "invoke-once")),
   h("nav", { class: "nav", "aria-label": "Main" }, h("a", { href: "./#/runs" }, "Runs"), h("a", { href: "./#/start" }, "Start"), h("a", { href: "docs", "aria-current": "page" }, "API")),
   h("div", { class: "top-tools" }, themeButton()));
+foldOnPhones(document.getElementById("fold"), matchMedia("(max-width: 860px)"));
 load();
+
+/** The list of operations stands open beside the page; above it, on a phone, it is folded, also after each choice. */
+function foldOnPhones(fold, phone) {
+  const fit = () => { fold.open = !phone.matches; };
+  phone.addEventListener("change", fit);
+  fold.addEventListener("click", (event) => phone.matches && event.target.closest("a") && fit());
+  fit();
+}
 
 async function load() {
   try {
@@ -50,11 +59,12 @@ function grouped(doc) {
 }
 
 const idOf = (operation) => operation.operationId ?? `${operation.method}-${operation.path.replace(/\W+/g, "-")}`;
+const where = ({ method, path }) => h("span", { class: "where" }, badge(method), h("span", { class: "mono break" }, path));
 const badge = (method) => h("span", { class: `method method-${method}` }, method.toUpperCase());
 
 function navGroup(group) {
   return h("section", {}, h("h2", {}, group.name), h("ul", {}, group.operations.map((operation) =>
-    h("li", {}, h("a", { href: `#${idOf(operation)}`, title: operation.summary }, badge(operation.method), h("span", { class: "mono" }, operation.path))))));
+    h("li", {}, h("a", { href: `#${idOf(operation)}`, title: `${operation.method.toUpperCase()} ${operation.path}` }, operation.summary?.replace(/ ?[(.:;,].*$/s, "") ?? "", where(operation))))));
 }
 
 function intro(doc) {
@@ -97,7 +107,7 @@ function operationCard(operation, doc) {
   const parameters = [...operation.shared, ...(operation.parameters ?? [])].map((each) => deref(each, doc));
   const request = deref(operation.requestBody, doc);
   return h("article", { class: "card operation", id, "aria-labelledby": `${id}-title` },
-    h("h3", { id: `${id}-title` }, badge(operation.method), h("span", { class: "mono break" }, operation.path), h("span", { class: "summary" }, operation.summary)),
+    h("h3", { id: `${id}-title` }, h("span", { class: "summary" }, operation.summary), where(operation)),
     h("p", { class: "hint" }, access(operation, doc)),
     prose(operation.description),
     parameters.length ? parameterTable(parameters, doc) : null,

@@ -27,6 +27,24 @@ def test_every_operation_of_the_document_is_shown(tab: Dashboard) -> None:
         assert any(path in text and method.upper() in text for text in shown), (method, path)
 
 
+def test_operations_are_named_by_what_they_do_and_their_list_folds_on_a_phone(tab: Dashboard) -> None:
+    open_reference(tab)
+    listed = tab.page.get_by_role("navigation", name="Operations").get_by_role("link")
+    expect(listed.filter(has_text="Cancel a run").first).to_be_visible()
+    tab.page.set_viewport_size({"width": 400, "height": 800})
+    expect(listed.first).not_to_be_visible()
+    tab.page.get_by_text("Operations", exact=True).click()
+    listed.filter(has_text="Cancel a run").first.click()
+    expect(listed.first).not_to_be_visible()
+    expect(tab.page.locator(".operation h3").filter(has_text="Cancel a run").first).to_be_in_viewport()
+
+
+def test_types_and_enums_are_told_in_words(tab: Dashboard) -> None:
+    open_reference(tab)
+    text = tab.page.locator("main").inner_text()
+    assert "list of ," not in text and "at least 1 items" not in text and "undefined" not in text
+
+
 def test_a_call_is_tried_with_this_tabs_token(tab: Dashboard) -> None:
     open_reference(tab)
     tab.page.get_by_label("Token for Try it").fill(tab.site.token)
