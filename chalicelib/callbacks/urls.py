@@ -35,16 +35,29 @@ _INTERNAL_SUFFIXES: Final = (
     ".localhost", ".internal", ".local", ".arpa", ".intranet", ".private", ".corp", ".home", ".lan",
 )  # fmt: skip
 
-# What `is_global` of the standard library takes for public, and is not (or is not on every Python we run on).
+# Our own tables (IANA, "IPv4 and IPv6 Special-Purpose Address Registries"): what `is_global`, `is_private` and
+# `is_loopback` of the standard library say of an address depends on the Python that is asked.
+_LOOPBACK_V4: Final = ipaddress.ip_network("127.0.0.0/8")
+_LOOPBACK_V6: Final = ipaddress.ip_address("::1")
 _NOT_PUBLIC_V4: Final = tuple(
     ipaddress.ip_network(block)
     for block in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT; Alibaba's metadata service
+        "127.0.0.0/8",  # loopback
         "168.63.129.16/32",  # Azure's host agent
         "169.254.0.0/16",  # link-local; metadata services, ECS credentials
+        "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments; Oracle's metadata service
+        "192.0.2.0/24",  # documentation
         "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",  # private
         "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
     )
 )
 _GLOBAL_V6: Final = ipaddress.ip_network("2000::/3")
@@ -130,19 +143,11 @@ def is_allowed(address: str, *, local: bool = False) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if local and ip.is_loopback:
+    if local and (ip == _LOOPBACK_V6 or ip in _LOOPBACK_V4):
         return True
-    return _is_public_v4(ip) if isinstance(ip, ipaddress.IPv4Address) else _is_public_v6(ip)
-
-
-def _is_public_v4(ip: ipaddress.IPv4Address) -> bool:
-    special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or not ip.is_global
-    return not special and not any(ip in block for block in _NOT_PUBLIC_V4)
-
-
-def _is_public_v6(ip: ipaddress.IPv6Address) -> bool:
-    public = ip in _GLOBAL_V6 and ip.is_global and ip.scope_id is None
-    return public and not any(ip in block for block in _NOT_PUBLIC_V6)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not any(ip in block for block in _NOT_PUBLIC_V4)
+    return ip in _GLOBAL_V6 and ip.scope_id is None and not any(ip in block for block in _NOT_PUBLIC_V6)
 
 
 def _text(url: object) -> str:
