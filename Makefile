@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-auth check package deploy undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -27,6 +27,12 @@ test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
 	@$(MAKE) check docs
 	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-pythons: venv-dev ## unit and machine tests on every Python of this machine, 3.11 or newer
+	@$(PY) -m infra.matrix pythons $(PYTHONS)
+
+test-boto3: venv-dev ## the wrapper's tests on the oldest boto3 that Lambda may bring, and on the newest
+	@$(PY) -m infra.matrix boto3
 
 test-auth: venv-dev ## the tests on the stack, with IAM enforced by the emulator
 	@ONCE_TEST_AUTH=true $(PY) -m pytest tests/integration tests/scenarios tests/faults tests/compat

@@ -1,11 +1,11 @@
 """`make layer`: the library for functions of other stacks, as a Lambda layer and as a wheel for pip.
 
-    build/layer/invoke-once-layer.zip     python/invoke_once, python/pynamodb
+    build/layer/invoke-once-layer.zip     python/invoke_once, pynamodb, boto3 and what they need
     build/layer/invoke_once-*.whl         for `pip install 'invoke_once-….whl[lambda]'` into a function's own zip
 
-Both are plain Python, so one serves every runtime from 3.11 and both architectures. botocore, which pynamodb stands
-on, is not in the layer: Lambda's Python runtimes bring it (a layer with it would be 15 MB and grow old). pip installs
-it with the wheel's extra `lambda`, as anything pynamodb depends on.
+Both are plain Python, so one serves every runtime from 3.11 and both architectures. The layer brings the boto3 that
+the tests ran on (15 MB of it): Lambda's own is another one in each runtime and Region. pip installs the wheel's extra
+`lambda`, whatever release of boto3 it finds or is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra.paths import BUILD, ROOT
 from infra.ship import zips
 
 OUT = BUILD / "layer"
-LIBRARIES = ("pynamodb",)  # with what they need beside botocore: nothing, from Python 3.11 on
+LIBRARIES = ("pynamodb", "boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 
 

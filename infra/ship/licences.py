@@ -30,8 +30,8 @@ MEANT = {
 HEAD = """# Licences
 
 What a deployment ships beside this project's own code (MIT), as the packages themselves tell it. Chalice's runtime
-is copied into the code's zip; the rest is the layer. Libraries marked *runtime* are left out of the layer unless the
-stage says `bundle_boto3 = true`: Lambda brings them.
+is copied into the code's zip; the rest is the layer. Libraries marked *runtime* are left out of the layer where the
+stage says `bundle_boto3 = false`: Lambda brings them.
 
 | library | version | licence | where |
 |---|---|---|---|

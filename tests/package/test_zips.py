@@ -118,7 +118,7 @@ def test_what_decides_a_deployment_is_what_is_deployed() -> None:
     for changed in (
         dataclasses.replace(prod, worker_memory_mb=320),
         dataclasses.replace(prod, xray=True),
-        dataclasses.replace(prod, bundle_boto3=True),
+        dataclasses.replace(prod, bundle_boto3=False),
         dataclasses.replace(prod, alarm_email="ops@example.com"),
     ):
         assert package.content(changed) != package.content(prod)
