@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.api.problems import InvalidKey, UnsupportedMediaType
+from invoke_once.life.keys import RESERVED_KEYS
 
 Headers = Mapping[str, Sequence[str]]  #: by lower-case name
 
@@ -71,6 +72,8 @@ def idempotency_key(headers: Headers) -> str | None:
         raise InvalidKey('An Idempotency-Key is a quoted string of visible ASCII characters: "my-key".')
     if not 1 <= len(key) <= MAX_KEY:
         raise InvalidKey(f"An Idempotency-Key has 1 to {MAX_KEY} characters.")
+    if key.startswith(RESERVED_KEYS):
+        raise InvalidKey(f"Keys that begin with {RESERVED_KEYS} are made by direct calls alone.")
     return key
 
 

@@ -88,7 +88,7 @@ def is_known(svc: Service, request: StartRequest) -> bool:
 
 
 def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head) -> Accepted:
-    if found.fingerprint != new.fingerprint:
+    if found.fingerprint != new.fingerprint and not found.direct:  # a run that registered itself was asked by nobody
         raise KeyReused
     log.event("replayed", run_id=found.run_id, run_status=found.status, metrics={"Replayed": 1})
     if request.if_failed == "rerun" and found.status in RERUNNABLE:

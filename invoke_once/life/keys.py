@@ -13,6 +13,7 @@ import zlib
 from functools import lru_cache
 from typing import Any
 
+RESERVED_KEYS = "payload:"  #: begins the keys of direct calls that no key tells apart (`slots.py`), and no others
 DUE_SHARDS = 8
 TENANT_SHARDS = 4
 MARK_CHARS = 5  #: 25 bits: packaging refuses two functions with one mark

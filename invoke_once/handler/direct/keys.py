@@ -9,6 +9,8 @@ from typing import Any
 
 from invoke_once.errors import ConfigurationError
 from invoke_once.handler.replies import source
+from invoke_once.life.keys import RESERVED_KEYS
+from invoke_once.store.texts import clean
 
 MAX_KEY_CHARS = 255
 
@@ -20,8 +22,9 @@ def request_id(context: Any) -> str:
 def own_id(event: Any) -> str | None:
     """The id that the event's source gave it; a repeated delivery has the same. None: it has none.
 
-    EventBridge `id`; SQS `messageId`; SNS `MessageId`; S3 bucket, key and sequencer (which the S3 User Guide names
-    for telling events apart); DynamoDB and Kinesis streams `eventID`. Of several records: the first and the last.
+    EventBridge `id`; SQS `messageId`; SNS `MessageId`; S3 bucket, key, version, what happened and the sequencer (which
+    not every kind of S3's events has: then the time); DynamoDB and Kinesis streams `eventID`. Of several records: the
+    first and the last.
     """
     if not isinstance(event, dict):
         return None
@@ -47,7 +50,8 @@ def _part(name: str, inside: str | None = None) -> Callable[[Any], str]:
 def _s3(record: Any) -> str:
     match record:
         case {"s3": {"bucket": {"name": bucket}, "object": {"key": key} as found}}:
-            return f"s3:{bucket}/{key}/{found.get('sequencer') or record.get('eventTime', '')}"
+            told = (found.get("versionId"), record.get("eventName"), found.get("sequencer") or record.get("eventTime"))
+            return "/".join([f"s3:{bucket}/{key}", *(str(part) for part in told if part)])
     return ""
 
 
@@ -68,15 +72,33 @@ def chosen(option: str | Callable[[Any], Any], event: Any) -> str:
         found = jmespath.search(option, event)
     else:
         found = option(event)
-    if found is None or found == "":
+    if _is_missing(found):
         raise ConfigurationError(f"the event has nothing at its key {option!r}")
-    return _fit(found if isinstance(found, str) else json.dumps(found, sort_keys=True, separators=(",", ":")))
+    return _fit(found if isinstance(found, str) else _json(option, found))
+
+
+def _is_missing(found: Any) -> bool:
+    """Nothing, or nothing that tells two events apart: a blank text, true or false, and a container of these alone."""
+    if isinstance(found, Mapping):
+        return all(_is_missing(part) for part in found.values())
+    if isinstance(found, (list, tuple)):
+        return all(_is_missing(part) for part in found)
+    return found is None or isinstance(found, bool) or (isinstance(found, str) and not found.strip())
+
+
+def _json(option: object, found: Any) -> str:
+    try:
+        return json.dumps(found, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise ConfigurationError(f"what {option!r} finds is no key: it is not JSON") from None
 
 
 def _fit(key: str) -> str:
-    """Keys have at most 255 characters; a longer one is told apart by its hash."""
-    if len(key) <= MAX_KEY_CHARS:
+    """Keys have at most 255 characters, which UTF-8 carries; another one is told apart by its hash."""
+    cleaned = clean(key, MAX_KEY_CHARS)
+    if key == cleaned and not key.startswith(RESERVED_KEYS):
         return key
     from invoke_once.store.payloads import sha
 
-    return key[:200] + "#" + sha(key.encode("utf-8", "surrogatepass"))
+    told = cleaned[:200].removeprefix(RESERVED_KEYS)
+    return f"{told}#{sha(key.encode('utf-8', 'surrogatepass'))}"

@@ -38,7 +38,7 @@ class Payload(NamedTuple):
 
     def key(self, number: int) -> str:
         """The idempotency key of its run number `number`, from 1."""
-        return f"payload:{self.sha[:HASH_CHARS]}:{number}"
+        return f"{keys.RESERVED_KEYS}{self.sha[:HASH_CHARS]}:{number}"
 
     def run_id(self, number: int) -> str:
         return keys.run_id(self.tenant, self.function, self.key(number))

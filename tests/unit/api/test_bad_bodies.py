@@ -184,6 +184,8 @@ class TestIdempotencyKeys:
             '"' + "k" * 256 + '"',
             "k" * 256,
             '"' + "k" * 8_000 + '"',
+            "payload:47DEQpj8HBSa-_TImW-5JC:1",  # of direct calls alone
+            '"payload:"',
         ],
     )
     def test_what_is_no_key_is_400(self, world: World, key: str) -> None:

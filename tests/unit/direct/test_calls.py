@@ -22,7 +22,7 @@ from tests.unit.direct.world import Body, World
     [
         (events.eventbridge("e-1", {"csv": "a\n"}), "e-1"),
         (events.sns("n-1"), "n-1"),
-        (events.s3("in.csv", "01"), "s3:bucket/in.csv/01"),
+        (events.s3("in.csv", "01"), "s3:bucket/in.csv/ObjectCreated:Put/01"),
         ({"plain": "call of an SDK"}, "request-1"),
         (None, "request-1"),
     ],

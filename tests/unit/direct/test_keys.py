@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from invoke_once import tracked
 from invoke_once.errors import ConfigurationError
 from invoke_once.handler.direct import keys as direct_keys
+from invoke_once.life.keys import RESERVED_KEYS
 from tests.unit.direct import events
+from tests.unit.direct.world import Body, World
 
 OWN_IDS = [
     (events.eventbridge("e-1"), "e-1"),
     (events.sqs(("m-1", "hello")), "m-1"),
     (events.sns("n-1"), "n-1"),
-    (events.s3("a/b.csv", "0055"), "s3:bucket/a/b.csv/0055"),
+    (events.s3("a/b.csv", "0055"), "s3:bucket/a/b.csv/ObjectCreated:Put/0055"),
     (events.dynamodb("d-1"), "d-1"),
     (events.dynamodb("d-1", "d-2", "d-9"), "d-1..d-9"),
 ]
@@ -77,3 +80,60 @@ def test_a_path_is_looked_up_in_the_event() -> None:
 def test_an_event_without_its_key_is_an_error_that_names_the_path() -> None:
     with pytest.raises(ConfigurationError, match=r"detail\.order_id"):
         direct_keys.chosen("detail.order_id", events.eventbridge())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [None, "", "  ", "\n", [], {}, [None, None], {"a": None}, [[], {}, ""], True, False, [False, None], [[None]]],
+)
+def test_what_tells_no_two_events_apart_is_no_key(found: Any) -> None:
+    with pytest.raises(ConfigurationError, match="nothing at its key"):
+        direct_keys.chosen(lambda _: found, {})
+
+
+@pytest.mark.parametrize(
+    ("found", "key"), [(0, "0"), (0.0, "0.0"), ([None, 7], "[null,7]"), ({"a": [0]}, '{"a":[0]}'), (" a ", " a ")]
+)
+def test_what_tells_events_apart_is_a_key(found: Any, key: str) -> None:
+    assert direct_keys.chosen(lambda _: found, {}) == key
+
+
+@pytest.mark.parametrize("found", [{1, 2}, float("nan"), object(), [b"x"]])
+def test_a_key_that_is_no_json_is_an_error(found: Any) -> None:
+    with pytest.raises(ConfigurationError, match="not JSON"):
+        direct_keys.chosen(lambda _: found, {})
+
+
+def test_several_absent_parts_of_a_key_run_nothing(world: World) -> None:
+    body = Body()
+    with pytest.raises(ConfigurationError):
+        world.call(tracked(key="[user.uid, order_id]")(body), {"a": 1})
+    assert (body.count, world.runs()) == (0, [])
+
+
+def test_events_of_s3_in_one_millisecond_are_told_apart_by_what_happened_and_the_version() -> None:
+    def without_sequencer(name: str, version: str) -> dict[str, Any]:
+        event = events.s3()
+        record = event["Records"][0]
+        record["eventName"] = name
+        record["s3"]["object"] = {"key": "k", "versionId": version}
+        return event
+
+    kinds = [("ObjectTagging:Put", "1"), ("ObjectAcl:Put", "1"), ("ObjectTagging:Delete", "1"), ("ObjectAcl:Put", "2")]
+    assert len({direct_keys.own_id(without_sequencer(*kind)) for kind in kinds}) == 4
+
+
+def test_a_key_is_kept_such_that_utf8_carries_it_and_told_apart() -> None:
+    one, other = (direct_keys.chosen("id", {"id": f"caf{odd}"}) for odd in ("\udce9", "\udcea"))
+    assert one != other
+    (one + other).encode()
+
+
+def test_no_key_of_a_callers_meets_the_calls_that_no_key_tells_apart(world: World) -> None:
+    attached = tracked(attach=True)(Body(lambda event: "mine"))
+    assert world.call(attached, {"n": 1}) == "mine"
+    (slot,) = world.keys()
+    assert slot is not None and slot.startswith(RESERVED_KEYS)
+    other = tracked(key="id")(Body(lambda event: "another's"))
+    assert world.call(other, {"id": slot}) == "another's"
+    assert not str(world.keys()[1]).startswith(RESERVED_KEYS)

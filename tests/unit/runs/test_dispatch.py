@@ -111,6 +111,14 @@ def test_the_same_request_again_is_the_same_run_in_every_state_and_fires_nothing
     assert len(stage.lambda_.events) == 1
 
 
+def test_a_key_that_a_rules_event_had_first_is_that_run(stage: Stage) -> None:
+    new = moves.NewRun("demo", "echo", "order-17")
+    born = stage.store.apply(moves.register(new, stage.clock(), 60_000, "request-1")).head
+    again = stage.post(key="order-17")
+    assert again.replayed and again.head == born
+    assert stage.lambda_.events == []
+
+
 @pytest.mark.parametrize(
     "other",
     [{"text": b'{"a":2}'}, {"callback_url": "https://a.example/"}, {"delay_ms": 1}, {"queue_ms": 1},
