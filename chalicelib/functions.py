@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib import targets
+from chalicelib.targets import Target
 from invoke_once.errors import ConfigurationError
 
 PATH = Path(__file__).resolve().parent.parent / "functions.toml"
@@ -93,6 +95,24 @@ def load(path: Path, stack: str) -> dict[str, Function]:
     if not isinstance(tables, dict) or not tables:
         raise ConfigurationError(f"{path.name}: there is no table [functions.NAME]")
     return {name: _Table(path.name, name, table).function(stack) for name, table in tables.items()}
+
+
+def target_of(function: Function) -> Target:
+    """What a function of functions.toml is fired at."""
+    target = targets.parse(function.target)
+    assert target is not None  # `load` refuses others
+    return replace(target, qualifier=function.qualifier or target.qualifier)
+
+
+def function_at(functions: Mapping[str, Function], arn: str) -> Function | None:
+    """The function of functions.toml that this ARN, as Lambda reports it, belongs to; None: to none."""
+    told = targets.parse(arn)
+    if told is None:
+        return None
+    mine = [function for function in functions.values() if targets.same_function(target_of(function), told)]
+    exact = [function for function in mine if target_of(function).qualifier == told.qualifier]
+    latest = [function for function in mine if target_of(function).latest and told.latest]
+    return next(iter([*exact, *latest, *(mine if len(mine) == 1 else [])]), None)
 
 
 class _Table:

@@ -6,14 +6,8 @@ name[:qualifier]    account:function:name[:qualifier]    arn:PARTITION:lambda:RE
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
-
-if TYPE_CHECKING:
-    from chalicelib.functions import Function
 
 _FORM = re.compile(
     r"(?:(?:arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?"
@@ -42,24 +36,7 @@ def parse(text: str) -> Target | None:
     return Target(**{name: value or "" for name, value in found.groupdict().items()}) if found else None
 
 
-def of(function: Function) -> Target:
-    """What a function of functions.toml is fired at."""
-    target = parse(function.target)
-    assert target is not None  # functions.py refuses others
-    return replace(target, qualifier=function.qualifier or target.qualifier)
-
-
-def function_at(functions: Mapping[str, Function], arn: str) -> Function | None:
-    """The function of functions.toml that this ARN, as Lambda reports it, belongs to; None: to none."""
-    told = parse(arn)
-    if told is None:
-        return None
-    mine = [function for function in functions.values() if _same_function(of(function), told)]
-    exact = [function for function in mine if of(function).qualifier == told.qualifier]
-    latest = [function for function in mine if of(function).latest and told.latest]
-    return next(iter([*exact, *latest, *(mine if len(mine) == 1 else [])]), None)
-
-
-def _same_function(mine: Target, told: Target) -> bool:
+def same_function(mine: Target, told: Target) -> bool:
+    """Whether what Lambda told may be `mine`, whatever the qualifier."""
     elsewhere = (mine.account not in ("", told.account)) or (mine.region not in ("", told.region))
     return mine.name == told.name and not elsewhere

@@ -14,13 +14,13 @@ import msgspec
 from chalice.app import Response
 from msgspec import Meta
 
-from chalicelib import targets
 from chalicelib.api import cursor, problems, schemas
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.log_lines import Claim
 from chalicelib.api.log_reader import EARLY_MS, Logs, Page, Position, Search
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import find
+from chalicelib.functions import target_of
 from invoke_once.life.head import Head
 
 routes = Routes(__name__, tag="runs")
@@ -108,7 +108,7 @@ def _group(call: Call, head: Head) -> str:
     function = call.service.functions.get(head.function)
     if function is None:
         return f"/aws/lambda/{head.function}"
-    return function.log_group or f"/aws/lambda/{targets.of(function).name}"
+    return function.log_group or f"/aws/lambda/{target_of(function).name}"
 
 
 class _Confirmed:

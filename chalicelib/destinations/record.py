@@ -15,10 +15,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import targets
 from chalicelib.destinations import reports
 from chalicelib.destinations.reports import Report
-from chalicelib.functions import Function
+from chalicelib.functions import Function, function_at
 from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once import log
@@ -157,7 +156,7 @@ def _reason(report: Report) -> str:
 
 
 def _of_direct(svc: Service, report: Report) -> Result | None:
-    function = targets.function_at(svc.functions, report.function_arn)
+    function = function_at(svc.functions, report.function_arn)
     if function is None:
         return None
     if function.mode == "destination":

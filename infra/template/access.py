@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import targets
-from chalicelib.functions import Function
+from chalicelib.functions import Function, target_of
 from chalicelib.targets import Target
 from infra.stages import Stage
 from infra.template.cfn import STACK, Statement, allow, arn, arn_of, sub
@@ -185,7 +184,7 @@ def _targets(functions: list[Function]) -> list[Any]:
 def _function_arn(function: Function) -> Any:
     if function.deployed:
         return own(function.name)
-    target = targets.of(function)
+    target = target_of(function)
     qualifier = f":{target.qualifier}" if target.qualifier else ""
     return _arn_of_target(target, "lambda", f"function:{target.name}{qualifier}")
 
@@ -206,7 +205,7 @@ def _log_group(function: Function) -> list[Any]:
     if function.deployed:
         group = f"log-group:/aws/lambda/{STACK}-{function.name}"
         return [arn("logs", group), arn("logs", f"{group}:*")]
-    target = targets.of(function)
+    target = target_of(function)
     group = f"log-group:{function.log_group or f'/aws/lambda/{target.name}'}"
     return [_arn_of_target(target, "logs", group), _arn_of_target(target, "logs", f"{group}:*")]
 

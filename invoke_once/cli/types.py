@@ -39,7 +39,7 @@ def statuses(text: str) -> tuple[str, ...]:
     """One or more statuses, separated by commas. A misspelt one is told with the nearest."""
     from difflib import get_close_matches
 
-    from invoke_once.life.move import Status
+    from invoke_once.life.status import Status
 
     known = [status.value for status in Status]
     names = [name.strip() for name in text.split(",") if name.strip()]

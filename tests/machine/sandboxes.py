@@ -14,9 +14,10 @@ from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, Stor
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.current import current_run
 from invoke_once.handler.envelope import envelope_of
+from invoke_once.handler.fired import claim_run
 from invoke_once.handler.outcomes import out_of_time, raised, returned
 from invoke_once.handler.runtime import Runtime, use_runtime
-from invoke_once.handler.wrapper import claim_run, tracked
+from invoke_once.handler.wrapper import tracked
 from invoke_once.store.marshal import dumps
 from invoke_once.store.store import Applied
 from invoke_once.testing import Clock, Context

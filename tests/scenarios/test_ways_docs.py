@@ -13,7 +13,7 @@ import pytest
 from infra.demo.duplicates import clients
 from infra.paths import EMULATOR_VENV, ROOT, VENV
 from invoke_once.handler.direct import slots
-from invoke_once.handler.wrapper import Options
+from invoke_once.handler.options import Options
 from invoke_once.testing import Bench
 from tests.service import Service
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from invoke_once.errors import ConfigurationError, NotSerializable, RunCancelled, StillRunning, recorded_failure
 from invoke_once.handler import recovery, replies
+from invoke_once.handler.body import run_attempt
 from invoke_once.handler.direct import batches, slots
 from invoke_once.handler.direct import keys as direct_keys
+from invoke_once.handler.options import Handler, Options, time_left_ms
 from invoke_once.handler.runtime import Runtime
 from invoke_once.handler.watchdog import margin_ms
-from invoke_once.handler.wrapper import Handler, Options, run_attempt, time_left_ms
 from invoke_once.life import moves
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import Head

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib import targets
-from chalicelib.functions import Function
+from chalicelib.functions import Function, function_at
 from chalicelib.targets import Target
 
 FULL = "arn:aws:lambda:eu-west-1:111122223333:function:theirs"
@@ -60,11 +60,11 @@ def test_a_reported_arn_belongs_to_one_function_or_none(told: str, name: str | N
         Function("live", target="theirs", qualifier="live"),
         Function("elsewhere", target="arn:aws:lambda:eu-west-1:999999999999:function:elsewhere"),
     )
-    found = targets.function_at(known, told)
+    found = function_at(known, told)
     assert (found.name if found else None) == name
 
 
 def test_whatever_version_ran_a_function_known_once_is_meant() -> None:
     known = functions(Function("mine", target="theirs", qualifier="live"))
-    found = targets.function_at(known, f"{FULL}:12")
+    found = function_at(known, f"{FULL}:12")
     assert found is not None and found.name == "mine"

@@ -8,9 +8,9 @@ from typing import Any
 
 from invoke_once.errors import StoreUnavailable
 from invoke_once.handler.attempt import Attempt
+from invoke_once.handler.options import Handler
 from invoke_once.handler.outcomes import Outcome, returned
 from invoke_once.handler.runtime import Policy, Runtime, use_runtime
-from invoke_once.handler.wrapper import Handler
 from invoke_once.life import keys, moves
 from invoke_once.life.head import HEAD, Head
 from invoke_once.life.move import Move
