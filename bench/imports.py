@@ -50,9 +50,9 @@ boto3.client("dynamodb")
 API = """
 import app
 from chalicelib.api.backend import backend
-standing = backend()
-standing.service.store.engine.connection.warm()
-standing.service.invoker._client
+of_process = backend()
+of_process.service.store.engine.connection.warm()
+of_process.service.invoker._client
 """
 BARE = """
 from chalice import Chalice

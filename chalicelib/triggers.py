@@ -35,10 +35,10 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="sweep")
 def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Every minute: all that is due, whatever the other two have missed."""
-    from chalicelib.callbacks.deliver import have_delivered
+    from chalicelib.callbacks.deliver import request_delivery
     from chalicelib.due import sweep as sweeping
 
-    swept = sweeping.sweep(service(), have_delivered)
+    swept = sweeping.sweep(service(), request_delivery)
     return {"looked_at": swept.looked_at, "failed": swept.failed, "unfinished": swept.unfinished}
 
 

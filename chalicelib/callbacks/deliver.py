@@ -38,7 +38,7 @@ _POSTPONED_SPREAD_MS: Final = 10_000
 Send = Callable[[CallbackUrl, Mapping[str, str], bytes, Callable[[], None]], Outcome]
 
 
-class Means(Struct, frozen=True):
+class Sender(Struct, frozen=True):
     """What a delivery needs beside the service: the run as HTTP shows it, the secrets, the wire."""
 
     document: Callable[[Service, Head], Document] = run_document
@@ -46,15 +46,15 @@ class Means(Struct, frozen=True):
     send: Send | None = None  #: None: over the network
 
 
-REAL: Final = Means()
+SENDER: Final = Sender()
 
 
-def have_delivered(svc: Service, head: Head) -> None:
+def request_delivery(svc: Service, head: Head) -> None:
     """Let `attend` deliver it, in an invocation of its own: for whoever must not wait for a receiver."""
     fire_attend(svc.invoker, svc.settings.attend_function, [head.run_id])
 
 
-def deliver(svc: Service, head: Head, means: Means = REAL) -> None:
+def deliver(svc: Service, head: Head, sender: Sender = SENDER) -> None:
     """Try the callback of an ended run once, unless somebody else is on it or its receiver is spared."""
     try:
         url = check_url(head.callback_url, local=svc.settings.local)
@@ -65,21 +65,21 @@ def deliver(svc: Service, head: Head, means: Means = REAL) -> None:
     gate = breaker(svc.store, head.tenant, url.origin, now_ms)
     wait_until = None if _a_person_asked(head) else gate.wait_until(now_ms)
     if wait_until is None:
-        _try(svc, head, means, url, gate)
+        _try(svc, head, sender, url, gate)
     elif now_ms - _began_ms(svc, head) > SPAN_MS:
         _give_up(svc, head, "not sent: the receiver kept failing")
     else:
         _postpone(svc, head, url, wait_until)
 
 
-def _try(svc: Service, head: Head, means: Means, url: CallbackUrl, gate: Breaker) -> None:
+def _try(svc: Service, head: Head, sender: Sender, url: CallbackUrl, gate: Breaker) -> None:
     now_ms = svc.now_ms()
-    body = message(head, means.document(svc, head))
-    headers = _signed(callback_moves.webhook_id(head), now_ms, body, means.secrets_for(head.tenant, now_ms))
+    body = message(head, sender.document(svc, head))
+    headers = _signed(callback_moves.webhook_id(head), now_ms, body, sender.secrets_for(head.tenant, now_ms))
     if not _claim(svc, head, now_ms):
         return
     suspicion = _Suspicion(gate, svc.now_ms)
-    outcome = (means.send or _over_the_network(svc))(url, headers, body, suspicion.raised)
+    outcome = (sender.send or _over_the_network(svc))(url, headers, body, suspicion.raised)
     tried = head.cb_attempt - head.cb_base + 1
     next_ms = None if outcome.delivered else _next_ms(tried, outcome, svc)
     _record(svc, head, outcome, next_ms, url)

@@ -13,7 +13,7 @@ import pytest
 
 from bench.proxy import Call, CountingProxy
 from bench.units import item_bytes
-from chalicelib.callbacks.deliver import Means, deliver
+from chalicelib.callbacks.deliver import Sender, deliver
 from chalicelib.callbacks.webhook import Outcome
 from chalicelib.due.attend import attend
 from chalicelib.functions import Function
@@ -98,7 +98,7 @@ class Typical:
             echo(json.loads(self.lambda_.events[-1]), Context(self.clock, 60_000))
 
     def told(self, run_id: str) -> None:
-        means = Means(lambda _svc, head: {"id": head.run_id}, lambda *_: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        means = Sender(lambda _svc, head: {"id": head.run_id}, lambda *_: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
                       lambda *_: Outcome(204, None, 9))  # fmt: skip
         attend(self.svc, run_id, lambda svc, head: deliver(svc, head, means))
 

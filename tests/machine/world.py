@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.callbacks.deliver import Means, deliver
+from chalicelib.callbacks.deliver import Sender, deliver
 from chalicelib.callbacks.urls import CallbackUrl
 from chalicelib.callbacks.webhook import Outcome
 from chalicelib.due.attend import attend
@@ -139,7 +139,7 @@ class World(Sandboxes):
         return _engine(svc).actor.writes
 
     def _deliver(self, svc: Service, head: Head) -> None:
-        deliver(svc, head, Means(_document, lambda _tenant, _now: [SECRET], self._send))
+        deliver(svc, head, Sender(_document, lambda _tenant, _now: [SECRET], self._send))
 
     def _send(self, _url: CallbackUrl, headers: Mapping[str, str], body: bytes, *_: object) -> Outcome:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.callbacks.deliver import Means, deliver
+from chalicelib.callbacks.deliver import Sender, deliver
 from chalicelib.callbacks.webhook import Outcome
 from tests.unit.api.world import World
 
@@ -18,7 +18,7 @@ def ended(world: World, status_code: int) -> str:
 
 def attempt(world: World, run_id: str, status_code: int) -> None:
     outcome = Outcome(status_code, None if status_code < 300 else f"the receiver answered {status_code}", 12)
-    means = Means(secrets_for=lambda _tenant, _now: ["whsec_" + "A" * 32], send=lambda *_: outcome)
+    means = Sender(secrets_for=lambda _tenant, _now: ["whsec_" + "A" * 32], send=lambda *_: outcome)
     deliver(world.service, world.head(run_id), means)
 
 

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from chalicelib.callbacks.breaker import FAILURES, FIRST_PAUSE_MS, LAST_PAUSE_MS, PROBE_MS, breaker
-from chalicelib.callbacks.deliver import MAX_BODY_BYTES, Means, deliver, have_delivered, message
+from chalicelib.callbacks.deliver import MAX_BODY_BYTES, Sender, deliver, message, request_delivery
 from chalicelib.callbacks.deliveries import deliveries, send_again
 from chalicelib.callbacks.redelivery import PAUSES_S, SPAN_MS
 from chalicelib.callbacks.urls import CallbackUrl
@@ -98,8 +98,8 @@ class Stage:
     def rows(self, run_id: str) -> list[dict[str, Any]]:
         return deliveries(self.svc, self.head(run_id))
 
-    def sending_by(self, send: Any) -> Means:
-        return Means(secrets_for=lambda _tenant, _now_ms: SECRETS, send=send)
+    def sending_by(self, send: Any) -> Sender:
+        return Sender(secrets_for=lambda _tenant, _now_ms: SECRETS, send=send)
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def test_without_the_master_key_nothing_is_claimed_and_nothing_is_sent(stage: St
 
     run_id = stage.ended_run()
     with pytest.raises(StoreUnavailable):
-        deliver(stage.svc, stage.head(run_id), Means(secrets_for=unavailable, send=stage.wire))
+        deliver(stage.svc, stage.head(run_id), Sender(secrets_for=unavailable, send=stage.wire))
     assert stage.wire.sent == [] and stage.rows(run_id) == []
     assert stage.attend(run_id) == Due.DELIVER and len(stage.wire.sent) == 1
 
@@ -386,7 +386,7 @@ def test_a_run_that_has_not_ended_has_nothing_to_send_again(stage: Stage) -> Non
 
 def test_the_sweep_has_it_delivered_by_an_invocation_of_its_own(stage: Stage) -> None:
     run_id = stage.ended_run()
-    have_delivered(stage.svc, stage.head(run_id))
+    request_delivery(stage.svc, stage.head(run_id))
     assert stage.invoked.fired == [("s-attend", json.dumps({"run_ids": [run_id]}).encode())]
     assert stage.wire.sent == []
 
