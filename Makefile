@@ -54,6 +54,9 @@ undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=dele
 bench: venv-bench ## the benchmarks, as ratios; docs/explanation/performance.md and docs/explanation/scale.md say what they mean
 	@.local/bench/venv/bin/python -m bench.run $(BENCH)
 
+mutants: venv-dev ## mistakes planted in the core: how many do the tests notice? SEED=n MINUTES=20 PATHS="…"
+	@$(PY) -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(PATHS)
+
 chaos: venv-dev ## RUNS=2000 runs while processes are killed at random: all end, none runs too often
 	@$(PY) -m bench.chaos $(RUNS)
 

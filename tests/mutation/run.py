@@ -1,0 +1,201 @@
+"""Try mistakes, some at a time: each in a forked process, with the tests that touch its lines, the quickest first."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from infra.paths import LOCAL, ROOT
+from tests.mutation.mistakes import Mistake
+from tests.mutation.touched import Chosen, Planted, Touched
+
+PRODUCT = (ROOT / "invoke_once", ROOT / "chalicelib")
+#: Tests that need no stack. Those of the command line, the client and the samples look at none of the core.
+FOLDERS = ("tests/unit", "tests/contract", "tests/compat", "tests/machine")
+WITHOUT = ("cli", "client", "jobs", "bench", "docs", "test_machine.py", "test_mutants.py")
+QUIET = (
+    "-q",
+    "-x",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-m",
+    "not stack and not slow and not browser",
+    "-k",
+    "not dynamodb",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
+HERE = Path(__file__).parent
+CACHE = LOCAL / "mutation"
+BUDGET_S, MOST_TESTS, SLACK_S = 25.0, 250, 20.0
+NOTICED, SURVIVED, HUNG = "noticed", "survived", "hung"
+Name = tuple[str, str, str]
+
+
+def name(mistake: Mistake) -> Name:
+    """What `equivalent.toml` calls it."""
+    return mistake.where, " ".join(mistake.was.split()), " ".join(mistake.now.split())
+
+
+def equivalent() -> dict[Name, str]:
+    """Mistakes that nobody can tell from the right thing: {name: why}."""
+    listed = tomllib.loads((HERE / "equivalent.toml").read_text())["mistake"]
+    return {(one["where"], one["was"], one["now"]): one["why"] for one in listed}
+
+
+@dataclass
+class Known:
+    """Of each test: its seconds, and the lines it runs by file."""
+
+    seconds: Mapping[str, float]
+    lines: Mapping[str, Mapping[str, Sequence[int]]]
+
+    def tests_of(self, mistake: Mistake) -> list[str]:
+        """Those that run the line; for what is done at import, all that run anything of its module."""
+        path, wanted = str(mistake.path), set(mistake.lines)
+        touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
+        exact = [test for test, lines in touching.items() if lines & wanted and mistake.inside_a_function]
+        budget, chosen = BUDGET_S, list[str]()
+        for test in sorted(exact or touching, key=self.seconds.__getitem__):
+            if len(chosen) < MOST_TESTS and (budget := budget - self.seconds[test]) > 0:
+                chosen.append(test)
+        return chosen
+
+
+def known(processes: int) -> Known:
+    """Traced once for a state of the tree; a few minutes."""
+    files = [file for root in (*PRODUCT, ROOT / "tests") for file in sorted(root.rglob("*.py"))
+             if HERE not in file.parents]  # fmt: skip
+    state = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    parts = [CACHE / f"{state}-{n}.json" for n in range(processes)]
+    if not all(part.exists() for part in parts):
+        print("which test touches what: traced once for this state of the tree", flush=True)
+        shutil.rmtree(CACHE, ignore_errors=True)
+        CACHE.mkdir(parents=True)
+        tests = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("test_*.py"))
+                 if not set(file.relative_to(ROOT).parts) & set(WITHOUT)]  # fmt: skip
+        tests.sort(key=lambda file: file.stat().st_size)
+        children = [_forked(lambda n=n: _trace(tests[n::processes], parts[n])) for n in range(processes)]  # type: ignore[misc]
+        failed = [child for child in children if os.waitpid(child, 0)[1]]
+        if failed:
+            raise SystemExit("the tests do not run without a mistake; see them with `make test`")
+    found = [json.loads(part.read_text()) for part in parts]
+    return Known({k: v for one in found for k, v in one["seconds"].items()},
+                 {k: v for one in found for k, v in one["lines"].items()})  # fmt: skip
+
+
+def _trace(files: Sequence[Path], part: Path) -> int:
+    touched, said = Touched(PRODUCT), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        code = pytest.main([option for option in QUIET if option != "-x"] + list(map(str, files)), plugins=[touched])
+    for test in touched.failed:
+        print(f"  fails by itself, and is left out: {test}", flush=True)
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        print(said.getvalue()[-2000:], flush=True)
+        return 1
+    tests = [test for test in touched.lines if test not in touched.failed]
+    lines = {test: {file: sorted(found) for file, found in touched.lines[test].items()} for test in tests}
+    part.write_text(json.dumps({"seconds": {test: touched.seconds[test] for test in tests}, "lines": lines}))
+    return 0
+
+
+def sample(wanted: Sequence[Mistake], seconds: float, processes: int, told: Callable[[Mistake, str], None]) -> int:
+    """Try mistakes in their order until the time is over; returns how many were tried."""
+    until, tests = time.monotonic() + seconds, known(processes)
+    _warm()
+    _control(next((one for one in wanted if tests.tests_of(one)), None), tests)
+    under_way: dict[int, tuple[Mistake, float]] = {}
+    waiting = iter(wanted)
+    tried = 0
+    while True:
+        while len(under_way) < processes and time.monotonic() < until and (one := next(waiting, None)):
+            chosen = tests.tests_of(one)
+            limit_s = SLACK_S + 4 * sum(tests.seconds[test] for test in chosen)
+            tried += 1
+            if chosen:
+                under_way[_forked(lambda one=one, chosen=chosen: _try(one, chosen))] = one, time.monotonic() + limit_s  # type: ignore[misc]
+            else:
+                told(one, SURVIVED)
+        if not under_way:
+            return tried
+        for mistake, verdict in _ended(under_way):
+            told(mistake, verdict)
+        time.sleep(0.02)
+
+
+def _control(mistake: Mistake | None, tests: Known) -> None:
+    """Planted without its mistake, nobody notices anything: else nothing that follows would prove anything."""
+    if mistake is not None:
+        none = replace(mistake, now=mistake.was)
+        child = _forked(lambda: _try(none, tests.tests_of(mistake)))
+        if os.waitpid(child, 0)[1]:
+            raise SystemExit(f"tests fail although no mistake is planted: those of {mistake}")
+
+
+def _ended(under_way: dict[int, tuple[Mistake, float]]) -> Iterator[tuple[Mistake, str]]:
+    for child, (mistake, limit) in list(under_way.items()):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            del under_way[child]
+            yield mistake, SURVIVED if os.waitstatus_to_exitcode(status) == 0 else NOTICED
+        elif time.monotonic() > limit:
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            del under_way[child]
+            yield mistake, HUNG
+
+
+def _try(mistake: Mistake, tests: Sequence[str]) -> int:
+    """The exit code of pytest; 0 says that nobody noticed."""
+    sys.meta_path.insert(0, Planted(_module(mistake.path), mistake.path, mistake.planted()))  # type: ignore[arg-type]
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        return int(pytest.main([*QUIET, *files], plugins=[Chosen(tests)]))
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _warm() -> None:
+    """What every test needs and no mistake is in: imported once, before the forks."""
+    import boto3
+    import chalice
+    import httpx
+    import hypothesis.stateful
+    import msgspec
+    import pynamodb.models
+
+    assert all((boto3, chalice, httpx, hypothesis, msgspec, pynamodb))
+    loaded = [module for module in sys.modules if module.partition(".")[0] in ("invoke_once", "chalicelib")]
+    assert not loaded, f"{loaded} are imported already: a mistake there would not be seen"
+
+
+def _forked(work: Callable[[], int]) -> int:
+    """The pid of a child, the head of its own process group, that ends with what `work` returns."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        code = work()
+    finally:
+        os._exit(code)

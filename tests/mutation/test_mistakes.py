@@ -1,0 +1,81 @@
+"""The planter itself: what it finds, that it harms nothing else, and that its list of exceptions is not stale."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.paths import ROOT
+from tests.mutation import run
+from tests.mutation.__main__ import ROOTS, core
+from tests.mutation.mistakes import mistakes
+
+SOURCE = '''"""Words."""
+LIMIT = 3
+
+def near(value: int, *, most: int = LIMIT) -> bool:
+    """More words."""
+    if value < most and value:
+        print("a message of words", flush=True)
+    return min(value, 2) == 2
+'''
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "some.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_each_kind_of_mistake_is_found_once_and_words_are_left_alone(file: Path) -> None:
+    found = {(one.where, one.was, one.now) for one in mistakes(file)}
+    assert found == {
+        ("some", "3", "4"),
+        ("some.near", "value < most and value", "(value < most or value)"),
+        ("some.near", "value < most and value", "not (value < most and value)"),
+        ("some.near", "value < most", "(value <= most)"),
+        ("some.near", 'print("a message of words", flush=True)', "pass"),
+        ("some.near", 'print("a message of words", flush=True)', "(print('a message of words'))"),
+        ("some.near", "True", "False"),
+        ("some.near", "min(value, 2) == 2", "None"),
+        ("some.near", "min(value, 2) == 2", "(min(value, 2) != 2)"),
+        ("some.near", "min", "max"),
+        ("some.near", "2", "3"),
+    }
+
+
+def test_every_mistake_in_the_core_is_still_python() -> None:
+    files = core([ROOT / root for root in ROOTS])
+    assert len(files) > 30
+    for file in files:
+        for one in mistakes(file)[::60]:
+            ast.parse(one.planted())
+            assert one.was != one.now
+
+
+def test_what_is_listed_as_equivalent_still_stands_there_and_has_a_reason() -> None:
+    there = {run.name(one) for file in core([ROOT / root for root in ROOTS]) for one in mistakes(file)}
+    listed = run.equivalent()
+    assert set(listed) <= there, f"gone from the code: {set(listed) - there}"
+    assert all(len(why) > 20 for why in listed.values())
+
+
+PLANT = """
+import sys
+from pathlib import Path
+from tests.mutation.touched import Planted
+path = Path("invoke_once/signing.py")
+sys.meta_path.insert(0, Planted("invoke_once.signing", path, path.read_text() + "\\nplanted = True"))
+import invoke_once.signing
+print(invoke_once.signing.planted, callable(invoke_once.signing.verify))
+"""
+
+
+def test_a_planted_text_is_what_everybody_imports() -> None:
+    done = subprocess.run([sys.executable, "-c", PLANT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
