@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chalice.app import Response
 
 from chalicelib.api import problems
@@ -9,6 +11,7 @@ from chalicelib.api.call import Call, reply
 from chalicelib.api.headers import accepts
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import find
+from invoke_once.errors import PayloadCorrupt
 from invoke_once.life.head import Head
 from invoke_once.life.status import Status
 
@@ -33,7 +36,7 @@ def show_input(call: Call, run_id: str) -> Response:
     head = find(call, run_id)
     if _is_large(head.input_ref, head.input_size):
         return _elsewhere(call, call.service.payloads.input_url(head, LINK_S))
-    return reply(call.service.payloads.input(head).decode())
+    return reply(_kept(call.service.payloads.input, head))
 
 
 @routes.route("/runs/{run_id}/output", methods=["GET"])
@@ -45,7 +48,15 @@ def show_output(call: Call, run_id: str) -> Response:
         raise problems.WrongState(_no_output(head), run_status=str(head.status))
     if _is_large(head.output_ref, head.output_size):
         return _elsewhere(call, call.service.payloads.output_url(head, LINK_S))
-    return reply(call.service.payloads.output(head).decode())
+    return reply(_kept(call.service.payloads.output, head))
+
+
+def _kept(read: Callable[[Head], bytes], head: Head) -> str:
+    """The text. An input or output may be gone before its run: raises NotFound, which says so."""
+    try:
+        return read(head).decode()
+    except PayloadCorrupt:
+        raise problems.NotFound("It is not kept any more.") from None
 
 
 def _is_large(ref: str | None, size: int | None) -> bool:

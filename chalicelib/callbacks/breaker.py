@@ -1,8 +1,8 @@
 """Spare a receiver that keeps failing: after five failures in a row it is tried once in a while, by one of us.
 
 An attempt that is not answered within two seconds counts as a failure until it is: so a receiver that takes calls
-and never answers holds five senders or so, not as many as there are callbacks in the fifteen seconds until the
-first of them gives up.
+and never answers holds the senders that begin within those two seconds, not as many as there are callbacks in the
+fifteen seconds until the first of them gives up.
 
 One small item a receiver and tenant (so that no tenant can shut another's receiver off), read before each
 attempt and written only when an attempt is slow or fails, or succeeds again: healthy receivers cost no write.

@@ -101,8 +101,9 @@ def on_wake(svc: Service, event: Mapping[str, Any]) -> dict[str, Any]:
     for message in event.get("Records", []):
         try:
             due_now.append(str(json.loads(message["body"])["run_id"]))
-        except (ValueError, KeyError, TypeError):
-            log.event("wake_message_unreadable", message_id=message.get("messageId"))
+        except Exception as error:  # whatever one message holds, the others' runs are looked at
+            log.event("wake_message_unreadable", message_id=message.get("messageId"), reason=type(error).__name__,
+                      metrics={"WakeMessageUnreadable": 1})  # fmt: skip
             failures.append({"itemIdentifier": message.get("messageId")})
     fire_attend(svc.invoker, svc.settings.attend_function, due_now)
     return {"batchItemFailures": failures}

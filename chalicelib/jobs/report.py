@@ -27,6 +27,8 @@ def handler(event: object, _context: object) -> dict[str, Any]:
 def report(event: object, run: Run, s3: Callable[[], Any] | None = None) -> dict[str, Any]:
     """The profile of the CSV that the event names. ValueError or TypeError says what is wrong with either."""
     given = request(event)
+    if "uri" in given:
+        only_its_own(inputs.text(given, "uri"), run.tenant)
     source = source_of(given, s3 or s3_client)
 
     def tell(rows: int) -> None:
@@ -50,6 +52,16 @@ def request(event: object) -> dict[str, Any]:
         case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:  # "Object Created", from S3
             return {"uri": f"s3://{bucket}/{key}"}
     return detail
+
+
+def only_its_own(uri: str, tenant: str) -> None:
+    """Raises ValueError for an object that is not under the tenant's own prefix: the role reads for all of them.
+
+    The function's own tenant (functions.toml) may read whatever its role may.
+    """
+    key = uri.partition("://")[2].partition("/")[2]
+    if tenant != os.environ.get("ONCE_TENANT", tenant) and not key.startswith(f"{tenant}/"):
+        raise ValueError(f"a CSV of tenant {tenant} has a key that begins with {tenant}/")
 
 
 def source_of(given: dict[str, Any], s3: Callable[[], Any]) -> Source:

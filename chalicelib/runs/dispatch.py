@@ -100,7 +100,7 @@ def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head)
 def _check_size(request: StartRequest) -> None:
     limit = payloads.MAX_INPUT_BYTES
     if request.function.mode == "destination":
-        limit = envelope.MAX_EVENT_BYTES - 1_000
+        limit = envelope.MAX_DESTINATION_INPUT_BYTES
     if len(request.input) > limit:
         raise PayloadTooLarge(f"the input has {len(request.input)} bytes; the limit of this function is {limit}")
 

@@ -31,6 +31,7 @@ from chalicelib.runs.inputs import check_schemas
 from infra import stages
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
 from infra.ship import libraries, zips
+from infra.ship.handlers import check_handlers
 from infra.ship.libraries import NotInstalled
 from infra.stages import Stage
 from infra.template import alarms, exceptions, sizes
@@ -86,6 +87,7 @@ def package(stage: Stage) -> Package:
     """build/STAGE, made anew, file by file: who reads it meanwhile finds whole files."""
     functions = list(load(FUNCTIONS_TOML, stage.stack).values())
     check_schemas(functions)
+    check_handlers(functions)
     staging = BUILD / ".staging" / stage.name
     with _one_at_a_time(BUILD / f".{stage.name}.lock"):
         _stage_sources(stage, staging, functions)

@@ -5,8 +5,9 @@
 
 `attempt` is the attempt that the event is to begin (tracked), or has (destination).
 
-Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB): a larger input
-of a tracked function goes by reference and the wrapper fetches it.
+Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB), in bytes as sent: a
+larger input of a tracked function goes by reference and the wrapper fetches it. A destination's record holds request and
+response together in 1 MB (Developer Guide, "Capturing records"), so an unwrapped function's input has less.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any, NamedTuple
 from invoke_once.life.head import Head
 
 MEMBER = "invoke_once"
-INLINE_EVENT_BYTES = 240_000
-MAX_EVENT_BYTES = 1_000_000
+INLINE_EVENT_BYTES = 900_000
+MAX_DESTINATION_INPUT_BYTES = 400_000
 
 
 class Envelope(NamedTuple):
@@ -36,9 +37,13 @@ def fired_event(head: Head, text: bytes, now_ms: int) -> bytes:
     """The payload that fires a tracked function; `text` is the input's JSON text, embedded as it is."""
     meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt + 1,
                             "fired_at": now_ms, "v": 1}  # fmt: skip
-    if len(text) > INLINE_EVENT_BYTES and head.input_ref is not None:
-        meta["input_ref"] = head.input_ref
-        text = b"null"
+    event = _event(meta, text)
+    if len(event) <= INLINE_EVENT_BYTES or head.input_ref is None:
+        return event
+    return _event(meta | {"input_ref": head.input_ref}, b"null")
+
+
+def _event(meta: dict[str, Any], text: bytes) -> bytes:
     return b'{"%s":%s,"input":%s}' % (MEMBER.encode(), json.dumps(meta).encode(), text)
 
 

@@ -7,6 +7,7 @@ unprocessed keys at once and for ever.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -114,7 +115,7 @@ class DynamoTable:
                 }),
             )  # fmt: skip
         rows = answer.get("Items", [])
-        return [Key(r["run_id"]["S"], shard, int(r[range_name]["N"]), r["part"]["S"]) for r in rows]
+        return [Key(r["run_id"]["S"], shard, _whole(r[range_name]["N"]), r["part"]["S"]) for r in rows]
 
 
 def stored(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -125,3 +126,8 @@ def stored(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the attributes that this version knows; others are left out."""
     return RunModel.from_raw_data(dict(raw)).attribute_values
+
+
+def _whole(number: str) -> int:
+    """A time of an index. One with a fraction, which nothing of ours writes, is of a run like any other."""
+    return int(number) if number.isdecimal() else math.ceil(float(number))

@@ -18,6 +18,8 @@ from invoke_once.life.status import TERMINAL
 
 #: A try that has not ended by then is taken for dead: twice the sender's own total deadline of 15 s.
 DELIVERY_LEASE_MS = 30_000
+#: A row of the log outlives the schedule (some three days, and the head a day more), whatever the run's retention is.
+KEPT_DAYS = 5
 
 
 def webhook_id(head: Head) -> str:
@@ -38,7 +40,7 @@ def begin_delivery(head: Head, now_ms: int) -> Move:
         "token": token,
         "delivery_attempt": attempt,
         "at": now_ms,
-        "expires_at": head.expires_at,
+        "expires_at": max(head.expires_at, now_ms // 1000 + KEPT_DAYS * DAY_S),
         "previous": head.cb_last,
     }
     lapsed = any_of(missing("run_id"), at_most("at", now_ms - DELIVERY_LEASE_MS))

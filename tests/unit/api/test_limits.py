@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from app import app
-from chalicelib.runs.limits import EVERY_MS, EVERY_STARTS, Rates, rates
+from chalicelib.runs.limits import EVERY_MS, EVERY_STARTS, PAGE_KEYS, Limits, Rates, rates
+from invoke_once.life.head import Head
+from invoke_once.store.store import Key, Store
 from tests.unit.api.world import World
 
 
@@ -79,3 +81,24 @@ def test_the_rates_come_from_the_environment() -> None:
     assert rates({}) == Rates()
     told = {"ONCE_CALLS_PER_SECOND": "2.5", "ONCE_CALLS_BURST": "9", "ONCE_RUNS_IN_FLIGHT": "7"}
     assert rates(told) == Rates(2.5, 9, 7)
+
+
+def test_a_limit_over_what_one_page_of_keys_tells_binds_too() -> None:
+    """Counted page by page, as far as the limit asks."""
+    most = 8 * PAGE_KEYS * 2
+    limits, pages = Limits(Rates(runs_in_flight=most)), []
+
+    class Full:
+        def index(self, _name: str, shard: str, *, limit: int, **_more: object) -> list[Key]:
+            pages.append(limit)
+            return [Key("run_a", shard, n) for n in range(limit)]
+
+    counted = limits._in_flight(Everybody(Full()), "demo", 0, lambda: 0.0)  # type: ignore[arg-type]
+    assert counted >= most and len(pages) == 9
+
+
+class Everybody(Store):
+    """Every run that is asked for is demo's, and queued."""
+
+    def get_many(self, run_ids: object, now_ms: int) -> dict[str, Head]:
+        return {"run_a": Head("run_a", "demo", "echo", "queued", "g", 0, 9, 9)}

@@ -241,3 +241,11 @@ def test_the_functions_are_told_with_their_limits(world: World) -> None:
 def test_health_needs_no_token_and_tells_each_part(world: World) -> None:
     answer = world.call("GET", "/healthz", token=None)
     assert answer.status == 200 and set(answer.json["parts"].values()) == {"ok"}
+
+
+def test_an_input_that_is_gone_before_its_run_is_404_and_says_so(world: World) -> None:
+    run_id = world.post({"function": "echo", "input": [n * 7919 for n in range(300)]}).json["id"]
+    for key in [key for key in world.bench.table.items if key[1].startswith("input#")]:
+        del world.bench.table.items[key]
+    answer = world.get(run_id, "/input")
+    assert answer.status == 404 and "not kept any more" in answer.json["detail"]

@@ -112,6 +112,14 @@ def test_a_delivered_callback_that_is_sent_again_is_attended_to() -> None:
     assert stage.attends.runs == ["run_a"]
 
 
+@pytest.mark.parametrize("body", ["[" * 100_000, "[]", "7", "null", '{"run_id"', "\ud800", None])
+def test_no_message_stops_the_others_of_its_batch(body: Any) -> None:
+    stage = Stage()
+    messages = [{"messageId": "1", "body": body}, {"messageId": "2", "body": '{"run_id": "run_a"}'}]
+    assert on_wake(stage.svc, {"Records": messages}) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert stage.attends.runs == ["run_a"]
+
+
 def test_a_start_that_waits_goes_through_the_queue() -> None:
     stage = Stage()
     stage.records(record(image(run_id="run_a", part="head", not_before=NOW_MS + 3_000)))

@@ -133,3 +133,18 @@ def test_as_a_run_it_succeeds_with_its_profile_and_fails_with_its_sentence() -> 
     good, bad = bench.run(job.handler, {"csv": CSV}), bench.run(job.handler, {"csv": 7})
     assert (good.status, good.output["rows"], good.progress) == ("succeeded", 2, 1.0)
     assert (bad.status, bad.error["message"]) == ("failed", "`csv` must be a string, not a number")  # type: ignore[index]
+
+
+def test_a_tenant_reads_what_its_own_prefix_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCE_TENANT", "demo")
+    job.only_its_own("s3://box/anything", "demo")
+    job.only_its_own("s3://box/acme/a.csv", "acme")
+    for uri in (
+        "s3://box/demo/a.csv",
+        "s3://acme/a.csv",
+        "s3://box/acmeother/a.csv",
+        "s3://box//acme/a.csv",
+        "s3://box",
+    ):
+        with pytest.raises(ValueError, match="acme/"):
+            job.only_its_own(uri, "acme")

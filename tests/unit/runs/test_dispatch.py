@@ -363,3 +363,17 @@ def test_a_sweep_goes_from_a_lost_attempt_to_its_callback_in_one_look(stage: Sta
     told: list[str] = []
     attend(stage.svc, head.run_id, lambda _svc, ended: told.append(ended.status))
     assert told == ["failed"]
+
+
+@pytest.mark.parametrize(("size", "by_reference"), [(890_000, False), (899_990, True), (950_000, True)])
+def test_an_input_goes_along_while_the_event_has_900_kb(stage: Stage, size: int, by_reference: bool) -> None:
+    stage.post(text=b'"' + b"x" * (size - 2) + b'"')
+    (event,) = stage.lambda_.events
+    assert ("input_ref" in event["invoke_once"]) is by_reference
+    assert (event["input"] is None) is by_reference
+
+
+def test_an_unwrapped_function_s_input_leaves_room_for_its_answer_in_one_record(stage: Stage) -> None:
+    stage.post(PLAIN, text=b'{"x":"' + b"x" * 399_000 + b'"}')
+    with pytest.raises(PayloadTooLarge, match="400000"):
+        stage.post(PLAIN, key="l", text=b'{"x":"' + b"x" * 400_000 + b'"}')

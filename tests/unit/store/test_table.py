@@ -147,3 +147,9 @@ def test_nothing_is_asked_for_no_keys() -> None:
         raise AssertionError
 
     assert table(fails).get_many([]) == []
+
+
+def test_a_time_of_an_index_with_a_fraction_stops_no_page() -> None:
+    from invoke_once.store.dynamo import _whole
+
+    assert [_whole(text) for text in ("7", "1000.5", "1E+3", "-1")] == [7, 1001, 1000, -1]
