@@ -7,8 +7,8 @@ import json
 import pytest
 
 from chalicelib.due.sweep import sweep
+from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.keys import due_shards
-from invoke_once.life.move import FIRST_LOOK_MS
 from tests.unit.runs.test_dispatch import Stage
 
 
