@@ -40,6 +40,7 @@ QUIET = (
     "-W",
     "ignore::pytest.PytestAssertRewriteWarning",
 )
+TRACED = (*(option for option in QUIET if option != "-x"), "--continue-on-collection-errors")
 HERE = Path(__file__).parent
 CACHE = LOCAL / "mutation"
 BUDGET_S, MOST_TESTS, SLACK_S = 25.0, 250, 20.0
@@ -102,7 +103,7 @@ def known(processes: int) -> Known:
 def _trace(files: Sequence[Path], part: Path) -> int:
     touched, said = Touched(PRODUCT), io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        code = pytest.main([option for option in QUIET if option != "-x"] + list(map(str, files)), plugins=[touched])
+        code = pytest.main([*TRACED, *map(str, files)], plugins=[touched])
     for test in touched.failed:
         print(f"  fails by itself, and is left out: {test}", flush=True)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):

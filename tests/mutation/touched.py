@@ -45,6 +45,10 @@ class Touched:
         if report.failed:
             self.failed.append(report.nodeid)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
     def _called(self, frame: FrameType, _event: str, _arg: Any) -> Any:
         file = frame.f_code.co_filename
         if file in self._others:
