@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from chalicelib import functions
 from chalicelib.functions import Function
-from chalicelib.runs.invoker import Invoker, LambdaInvoker
+from chalicelib.invoker import Invoker, LambdaInvoker
 from chalicelib.settings import Settings, settings
 from invoke_once.handler.runtime import now_ms
 from invoke_once.store.connection import Connection

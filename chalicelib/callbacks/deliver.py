@@ -20,8 +20,8 @@ from chalicelib.callbacks.breaker import Breaker, breaker
 from chalicelib.callbacks.redelivery import SPAN_MS, next_try
 from chalicelib.callbacks.urls import CallbackUrl, UrlRefused, check_url
 from chalicelib.callbacks.webhook import Outcome
+from chalicelib.invoker import fire_attend
 from chalicelib.runs.documents import Document, rfc3339, run_document
-from chalicelib.runs.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
 
-from chalicelib.runs.invoker import fire_attend
+from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.store.aws import client

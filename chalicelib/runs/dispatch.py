@@ -15,8 +15,8 @@ from typing import Any
 from msgspec import Struct
 
 from chalicelib.functions import Function
+from chalicelib.invoker import SETTLED_DISPATCHES, Answer, Fired, Rejected, Unavailable
 from chalicelib.runs import waiting
-from chalicelib.runs.invoker import SETTLED_DISPATCHES, Answer, Fired, Rejected, Unavailable
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable

@@ -17,8 +17,8 @@ from chalicelib.callbacks.deliver import Sender, deliver
 from chalicelib.callbacks.webhook import Outcome
 from chalicelib.due.attend import attend
 from chalicelib.functions import Function
+from chalicelib.invoker import Answer, Fired
 from chalicelib.runs.dispatch import StartRequest, accept
-from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.service import Service
 from chalicelib.settings import read
 from infra.local.emulator import Emulator

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.functions import Function, Retry
-from chalicelib.runs.invoker import Answer, Fired, Rejected, Unavailable
+from chalicelib.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.settings import read
 from invoke_once.handler.runtime import Policy
 from invoke_once.testing import Clock

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from chalicelib.functions import Function
+from chalicelib.invoker import LambdaInvoker
 from chalicelib.runs import dispatch
-from chalicelib.runs.invoker import LambdaInvoker
 from chalicelib.service import Service as Wired
 from chalicelib.settings import read
 from infra.paths import EMULATOR_VENV, ROOT

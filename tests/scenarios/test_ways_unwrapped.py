@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from chalicelib.runs.invoker import Fired, LambdaInvoker, Rejected
+from chalicelib.invoker import Fired, LambdaInvoker, Rejected
 from tests.scenarios.test_ways_direct import fire, run_with_key, unique
 from tests.service import Service, until
 

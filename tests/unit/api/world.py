@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.api.backend import Backend, use_backend
 from chalicelib.api.front import Api
 from chalicelib.functions import Function
-from chalicelib.runs.invoker import Answer, Fired
+from chalicelib.invoker import Answer, Fired
 from chalicelib.runs.limits import Limits, Rates
 from chalicelib.service import Service
 from chalicelib.settings import read

@@ -16,8 +16,8 @@ from chalicelib.callbacks.deliveries import deliveries, send_again
 from chalicelib.callbacks.redelivery import PAUSES_S, SPAN_MS
 from chalicelib.callbacks.urls import CallbackUrl
 from chalicelib.callbacks.webhook import Outcome
+from chalicelib.invoker import Answer, Fired
 from chalicelib.runs.documents import run_document
-from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.service import Service
 from chalicelib.settings import read
 from invoke_once import tracked

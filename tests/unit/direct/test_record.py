@@ -11,8 +11,8 @@ import pytest
 from chalicelib.destinations.record import record
 from chalicelib.due.attend import attend
 from chalicelib.functions import Function, Retry
+from chalicelib.invoker import Answer, Fired
 from chalicelib.runs import dispatch
-from chalicelib.runs.invoker import Answer, Fired
 from chalicelib.service import Service
 from chalicelib.settings import read
 from invoke_once import tracked

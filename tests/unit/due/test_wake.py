@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.due.wake import MAX_DELAY_S, WORKERS, on_stream, on_wake
-from chalicelib.runs.invoker import TOGETHER, Answer, Fired
+from chalicelib.invoker import TOGETHER, Answer, Fired
 from chalicelib.service import Service
 from chalicelib.settings import read
 from invoke_once.testing import Bench

@@ -11,9 +11,9 @@ import pytest
 from chalicelib.due.attend import attend
 from chalicelib.due.sweep import PAGE, sweep
 from chalicelib.functions import Function, Retry
+from chalicelib.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import KeyReused, StartRequest
-from chalicelib.runs.invoker import Answer, Fired, Rejected, Unavailable
 from chalicelib.service import Service
 from chalicelib.settings import read
 from invoke_once.errors import PayloadTooLarge, StoreUnavailable

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from chalicelib.destinations import reports
 from chalicelib.destinations.record import record
 from chalicelib.functions import Function
+from chalicelib.invoker import FINAL, Answer, Fired, LambdaInvoker, Rejected, Unavailable
 from chalicelib.runs import dispatch, documents
-from chalicelib.runs.invoker import FINAL, Answer, Fired, LambdaInvoker, Rejected, Unavailable
 from chalicelib.service import Service
 from invoke_once.handler.envelope import fired_event
 from invoke_once.life import moves
