@@ -27,6 +27,7 @@ test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
 	@$(MAKE) check docs
 	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(PY) -m infra.matrix deployed
 
 test-pythons: venv-dev ## unit and machine tests on every Python of this machine, 3.11 or newer
 	@$(PY) -m infra.matrix pythons $(PYTHONS)

@@ -1,6 +1,7 @@
 """The tests on what is not this virtualenv: every Python of this machine, and other releases of boto3.
 
     python -m infra.matrix pythons [3.13 …]   unit and machine tests, each Python 3.11 or newer that is found
+    python -m infra.matrix deployed           unit tests on the Python of `prod`, where that is another
     python -m infra.matrix boto3              the wrapper's tests, on the oldest boto3 Lambda may bring and the newest
 
 Each has a small virtualenv of its own under .local/matrix, kept from run to run. A Python is looked for by its name on
@@ -14,9 +15,10 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infra import stages
 from infra.paths import ROOT
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -75,6 +77,12 @@ def of_pythons(versions: Sequence[str]) -> Iterator[Place]:
             yield Place(f"python{version}", python, packages, UNIT)
 
 
+def of_deployed() -> Iterator[Place]:
+    version = stages.load("prod").python.removeprefix("python")
+    if version != "{}.{}".format(*sys.version_info):
+        yield from (replace(place, tests=UNIT[:1] + UNIT[2:]) for place in of_pythons([version]))
+
+
 def of_boto3() -> Iterator[Place]:
     tools = _of_dev(NEEDED)
     service = tuple(one for one in _pinned() if one.startswith(("msgspec", "fastjsonschema", "chalice")))
@@ -108,8 +116,8 @@ def run(place: Place) -> bool:
 
 def main(arguments: Sequence[str]) -> int:
     kind, *versions = arguments
-    places = of_pythons(versions or PYTHONS) if kind == "pythons" else of_boto3()
-    failed = [place.name for place in places if not run(place)]
+    places = {"pythons": lambda: of_pythons(versions or PYTHONS), "deployed": of_deployed, "boto3": of_boto3}[kind]
+    failed = [place.name for place in places() if not run(place)]
     print("failed on: " + ", ".join(failed) if failed else "passed on each")
     return 1 if failed else 0
 

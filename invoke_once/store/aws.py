@@ -9,6 +9,7 @@ import threading
 from functools import cache
 from typing import Any
 
+import boto3
 import boto3.session
 from botocore.config import Config
 
@@ -22,6 +23,6 @@ def session() -> boto3.session.Session:
 
 def client(service: str, *, endpoint_url: str | None = None, region: str | None = None, **options: Any) -> Any:
     """A client of this process's session; `options` are those of `botocore.config.Config`."""
-    config = Config(user_agent_extra="invoke-once", **options)
+    config = Config(user_agent=f"Boto3/{boto3.__version__} invoke-once", **options)  # botocore builds its own each time
     with _making:
         return session().client(service, region_name=region, endpoint_url=endpoint_url, config=config)

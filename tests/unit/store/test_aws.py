@@ -38,8 +38,8 @@ def sent_by(made: Any) -> Any:
 
 def test_a_request_says_who_sends_it() -> None:
     agent = sent_by(client("dynamodb", region="us-east-1")).headers["User-Agent"]
-    assert b"Botocore/" in agent
-    assert agent.endswith(b" invoke-once")
+    assert agent.startswith(b"Boto3/")
+    assert b" invoke-once" in agent
 
 
 def test_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
