@@ -27,13 +27,13 @@ test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
 	@$(MAKE) check docs
 	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
-	@$(PY) -m infra.matrix deployed
+	@$(PY) -m infra.operate.matrix deployed
 
 test-pythons: venv-dev ## unit and machine tests on every Python of this machine, 3.11 or newer
-	@$(PY) -m infra.matrix pythons $(PYTHONS)
+	@$(PY) -m infra.operate.matrix pythons $(PYTHONS)
 
 test-boto3: venv-dev ## the wrapper's tests on the oldest boto3 that Lambda may bring, and on the newest
-	@$(PY) -m infra.matrix boto3
+	@$(PY) -m infra.operate.matrix boto3
 
 test-auth: venv-dev ## the tests on the stack, with IAM enforced by the emulator
 	@ONCE_TEST_AUTH=true $(PY) -m pytest tests/integration tests/scenarios tests/faults tests/compat

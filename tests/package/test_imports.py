@@ -143,7 +143,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_the_table_names_what_is_there() -> None:
     rooms = {room(module) for module in modules()}
     plain = {"chalicelib"} | LEAVES | INFRA_LEAVES
-    scripts = {"infra.venvs", "infra.system_packages", "infra.docs_links", "infra.matrix"}  # import paths alone
+    scripts = {"infra.venvs", "infra.system_packages", "infra.docs_links"}  # import paths alone
     assert rooms - set(MAY_IMPORT) - plain - scripts == set()
     assert {name for allowed in MAY_IMPORT.values() for name in allowed.split()} <= rooms
 

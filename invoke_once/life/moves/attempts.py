@@ -117,8 +117,8 @@ def give_back(head: Head, not_before: int, error: bytes | None = None) -> Move:
 
 def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None) -> Move:
     """G. The attempt tells how far it is, or that it lives (`lease_until`, with a heartbeat)."""
-    told = {"progress": fraction, "message": message, "lease_until": lease_until}
-    return Move("G", mine.run_id, mine.arms, {k: v for k, v in told.items() if v is not None})
+    changes = {"progress": fraction, "message": message, "lease_until": lease_until}
+    return Move("G", mine.run_id, mine.arms, {k: v for k, v in changes.items() if v is not None})
 
 
 def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str) -> Move:

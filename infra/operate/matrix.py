@@ -1,8 +1,8 @@
 """The tests on what is not this virtualenv: every Python of this machine, and other releases of boto3.
 
-    python -m infra.matrix pythons [3.13 …]   unit and machine tests, each Python 3.11 or newer that is found
-    python -m infra.matrix deployed           unit tests on the Python of `prod`, where that is another
-    python -m infra.matrix boto3              the wrapper's tests, on the oldest boto3 Lambda may bring and the newest
+    python -m infra.operate.matrix pythons [3.13 …]   unit and machine tests, each Python 3.11 or newer that is found
+    python -m infra.operate.matrix deployed           unit tests on the Python of `prod`, where that is another
+    python -m infra.operate.matrix boto3              the wrapper's tests, on the oldest boto3 of Lambda and the newest
 
 Each has a small virtualenv of its own under .local/matrix, kept from run to run. A Python is looked for by its name on
 PATH and among pyenv's; what is not there is said and left out.
