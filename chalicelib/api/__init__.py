@@ -6,7 +6,7 @@ front.py      an event made whole before Chalice sees it; the middleware: 404, 4
 routes.py     Chalice's Blueprint, and what an operation needs beside its route
 call.py       one request, as a view sees it, and how it is answered
 problems.py   every error the interface answers with (RFC 9457)
-strictjson.py headers.py prefer.py cursor.py schemas.py   reading requests
+strictjson.py headers.py waiting.py cursor.py schemas.py   reading requests
 auth.py       who calls
 runs.py listing.py payloads.py logs.py deliveries.py tokens.py functions.py meta.py   the resources
 openapi/      the document: what stands beside each view, and the schemas, put together

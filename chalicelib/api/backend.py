@@ -31,10 +31,11 @@ def _webhook_secrets(tenant: str, now_ms: int) -> list[str]:
     return [str(secret) for secret in secrets_for(tenant, now_ms)]
 
 
+@cache
 def _logs_client() -> Any:
-    from chalicelib.api.cloudwatch import client
+    from invoke_once.store import aws
 
-    return client()
+    return aws.client("logs", connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 class Backend(Struct, frozen=True):

@@ -6,13 +6,27 @@ places (runs/holds.py), and where all are taken the answer comes at once: the ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
-from chalicelib.api import prefer
 from chalicelib.api.call import Call
+from chalicelib.api.headers import Headers
 from invoke_once.life.head import Head
 
 FIRST_PAUSE_S, QUICK_PAUSE_S, QUICK_S, PAUSE_S = 0.1, 0.25, 2.5, 1.0
+
+MAX_WAIT_S = 25
+_WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:;.*)?', re.IGNORECASE | re.DOTALL)
+
+
+def wait_seconds(headers: Headers) -> int | None:
+    """`Prefer: wait=N` (RFC 7240), at most 25; None: not asked for, or not so that it parses. The first counts."""
+    for value in headers.get("prefer", ()):
+        for part in value.split(","):
+            found = _WAIT.fullmatch(part)
+            if found:
+                return min(int(found[1]), MAX_WAIT_S)
+    return None
 
 
 def hold(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
@@ -21,7 +35,7 @@ def hold(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
     It is counted from the request's begin: firing may have been slow, and the gateway gives up after 29 s. Gone
     meanwhile: as it was last.
     """
-    asked_s = prefer.wait_seconds(call.headers)
+    asked_s = wait_seconds(call.headers)
     if asked_s is None:
         return head
     svc, until_ms = call.service, call.began_ms + asked_s * 1000

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.api import headers, prefer, strictjson
+from chalicelib.api import headers, strictjson, waiting
 from chalicelib.api.problems import InvalidJson, UnsupportedMediaType
 from chalicelib.callbacks import webhook
 from infra.paths import ROOT
@@ -37,7 +37,7 @@ WORST: dict[str, dict[str, list[str]]] = {
         "_RUN_ID": ["run_" + "a" * N],
         "_CLAIM": ["a" * N],
     },
-    "chalicelib.api.prefer": {"_WAIT": ["wait" + " " * N, "wait = 5" + " " * N + "x", "wait=5;" + ";" * N]},
+    "chalicelib.api.waiting": {"_WAIT": ["wait" + " " * N, "wait = 5" + " " * N + "x", "wait=5;" + ";" * N]},
     "chalicelib.api.runs": {"_RUN_ID": ["run_" + "a" * N]},
     "chalicelib.api.schemas": {
         "_STEP": ["[" * 300, "." * N, ".a" * N, "[]" * N],
@@ -174,5 +174,5 @@ def test_a_receiver_s_head_is_read_in_linear_time() -> None:
 
 
 def test_waits_are_read_from_any_prefer() -> None:
-    assert prefer.wait_seconds({"prefer": ["respond-async, wait=7"]}) == 7
-    assert prefer.wait_seconds({"prefer": ["wait=" + "9" * 50_000]}) is None
+    assert waiting.wait_seconds({"prefer": ["respond-async, wait=7"]}) == 7
+    assert waiting.wait_seconds({"prefer": ["wait=" + "9" * 50_000]}) is None
