@@ -21,8 +21,10 @@ from chalicelib.invoker import Answer, Fired
 from chalicelib.runs.dispatch import StartRequest, accept
 from chalicelib.service import Service
 from chalicelib.settings import read
+from chalicelib.tokens import DynamoTokens
 from infra.local.emulator import Emulator
 from invoke_once import tracked
+from invoke_once.errors import StoreUnavailable
 from invoke_once.handler.runtime import Runtime, use_runtime
 from invoke_once.life import moves
 from invoke_once.life.head import Head
@@ -138,6 +140,30 @@ def test_a_poll_is_one_read_of_one_unit(typical: Typical) -> None:
     typical.wire.take()
     typical.store.get(head.run_id, typical.clock())
     assert [(call.operation, call.units) for call in typical.wire.calls()] == [("GetItem", 1)]
+
+
+def test_a_run_is_read_as_it_is_now_not_as_a_copy_has_it(typical: Typical) -> None:
+    """Else a GET right after its POST may not find the run."""
+    head = typical.post()
+    typical.wire.take()
+    typical.store.get(head.run_id, NOW)
+    (call,) = typical.wire.calls()
+    assert (call.operation, call.request["ConsistentRead"]) == ("GetItem", True)
+
+
+def test_a_token_that_was_just_made_is_found(typical: Typical) -> None:
+    with pytest.raises(StoreUnavailable):  # there is no such table here: what is asked is what matters
+        DynamoTokens("contract-tokens", typical.table.connection).get("0" * 16)
+    (call,) = typical.wire.calls()
+    assert (call.operation, call.request["ConsistentRead"]) == ("GetItem", True)
+
+
+def test_more_than_a_hundred_heads_are_read_in_two_requests(typical: Typical) -> None:
+    heads = [typical.post() for _ in range(103)]
+    typical.wire.take()
+    found = typical.store.get_many([head.run_id for head in heads], NOW)
+    assert set(found) == {head.run_id for head in heads}
+    assert [call.operation for call in typical.wire.calls()] == ["BatchGetItem"] * 2
 
 
 def test_a_callback_costs_two_write_units_more(typical: Typical) -> None:
