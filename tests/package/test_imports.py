@@ -61,6 +61,7 @@ MAY_IMPORT: Mapping[str, str] = {
     # what builds, deploys and shows it; nothing of the above may import anything of it
     "infra": "",
     "infra.stages": "",
+    "infra.matrix": "infra.stages",
     "infra.template": "infra.stages chalicelib.functions chalicelib.targets invoke_once.outside",
     "infra.ship": "infra.template infra.stages chalicelib.functions chalicelib.runs chalicelib.keyring"
     " chalicelib.tokens invoke_once.store",
