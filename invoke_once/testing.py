@@ -147,10 +147,54 @@ class Finished:
     head: Head
 
 
+#: Options in the words of functions.toml, and what they are here: (name, factor).
+_IN_SECONDS = {
+    "backoff_seconds": ("backoff_ms", 1000),
+    "max_backoff_seconds": ("max_backoff_ms", 1000),
+    "heartbeat_seconds": ("heartbeat_ms", 1000),
+    "delay_seconds": ("delay_ms", 1000),
+    "queue_timeout_seconds": ("queue_ms", 1000),
+    "retention_days": ("retention_s", 86_400),
+}
+_OF_A_RUN = frozenset(moves.NewRun.__dataclass_fields__) - {"tenant", "function", "key", "payload", "fingerprint"}
+
+
+def _policy(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a bench by the names that the library has for them. Raises `TypeError` for one that is none."""
+    from invoke_once.handler.runtime import Policy
+
+    known = {*_IN_SECONDS, *_OF_A_RUN, *Policy._fields} - {"tenant", "function"}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, 3)
+            raise TypeError(f"Bench has no option {name!r}; " + (f"near: {', '.join(near)}" if near else
+                            f"it has {', '.join(sorted(known))}"))  # fmt: skip
+        ours, factor = _IN_SECONDS.get(name, (name, 0))
+        found[ours] = int(value * factor) if factor else value
+    return found
+
+
+def _need_tracked(handler: Any) -> None:
+    from invoke_once.handler.kinds import MARK
+
+    if not getattr(handler, MARK, False):
+        name = getattr(handler, "__name__", "the handler")
+        raise TypeError(f"{name} is not wrapped: put @tracked above it (a decorator above that needs functools.wraps)")
+
+
 class Bench:
-    """One in-memory store and clock, and a way to run a handler on them."""
+    """One in-memory store and clock, and a way to run a handler on them.
+
+    Options are those of a function in functions.toml: `max_attempts`, `backoff_seconds`, `max_backoff_seconds`,
+    `jitter`, `on_lost`, `heartbeat_seconds`, `retention_days`; and of a start: `delay_seconds`,
+    `queue_timeout_seconds`.
+    """
 
     def __init__(self, *, tenant: str = "demo", function: str = "test", **policy: Any) -> None:
+        policy = _policy(policy)
         self.clock = Clock()
         self.table = MemoryTable()
         self.store = Store(self.table)
@@ -165,6 +209,7 @@ class Bench:
 
         Each call is another request of Lambda's, unless `request_id` says that it is the same one again.
         """
+        _need_tracked(handler)
         self._count += 1
         context = Context(self.clock, timeout_ms, request_id or f"request-{self._count}")
         with self._in_use():
@@ -178,7 +223,8 @@ class Bench:
     def start(self, event: Any = None, *, key: str | None = None) -> Head:
         """Accept a run, as POST /runs would."""
         self._count += 1
-        new = moves.NewRun(key=key or f"key-{self._count}", payload={"input": b"\x00" + event_text(event)}, **self._new)
+        asked = {name: value for name, value in self._new.items() if name in moves.NewRun.__dataclass_fields__}
+        new = moves.NewRun(key=key or f"key-{self._count}", payload={"input": b"\x00" + event_text(event)}, **asked)
         result = self.store.apply(moves.start(new, self.clock()))
         head = result.head
         assert head is not None
@@ -188,6 +234,7 @@ class Bench:
         """Give `handler` the event that the service would fire for this run: as often as you like."""
         from invoke_once.handler.envelope import fired_event
 
+        _need_tracked(handler)
         event = json.loads(fired_event(head, self.payloads.input(head), self.clock()))
         with self._in_use():
             return handler(event, Context(self.clock, timeout_ms))

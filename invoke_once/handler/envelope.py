@@ -6,7 +6,7 @@
 `attempt` is the attempt that the event is to begin (tracked), or has (destination).
 
 Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB), in bytes as sent: a
-larger input of a tracked function goes by reference and the wrapper fetches it. A destination's record holds request
+larger input of a tracked function goes by reference (`given.py`). A destination's record holds request
 and response together in 1 MB (Developer Guide, "Capturing records"), so an unwrapped function's input has less.
 """
 

@@ -47,7 +47,7 @@ def test_an_event_fired_today_has_all_that_an_older_wrapper_reads(release: Path)
     assert kinds(now["invoke_once"]).items() >= kinds(event(release, "tracked")["invoke_once"]).items()
     assert now["invoke_once"]["v"] == event(release, "tracked")["invoke_once"]["v"] and now["input"] == {"a": 1}
     large = make.start(LARGE)
-    by_reference = json.loads(fired_event(large, b'"' + b"x" * 250_000 + b'"', make.clock()))["invoke_once"]
+    by_reference = json.loads(fired_event(large, b'"' + b"x" * 950_000 + b'"', make.clock()))["invoke_once"]
     assert kinds(by_reference).items() >= kinds(event(release, "tracked-by-reference")["invoke_once"]).items()
     launched = make.claimed(mode="destination")
     merged = json.loads(merged_event(launched, b'{"a":1}'))
