@@ -106,9 +106,11 @@ def _trace(files: Sequence[Path], part: Path) -> int:
         code = pytest.main([*TRACED, *map(str, files)], plugins=[touched])
     for test in touched.failed:
         print(f"  fails by itself, and is left out: {test}", flush=True)
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+    if not touched.lines:
         print(said.getvalue()[-2000:], flush=True)
         return 1
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        print(f"  the traced run ended early ({code!r}) after {len(touched.lines)} tests", flush=True)
     tests = [test for test in touched.lines if test not in touched.failed]
     lines = {test: {file: sorted(found) for file, found in touched.lines[test].items()} for test in tests}
     part.write_text(json.dumps({"seconds": {test: touched.seconds[test] for test in tests}, "lines": lines}))
