@@ -52,8 +52,9 @@ def token(dynamodb: Any, table: str, tenant: str, scopes: Sequence[str] = SCOPES
 
 
 def token_is_valid(dynamodb: Any, table: str, given: str) -> bool:
-    """Whether this token of an earlier deploy still opens the service."""
-    return TokenCache(DynamoTokens(table, Connection(client=dynamodb)), _now_ms).check(given) is not None
+    """Whether this token of an earlier deploy still opens all of the service: a scope may have come since."""
+    found = TokenCache(DynamoTokens(table, Connection(client=dynamodb)), _now_ms).check(given)
+    return found is not None and set(SCOPES) <= set(found.scopes)
 
 
 def has_tokens(dynamodb: Any, table: str) -> bool:
