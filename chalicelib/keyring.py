@@ -230,8 +230,3 @@ def keyring() -> Keyring:
 def secrets_for(tenant: str, now_ms: int) -> list[Secret]:
     """See `Keyring.secrets_for`."""
     return keyring().secrets_for(tenant, now_ms)
-
-
-def derive(purpose: str) -> bytes:
-    """See `Keyring.derive`."""
-    return keyring().derive(purpose)

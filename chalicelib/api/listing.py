@@ -169,7 +169,7 @@ class Merged:
         passed = self._passed.get(number)
         after = None if passed is None else Key(passed, name, self._at)
         while low <= high:
-            listed = self._store.engine.index(
+            listed = self._store.index(
                 self._index, name, low=low, high=high, limit=self._size, newest_first=True, after=after
             )
             yield from listed

@@ -88,7 +88,7 @@ class Breaker(Struct, frozen=True):
 def breaker(store: Store, tenant: str, origin: str, now_ms: int) -> Breaker:
     """The standing of one receiver of one tenant; a day without failures and it is forgotten."""
     key = f"receiver_{digest([tenant, origin])}"
-    item = store.engine.get(key, PART, consistent=False) or {}
+    item = store.part(key, PART, consistent=False) or {}
     if item.get("expires_at", 0) * 1000 <= now_ms:
         return Breaker(store, key, forgotten=bool(item))
     return Breaker(store, key, item["failures"], item["closed_until"], item["pause_ms"])

@@ -162,7 +162,7 @@ def _began_ms(svc: Service, head: Head) -> int:
     if head.cb_base == 0:
         return head.finished_at or 0
     first = callback_moves.delivery_part(head.generation, head.cb_base + 1)
-    item = svc.store.engine.get(head.run_id, first) or {}
+    item = svc.store.part(head.run_id, first) or {}
     return int(item.get("at", head.finished_at or 0))
 
 

@@ -128,7 +128,7 @@ def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Res
     if may_retry(head):
         not_before = now_ms + backoff_ms(head, svc.spread())
         result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
-        if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
+        if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
             return result
         return svc.store.apply(moves.finish(fence, head, Status.CANCELLED, now_ms, {}, token))
     return svc.store.apply(moves.finish(fence, head, status, now_ms, {"error": error}, token))

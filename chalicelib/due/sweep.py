@@ -68,7 +68,7 @@ def _pages(svc: Service, shards: list[str], now_ms: int) -> Iterator[list[Key]]:
     after: dict[str, Key | None] = dict.fromkeys(shards)
     while after:
         for shard, last in list(after.items()):
-            page = svc.store.engine.index("due", shard, low=0, high=now_ms, limit=PAGE, newest_first=False, after=last)
+            page = svc.store.index("due", shard, low=0, high=now_ms, limit=PAGE, newest_first=False, after=last)
             if page:
                 yield page
             if len(page) < PAGE:

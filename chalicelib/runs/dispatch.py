@@ -228,7 +228,7 @@ def cancel(svc: Service, head: Head) -> Result:
 def redrive(svc: Service, head: Head) -> Result:
     """Send an ended run again. Refused: it succeeded, or it is live."""
     result = _reopen(svc, head)
-    if isinstance(result, Refused) and result.arms == (moves.AS_SEEN,) and result.head is not None:
+    if isinstance(result, Refused) and result.only(moves.AS_SEEN) and result.head is not None:
         result = _reopen(svc, result.head)  # an attempt was made, and ended, since it was read
     if isinstance(result, Refused):
         return result

@@ -67,7 +67,7 @@ def _counted(store: Store, shard: str, most: int) -> list[Key]:
     while len(found) < most:
         limit = min(PAGE_KEYS, most - len(found))
         after = found[-1] if found else None
-        page = store.engine.index("due", shard, low=0, high=_LAST_MS, limit=limit, newest_first=False, after=after)
+        page = store.index("due", shard, low=0, high=_LAST_MS, limit=limit, newest_first=False, after=after)
         found += page
         if len(page) < limit:
             break

@@ -182,7 +182,7 @@ class Attempt:
         if outcome.retriable and outcome.error is not None and may_retry(self._head):
             again_ms = self._retry_at(outcome, now_ms)
             result = store.apply(moves.requeue(self._fence, self._head, again_ms, outcome.error, token))
-            if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
+            if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
                 return result
             outcome = Outcome(Status.CANCELLED)
         fields = self._fields(outcome)

@@ -34,7 +34,7 @@ def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, 
     if head.on_lost == "retry" and may_retry(head):
         not_before = now_ms + backoff_ms(head, spread())
         result = store.apply(moves.lose(head, now_ms, not_before, {"error": error}, seen_dead=seen_dead))
-        if not (isinstance(result, Refused) and result.head and result.arms == (moves.NOT_CANCELLED,)):
+        if not (isinstance(result, Refused) and result.head and result.only(moves.NOT_CANCELLED)):
             return result
         return _lose(store, result.head, now_ms, error, seen_dead, spread)
     return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))
@@ -44,7 +44,7 @@ def give_back(store: Store, head: Head, now_ms: int, error: bytes | None = None)
     """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
     not_before = now_ms + dispatch_wait_ms(max(head.attempt, 1))
     result = store.apply(moves.give_back(head, not_before, error))
-    if isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,):
+    if isinstance(result, Refused) and result.only(moves.NOT_CANCELLED):
         return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))
     if isinstance(result, Applied):
         log.event("attempt_given_back", run_id=head.run_id, attempt=head.attempt, function=head.function)

@@ -1,4 +1,4 @@
-"""The runs table as pynamodb knows it: attributes and indexes. `records.py` says what each of them means.
+"""The runs table as pynamodb knows it: attributes and indexes. `life/head.py` says what each of them means.
 
 A test keeps the attributes and `records.Head` the same. Every one may be absent but the keys.
 """

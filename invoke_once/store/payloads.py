@@ -122,7 +122,7 @@ class Payloads:
         return self.object(name) if kind == "s3" else self.input_item(head.run_id, name)
 
     def input_item(self, run_id: str, name: str) -> bytes:
-        item = self._store.engine.get(run_id, f"input#{name}")
+        item = self._store.part(run_id, f"input#{name}")
         if item is None:
             raise PayloadCorrupt("the stored input is missing")
         return _checked(unpack(item["input"]), name)

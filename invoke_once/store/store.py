@@ -1,6 +1,6 @@
 """The only writer of runs, and their reader. One move is one conditional write; nothing here decides anything.
 
-`Store` stands on an engine: `table.DynamoTable` or `testing.MemoryTable`. An engine writes one item if the move's
+`Store` stands on an engine: `dynamo.DynamoTable` or `testing.MemoryTable`. An engine writes one item if the move's
 guard holds, atomically, and returns the item as it is after the write, or, refused, as it was found.
 """
 
@@ -71,6 +71,10 @@ class Refused(NamedTuple):
     head: Head | None
     arms: tuple[str, ...]
 
+    def only(self, arm: str) -> bool:
+        """Whether `arm` alone refused it: everything else would have allowed the move."""
+        return self.arms == (arm,)
+
 
 Result = Applied | Refused
 
@@ -110,6 +114,20 @@ class Store:
             for item in self.engine.get_many(run_ids[start : start + 100])
         )
         return {head.run_id: head for head in heads if not head.expired_at(now_ms)}
+
+    def part(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
+        """Another item of the run's collection, as it is stored."""
+        return self.engine.get(run_id, part, consistent=consistent)
+
+    def parts(self, run_id: str, prefix: str) -> list[Item]:
+        """The items of one run whose sort key begins with `prefix`, in its order."""
+        return self.engine.parts(run_id, prefix)
+
+    def index(
+        self, name: str, shard: str, *, low: int, high: int, limit: int, newest_first: bool, after: Key | None
+    ) -> list[Key]:
+        """One page of one shard of an index: see `Engine.index`."""
+        return self.engine.index(name, shard, low=low, high=high, limit=limit, newest_first=newest_first, after=after)
 
 
 def _wrote_it_before(move: Move, found: Item) -> bool:

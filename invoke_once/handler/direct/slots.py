@@ -45,7 +45,7 @@ class Payload(NamedTuple):
 
     def last_number(self, store: Store) -> int:
         """The hint: the last run begun, or one before it. 0: none."""
-        found = store.engine.get(self.slot_id, "slot")
+        found = store.part(self.slot_id, "slot")
         return int(found["sequence"]) if found else 0
 
 
