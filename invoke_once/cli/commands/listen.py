@@ -1,24 +1,28 @@
-"""`once listen`: a receiver on this machine that verifies each callback and prints it."""
+"""`once listen`: callbacks on this machine: received and verified, or polled from a stage that cannot reach it."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from invoke_once.cli.types import examples
-from invoke_once.errors import SignatureError
+from invoke_once.errors import ConfigurationError, SignatureError
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 _MOST_BYTES = 10_000_000
 _PATIENCE_S = 30.0
+_POLL_S = 3.0
 
 
 @examples(
@@ -26,22 +30,34 @@ _PATIENCE_S = 30.0
     "once listen --forward-to http://127.0.0.1:3000/hooks -v",
 )
 @click.command("listen", short_help="Receive callbacks here and verify them.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; a free one unless told.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Receive on this port; a free one unless told.")
+@click.option("--forward-to", metavar="URL", help="Pass each callback on to this URL.")
+@click.option(
+    "--poll/--no-poll", default=None, help="Look at the service's deliveries; for a stage elsewhere by itself."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Print the payload too.")
 @click.option("--count", type=click.IntRange(1), help="Stop after this many verified callbacks.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 @click.pass_obj
-def command(session: Session, /, port: int, count: int | None, as_json: bool) -> int:
-    """Receive callbacks on 127.0.0.1, verify their signatures, print them.
+def command(
+    session: Session, /, port: int | None, forward_to: str | None, poll: bool | None, verbose: bool, count: int | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Receive callbacks on 127.0.0.1, verify their signatures, print them, and pass them on with --forward-to.
 
-    The secret is ONCE_WEBHOOK_SECRET, or webhook_secret of the profile. For a service on this machine:
-
-    \b
-      once listen --port 8000
-      once invoke -f echo -d 1 --callback http://127.0.0.1:8000/
+    The secret is ONCE_WEBHOOK_SECRET, or webhook_secret of the profile. A service on this machine calls here:
+    `once invoke -f echo --callback http://127.0.0.1:8000/`. A deployed one cannot: its deliveries are polled then,
+    unless --port says that something (a tunnel) brings its callbacks here.
     """
+    how = Showing(as_json, verbose, forward_to, count)
+    if poll or (poll is None and port is None and _is_elsewhere(session)):
+        return _poll(session, how)
+    return _receive(Inbox(_secret(session), how), port or 0)
+
+
+def _receive(inbox: Inbox, port: int) -> int:
     from invoke_once.cli.output import note
 
-    inbox = Inbox(_secret(session), as_json, count)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler_for(inbox))
     except OSError as error:
@@ -56,17 +72,69 @@ def command(session: Session, /, port: int, count: int | None, as_json: bool) ->
     return 0
 
 
+def _poll(session: Session, how: Showing) -> int:
+    """Look every few seconds for deliveries, however they went, and show and pass on what they carried."""
+    from datetime import UTC, datetime
+
+    from invoke_once.cli.forward import Deliveries, forward
+    from invoke_once.cli.output import note
+    from invoke_once.client.profile import webhook_secret
+
+    secret, left = webhook_secret(session.profile), how.count
+    with session.once() as once:
+        note(f"looking at the deliveries of {once.url} (Ctrl-C ends it)")
+        if not secret:
+            note("what is passed on is not signed: set ONCE_WEBHOOK_SECRET, or webhook_secret in the profile")
+        found = Deliveries(once, secret, datetime.now(UTC))
+        while True:
+            for callback in found.new():
+                how.show(callback.headers["webhook-id"], json.loads(callback.body), "polled")
+                if how.forward_to:
+                    forward(how.forward_to, callback)
+                left = None if left is None else left - 1
+                if left == 0:
+                    return 0
+            time.sleep(_POLL_S)
+
+
+def _is_elsewhere(session: Session) -> bool:
+    """True for a service that is not on this machine, so that it cannot call here."""
+    try:
+        host = urlsplit(session.settings().url).hostname
+    except (ConfigurationError, ValueError):
+        return False
+    return host not in ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What is done with each callback."""
+
+    as_json: bool = False
+    verbose: bool = False
+    forward_to: str | None = None
+    count: int | None = None
+
+    def show(self, message_id: str, event: Mapping[str, Any], how: str) -> None:
+        from invoke_once.cli.output import json_out, out
+
+        out(json.dumps(event) if self.as_json else summary(message_id, event, how))
+        if self.verbose and not self.as_json:
+            json_out(event)
+
+
 class Inbox:
     """What was received: verified, printed, counted. `full` is set when `count` verified ones have come."""
 
-    def __init__(self, secret: str, as_json: bool, count: int | None) -> None:
+    def __init__(self, secret: str, how: Showing) -> None:
         self.full = threading.Event()
-        self._secret, self._as_json, self._left = secret, as_json, count
+        self.how = how
+        self._secret, self._left = secret, how.count
         self._lock = threading.Lock()
 
     def accept(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Print the event if its signature is right; say why not, if it is not."""
-        from invoke_once.cli.output import note, one_line, out
+        from invoke_once.cli.output import note, one_line
         from invoke_once.signing import verify
 
         try:
@@ -75,7 +143,7 @@ class Inbox:
             note(f"refused: {one_line(error)}")
             return False
         with self._lock:
-            out(json.dumps(event) if self._as_json else summary(headers.get("webhook-id", ""), event))
+            self.how.show(headers.get("webhook-id", ""), event, "verified")
         return True
 
     def answered(self) -> None:
@@ -87,7 +155,7 @@ class Inbox:
                     self.full.set()
 
 
-def summary(message_id: str, event: Mapping[str, Any]) -> str:
+def summary(message_id: str, event: Mapping[str, Any], how: str) -> str:
     """`run.succeeded  run_…  report  verified  (msg_…)`."""
     from invoke_once.cli.output import one_line
 
@@ -97,14 +165,18 @@ def summary(message_id: str, event: Mapping[str, Any]) -> str:
         event.get("type", "?"),
         run.get("id", ""),
         run.get("function", ""),
-        "verified",
+        how,
         f"({message_id})",
     )
     return "  ".join(one_line(part) for part in parts if part)
 
 
 def handler_for(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
-    """An HTTP handler that gives each POST to the inbox: 204 if it was verified, 401 if not."""
+    """An HTTP handler that gives each POST to the inbox: 204 if it was verified, 401 if not.
+
+    What is passed on gets the answer of whoever took it, so that the service tries again where that failed.
+    """
+    from invoke_once.cli.forward import Callback, forward
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _PATIENCE_S
@@ -115,11 +187,14 @@ def handler_for(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
                 self._answer(411 if not length.isdigit() else 413)
                 return
             body = self.rfile.read(int(length))
-            if not inbox.accept({name.lower(): value for name, value in self.headers.items()}, body):
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            if not inbox.accept(headers, body):
                 self._answer(401)
                 return
-            self._answer(204)
-            inbox.answered()
+            status = forward(inbox.how.forward_to, Callback(headers, body)) if inbox.how.forward_to else 204
+            self._answer(status)
+            if 200 <= status < 300:
+                inbox.answered()
 
         def _answer(self, status: int) -> None:
             self.send_response(status)

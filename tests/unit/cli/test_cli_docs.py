@@ -26,6 +26,8 @@ def long_options() -> Iterator[tuple[str, str]]:
         for part in parts:
             for option in (p for p in part.params if isinstance(p, click.Option)):
                 yield name, max(option.opts, key=len)
+                for other in option.secondary_opts:
+                    yield name, other
 
 
 @pytest.mark.parametrize("name", COMMANDS)

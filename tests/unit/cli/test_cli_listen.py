@@ -5,18 +5,29 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from invoke_once.signing import sign
+from invoke_once.signing import sign, verify
+from tests.once_fake import TOKEN, FakeOnce, serve
 from tests.once_process import OnceProcess, environment, in_pipes
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
-EVENT = {"type": "run.succeeded", "timestamp": "t", "data": {"id": "run_a", "function": "echo", "status": "succeeded"}}
+RUN, OTHER = "run_" + "a" * 26, "run_" + "b" * 26
+EVENT: dict[str, Any] = {
+    "type": "run.succeeded",
+    "timestamp": "t",
+    "data": {"id": "run_a", "function": "echo", "status": "succeeded"},
+}
 
 
 @pytest.fixture
@@ -32,6 +43,33 @@ def listening(env: dict[str, str]) -> Iterator[tuple[OnceProcess, str]]:
         found = re.search(r"http://127\.0\.0\.1:\d+/", once.seen)
         assert found
         yield once, found[0]
+
+
+@contextmanager
+def receiving(status: int) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """A program that takes callbacks; gives its URL and what it got."""
+    got: list[tuple[dict[str, str], bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", got
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
@@ -78,6 +116,52 @@ def test_json_is_one_event_a_line(env: dict[str, str]) -> None:
             assert post(url, body, signed(body)) == 204
         assert once.finish() == 0
         assert [json.loads(line) for line in once.stdout().splitlines()] == [EVENT, EVENT]
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_is_passed_on_keeps_its_bytes_and_the_answer_goes_back(env: dict[str, str], status: int) -> None:
+    body = json.dumps(EVENT, indent=3).encode()
+    with receiving(status) as (target, got), in_pipes(["listen", "--forward-to", target, "-v"], env) as once:
+        once.until("(Ctrl-C")
+        url = re.findall(r"http://\S+", once.seen)[0]
+        assert post(url, body, signed(body)) == status
+        once.until(f"forwarded to {target}: {status}").interrupt().finish()
+        assert '"function": "echo"' in once.stdout()
+    [(headers, received)] = got
+    assert received == body
+    assert verify(SECRET, headers, received) == EVENT
+
+
+def test_a_receiver_that_is_not_there_is_a_sentence_and_a_502(env: dict[str, str]) -> None:
+    body = json.dumps(EVENT).encode()
+    with in_pipes(["listen", "--forward-to", "http://127.0.0.1:9/"], env) as once:
+        url = re.findall(r"http://\S+", once.until("(Ctrl-C").seen)[0]
+        assert post(url, body, signed(body)) == 502
+        once.until("not forwarded to http://127.0.0.1:9/").interrupt().finish()
+    assert "Traceback" not in once.seen
+
+
+def test_the_deliveries_of_a_stage_elsewhere_are_polled_signed_and_passed_on(env: dict[str, str]) -> None:
+    fake = FakeOnce()
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    old = {"webhook_id": "msg_old", "attempt": 1, "at": "2020-01-01T00:00:00Z", "status_code": 200}
+    with serve(fake) as service, receiving(204) as (target, got):
+        fake.runs[RUN] = {
+            **EVENT["data"],
+            "id": RUN,
+            "idempotency_key": "k",
+            "labels": {},
+            "callback": {"status": "failed"},
+        }
+        fake.runs[OTHER] = {**fake.runs[RUN], "id": OTHER, "callback": None}
+        fake.deliveries[RUN] = [old, {"webhook_id": "msg_1", "attempt": 1, "at": now, "status_code": 500}]
+        more = {"ONCE_URL": service, "ONCE_TOKEN": TOKEN}
+        with in_pipes(["listen", "--poll", "--forward-to", target, "--count", "1"], env | more) as once:
+            assert once.finish() == 0
+            assert once.stdout() == f"run.succeeded  {RUN}  echo  polled  (msg_1)\n"
+    [(headers, received)] = got
+    assert verify(SECRET, headers, received)["data"]["id"] == RUN
+    assert headers["webhook-id"] == "msg_1"
 
 
 def test_ctrl_c_ends_it(env: dict[str, str]) -> None:
