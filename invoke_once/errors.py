@@ -37,12 +37,16 @@ class SignatureError(InvokeOnceError):
 
 
 class StoreUnavailable(InvokeOnceError):
-    """The run store did not answer; repeating the call is safe."""
+    """The run store did not answer; repeating the call is safe. `code`: AWS's, or the name of botocore's error."""
 
+    def __init__(self, message: str | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
-def is_for_good(message: str) -> bool:
-    """Whether a `StoreUnavailable` says that no repetition will help: a right or a setting is missing."""
-    return any(code in message for code in _FOR_GOOD)
+    @property
+    def for_good(self) -> bool:
+        """Whether no repetition will help: a right or a setting is missing."""
+        return self.code.startswith(_FOR_GOOD)
 
 
 #: Error codes of DynamoDB and S3 (their API references, "Common errors" and each operation's), and botocore's own
@@ -55,9 +59,18 @@ _FOR_GOOD = ("AccessDenied", "ResourceNotFound", "UnrecognizedClient", "Validati
 class NotClaimed(StoreUnavailable):
     """The run could not be claimed; its body was not started."""
 
-    def __init__(self, lease_id: str, why: str) -> None:
+    def __init__(self, lease_id: str, why: str, code: str = "") -> None:
         """`lease_id`: of the claim that may have been written although its answer was lost; "" for none."""
-        super().__init__(f"not claimed{f' (lease {lease_id})' if lease_id else ''}: {why}")
+        super().__init__(f"not claimed{f' (lease {lease_id})' if lease_id else ''}: {why}", code)
+        self.lease_id = lease_id
+
+    @classmethod
+    def read(cls, message: str) -> NotClaimed | None:
+        """The error whose text Lambda reports, by a wrapper of any version; None: it is another. AWS's code ends it."""
+        start, _, why = message.partition(": ")
+        lease_id = start.removeprefix("not claimed").removeprefix(" (lease ").removesuffix(")")
+        read = cls(lease_id, why, why.rpartition(": ")[2])
+        return read if str(read) == message else None
 
 
 class PayloadError(InvokeOnceError):

@@ -11,7 +11,6 @@ nothing.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from chalicelib.functions import Function, function_at
 from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once import log
-from invoke_once.errors import NotSerializable, PayloadError, is_for_good
+from invoke_once.errors import NotClaimed, NotSerializable, PayloadError
 from invoke_once.handler import recovery
 from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.direct.call import payload_of
@@ -35,7 +34,6 @@ from invoke_once.store.store import Refused, Result
 
 #: Events that died before any claim, after which the run is given up: its function cannot even start.
 DEAD_DISPATCHES = 3
-_NOT_CLAIMED = re.compile(r"not claimed(?: \(lease (?P<lease>\w+)\))?: ")  # errors.NotClaimed
 
 
 def record(svc: Service, told: Mapping[str, Any]) -> Result | None:
@@ -96,8 +94,8 @@ def _never_reached(svc: Service, head: Head, envelope: Envelope, report: Report)
 
 def _never_heard_of_its_claim(head: Head, report: Report) -> bool:
     """Its claim was written and the answer lost, so that it stopped before the body: the lease it names has the run."""
-    told = _NOT_CLAIMED.match(report.message)
-    return told is not None and told["lease"] == head.lease_id
+    told = NotClaimed.read(report.message)
+    return told is not None and told.lease_id == head.lease_id
 
 
 def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
@@ -106,15 +104,15 @@ def _was_its_attempt(head: Head, envelope: Envelope, report: Report) -> bool:
     An event may be delivered twice, and only one of the two has it: one that says it did not claim has not, and one
     that took the run over from an earlier attempt is not meant.
     """
-    if _NOT_CLAIMED.match(report.message):
+    if NotClaimed.read(report.message):
         return False
     return bool(head.fired_at) and head.fired_at == envelope.fired_at and envelope.attempt == head.attempt
 
 
 def _may_start_later(report: Report) -> bool:
     """Lambda did not start it, or the table did not answer. A table that forbids the claim will do so again."""
-    told = _NOT_CLAIMED.match(report.message)
-    return not report.invoked or (told is not None and not is_for_good(report.message))
+    told = NotClaimed.read(report.message)
+    return not report.invoked or (told is not None and not told.for_good)
 
 
 def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Result:

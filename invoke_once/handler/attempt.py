@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from invoke_once import log
-from invoke_once.errors import AttemptSuperseded, PayloadTooLarge, RunCancelled, StoreUnavailable, is_for_good
+from invoke_once.errors import AttemptSuperseded, PayloadTooLarge, RunCancelled, StoreUnavailable
 from invoke_once.handler import outcomes
 from invoke_once.handler.outcomes import Outcome
 from invoke_once.handler.runtime import Runtime
@@ -153,7 +153,7 @@ class Attempt:
         except PayloadTooLarge as error:
             return self._keep_recording(outcomes.failed("OutputTooLarge", str(error)), token)
         except StoreUnavailable as error:
-            if not is_for_good(str(error)):
+            if not error.for_good:
                 raise
             return self._record_less(outcome, token, str(error))
 
@@ -170,7 +170,7 @@ class Attempt:
 
     def _keep_recording(self, outcome: Outcome, token: str) -> Result:
         def delayed(error: StoreUnavailable) -> None:
-            if is_for_good(str(error)):
+            if error.for_good:
                 raise error
             log.event("outcome_delayed", run_id=self.id, attempt=self.attempt, reason=str(error))
 

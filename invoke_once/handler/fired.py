@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from invoke_once import log
-from invoke_once.errors import NotClaimed, StoreUnavailable, is_for_good
+from invoke_once.errors import NotClaimed, StoreUnavailable
 from invoke_once.handler import given
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.body import run_attempt
@@ -59,7 +59,7 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at)
 
     def delayed(error: StoreUnavailable) -> None:
-        if is_for_good(str(error)):
+        if error.for_good:
             raise error
         log.event("claim_delayed", run_id=envelope.run_id, reason=str(error))
 
@@ -68,7 +68,7 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     try:
         result = rt.keep_trying(lambda: rt.store.apply(claim), until_ms, delayed)
     except StoreUnavailable as error:
-        raise NotClaimed(lease_id, str(error)) from error
+        raise NotClaimed(lease_id, str(error), error.code) from error
     if isinstance(result, Applied) and rt.now_ms() > now_ms + lease_ms:  # the grace is for clocks that differ
         raise NotClaimed(lease_id, "the answer came when the lease was over")
     return result, now_ms + left_ms

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from invoke_once import log
-from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable, is_for_good
+from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable
 from invoke_once.handler import recovery
 from invoke_once.handler.envelope import Envelope
 from invoke_once.handler.outcomes import Outcome, failed
@@ -27,7 +27,7 @@ def read(rt: Runtime, event: Any, envelope: Envelope, head: Head, until_ms: int)
         return event.get("input")
 
     def delayed(error: StoreUnavailable) -> None:
-        if is_for_good(str(error)):
+        if error.for_good:
             raise error
         log.event("input_delayed", run_id=head.run_id, attempt=head.attempt, reason=str(error))
 
@@ -39,7 +39,7 @@ def read(rt: Runtime, event: Any, envelope: Envelope, head: Head, until_ms: int)
     except PayloadCorrupt as error:
         return failed("InputLost", str(error))
     except StoreUnavailable as error:
-        if is_for_good(str(error)):
+        if error.for_good:
             return failed("InputNotRead", f"the input could not be read: {error}")
         raise _given_back(rt, head, str(error)) from error
 

@@ -84,8 +84,9 @@ def errors_as_ours(operation: str) -> Iterator[None]:
 
 def unavailable(operation: str, error: Exception) -> StoreUnavailable:
     if isinstance(error, ClientError):
-        return StoreUnavailable(f"DynamoDB refused {operation}: {code_of(error)}")
-    return StoreUnavailable(f"DynamoDB did not answer {operation}: {type(error).__name__}")
+        return StoreUnavailable(f"DynamoDB refused {operation}: {code_of(error)}", code_of(error))
+    name = type(error).__name__
+    return StoreUnavailable(f"DynamoDB did not answer {operation}: {name}", name)
 
 
 def code_of(error: ClientError) -> str:

@@ -45,6 +45,7 @@ class S3Objects:
             code = error.response.get("Error", {}).get("Code", "unknown")
             if code == "NoSuchKey":
                 raise PayloadCorrupt("the stored payload is missing") from None
-            raise StoreUnavailable(f"S3 refused {operation}: {code}") from error
+            raise StoreUnavailable(f"S3 refused {operation}: {code}", code) from error
         except (BotoCoreError, OSError) as error:
-            raise StoreUnavailable(f"S3 did not answer {operation}: {type(error).__name__}") from error
+            name = type(error).__name__
+            raise StoreUnavailable(f"S3 did not answer {operation}: {name}", name) from error

@@ -40,7 +40,7 @@ class Flaky(MemoryTable):
         self.letters.append(move.letter)
         what = self.plan.pop(0) if self.plan else ""
         if what not in ("", "lost", "late"):
-            raise StoreUnavailable(what)
+            raise StoreUnavailable(what, what.rpartition(": ")[2])
         outcome = super().write(move)
         if what == "late":
             self.late()
@@ -200,7 +200,7 @@ class Refusing(MemoryObjects):
 
     def put(self, key: str, data: bytes) -> None:
         self.tries += 1
-        raise StoreUnavailable(self.why)
+        raise StoreUnavailable(self.why, self.why.rpartition(": ")[2])
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_an_attempt_whose_input_stays_away_is_given_back_and_its_body_not_starte
     ("error", "type_name"),
     [
         (PayloadCorrupt("the stored payload is missing"), "InputLost"),
-        (StoreUnavailable("S3 refused get_object: AccessDenied"), "InputNotRead"),
+        (StoreUnavailable("S3 refused get_object: AccessDenied", "AccessDenied"), "InputNotRead"),
     ],
 )
 def test_an_input_that_will_never_come_ends_the_run_at_once(error: Exception, type_name: str) -> None:
