@@ -20,7 +20,8 @@ Item = TypeVar("Item", covariant=True)
 PAGE = 100
 PATIENCE_S = 300.0  # how long a wait without a deadline puts up with a service that is away
 YOUNG_S = 1.0  # a run whose service asks for a look within this is young, and may end at once
-POLL_CAP_S = 10.0  # the longest pause between two looks, whatever is asked for
+ASKED_CAP_S = 60.0  # the longest pause that `Retry-After` may ask for: a run that waits for its delay
+POLL_CAP_S = 10.0  # the longest pause where nothing is asked for
 _LOG_PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)  # between looks at a log that gives nothing new; then as the last
 
 
@@ -124,7 +125,9 @@ class Watch:
 
     def _until_next(self) -> float:
         """The pause before the next look: what the service asks for, else growing."""
-        return min(self._asked_s or 0.5 * 2.0 ** min(self._idle, 8), POLL_CAP_S)
+        if self._asked_s:
+            return min(self._asked_s, ASKED_CAP_S)
+        return min(0.5 * 2.0 ** min(self._idle, 8), POLL_CAP_S)
 
     def _call(self, hold_s: int) -> Call:
         known = {"If-None-Match": self.seen.etag} if self.seen and self.seen.etag else {}

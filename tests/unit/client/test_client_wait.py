@@ -86,6 +86,16 @@ def test_a_run_that_is_not_young_is_not_held(fake: FakeOnce, play: Play) -> None
     assert fake.held_s == []
 
 
+@pytest.mark.parametrize(("asked", "looks"), [("30", 9), ("86400", 5), ("0", 28), ("soon", 28)])
+def test_the_pause_is_what_the_service_asks_for_to_a_bound(fake: FakeOnce, once: Once, asked: str, looks: int) -> None:
+    fake.retry_after, fake.ignore_prefer = asked, True
+    run = once.start("hang").refresh()
+    seen = len(fake.seen)
+    with pytest.raises(errors.WaitTimeout):
+        run.wait(timeout=240)
+    assert len(fake.seen) - seen <= looks
+
+
 def test_a_service_that_holds_no_more_is_polled(fake: FakeOnce, once: Once) -> None:
     fake.ignore_prefer, fake.retry_after = True, "1"
     run = once.start("hang").refresh()
