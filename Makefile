@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -48,6 +48,12 @@ package: venv ## STAGE=prod: the finished CloudFormation template in build/prod/
 
 deploy: venv ## STAGE=prod: to AWS, with your credentials
 	@$(PY) -m infra.ship.deploy $(STAGE)
+
+bootstrap: venv ## STAGE=prod: the master key and the first token, for a stack that was deployed from the template
+	@$(PY) -m infra.ship.bootstrap $(STAGE)
+
+rollback: venv ## STAGE=prod: what was deployed before, again; TO=CONTENT chooses
+	@$(PY) -m infra.ship.rollback $(STAGE) $(TO)
 
 undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=delete
 	@$(PY) -m infra.ship.undeploy $(STAGE) $(DATA)

@@ -22,7 +22,7 @@ from infra.local import service as local
 from infra.local.emulator import EmulatorProblem
 from infra.local.receiver import Receiver, listening
 from infra.paths import ENV_FILE, LOCAL
-from infra.ship.deploy import read_env
+from infra.ship.env_files import read_env
 from invoke_once.client import Once, RunHandle
 from invoke_once.errors import InvokeOnceError
 

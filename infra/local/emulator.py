@@ -31,6 +31,7 @@ from infra.local import processes
 from infra.paths import EMULATOR_VENV, ROOT
 
 LAUNCHER = ROOT / "infra" / "local" / "launcher.py"
+LAUNCHED = (LAUNCHER, LAUNCHER.with_name("strictness.py"), LAUNCHER.with_name("order.py"))
 REGION = "us-east-1"
 START_PATIENCE_S = 60
 # it writes its whole state at the end, and loses all since its last stop if it is killed meanwhile
@@ -160,7 +161,7 @@ class Emulator:
         """Changes when what is started would differ, so that `up` after an upgrade starts it anew."""
         requirements = ROOT / "infra" / "emulator-requirements.txt"
         parts = [
-            LAUNCHER.read_text(),
+            *(file.read_text() for file in LAUNCHED),
             requirements.read_text(),
             json.dumps(self.environment(0) | {"PATH": ""}),
         ]

@@ -1,4 +1,4 @@
-"""Starts ministack in this process, with three gaps filled: invocation records, streams after a restart, deploys.
+"""Starts ministack in this process, with gaps filled: invocation records, streams after a restart, deploys, strictness.
 
 1. What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
 `DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when one
@@ -19,6 +19,12 @@ What this adds: after that function the DynamoDB positions are dropped, and each
 changed, also those in the middle of an invocation; AWS lets these finish with the code they began with.
 What this adds: a process that is leased to an invocation is ended when that gives it back.
 
+4. What it does: `invoke_async_with_retry` takes the EventInvokeConfig of `$LATEST` for every version and alias; on AWS
+there is one for each of them, and without one Lambda's defaults hold: two retries, no destination.
+What this adds: a version or alias that is invoked has its own, or none.
+
+5. What it does not refuse at a deploy and AWS does: `strictness.py`. ONCE_STRICT=0 leaves it out.
+
 tests/infra/test_launcher.py fails as soon as the emulator does one by itself: then that part goes.
 
 Run by the emulator's Python as `launcher.py DIRECTORY`; the directory is only the name by which the
@@ -28,6 +34,7 @@ process is found again. Not importable where ministack is not installed.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -35,6 +42,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ministack.app import main
@@ -94,7 +102,17 @@ def invocation_record(
     }
 
 
+def _of_its_qualifier(func: dict[str, Any]) -> dict[str, Any]:
+    """The function with the EventInvokeConfig of the version or alias that was invoked as its only one."""
+    parts = str((func.get("config") or {}).get("FunctionArn", "")).split(":")
+    if len(parts) < 8 or parts[7] == "$LATEST":
+        return func
+    own = (func.get("event_invoke_configs") or {}).get(parts[7])
+    return {**func, "event_invoke_config": own, "event_invoke_configs": {}}
+
+
 def _noting_invoke_async(func: dict[str, Any], event: Any) -> None:
+    func = _of_its_qualifier(func)
     token = _current.set(Asynchronous(on_success_destination(func)))
     try:
         _invoke_async(func, event)
@@ -186,5 +204,10 @@ if __name__ == "__main__":
     lambda_svc._route_async_failure = _telling_failure
     lambda_svc.invalidate_worker = _invalidating_gently
     lambda_runtime.kill_workers = _killing_the_idle
+    if os.environ.get("ONCE_STRICT") != "0":
+        sys.path.insert(0, str(Path(__file__).parents[2]))
+        from infra.local import strictness
+
+        strictness.install()
     del sys.argv[1:]  # main() reads it too
     main()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from infra.paths import ENV_FILE
-from infra.ship.deploy import LOCAL_REGION, read_env
+from infra.ship.deploy import LOCAL_REGION
+from infra.ship.env_files import read_env
 from infra.stages import Stage, StageProblem
 
 Reach = dict[str, str | None]

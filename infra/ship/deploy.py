@@ -2,14 +2,13 @@
 needs.
 
 One path for the emulator and for AWS; they differ in the endpoint and in the stage's parameters. On the
-emulator a deploy is skipped when nothing that is deployed has changed: the stack itself carries the hash as
-a tag, so that it is forgotten with the state if that is lost.
+emulator a deploy is skipped when nothing that is deployed has changed: the stack itself has the hash as an
+output, so that it is forgotten with the state if that is lost.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import stages
 from infra.ship import bootstrap
-from infra.ship import package as packaging
+from infra.ship.account import PROBLEMS, on_aws
+from infra.ship.env_files import read_env, write_private
 from infra.ship.package import content, package
-from infra.ship.stack import DeployFailed, Stack
+from infra.ship.stack import Stack
 from infra.stages import LOCAL, Stage
 
 LOCAL_REGION = "us-east-1"
 LOCAL_TENANT = "demo"
-PROBLEMS = (*packaging.PROBLEMS, DeployFailed, BotoCoreError, ClientError)
 
 
 @dataclass(frozen=True)
@@ -64,18 +62,12 @@ def deploy_locally(endpoint: str, env_file: Path, stack: str = "invoke-once-loca
 
 
 def deploy_to_aws(stage: Stage) -> None:
-    """The service runs on AWS, in the account and region of the caller's credentials."""
-    session = boto3.Session()
-    if session.region_name is None:
-        raise DeployFailed("no region: set AWS_DEFAULT_REGION, or a region in your AWS profile")
-    deployed = Stack(session, None, stage.stack)
+    """The service runs on AWS."""
+    deployed = on_aws(stage)
     changed = deployed.deploy(package(stage), content(stage))
     state = "deployed" if changed else "is as it should be"
     print(f"{stage.stack} {state}: {deployed.outputs()['EndpointURL']}")
-    bootstrap.keyring(deployed.client("ssm"), f"/{stage.stack}/master-key")
-    dynamodb, table = deployed.client("dynamodb"), f"{stage.stack}-tokens"
-    if not bootstrap.has_tokens(dynamodb, table):
-        print(f"the first token, shown this once: {bootstrap.token(dynamodb, table, 'admin')}")
+    print("\n".join(bootstrap.bootstrap(deployed, stage)))
 
 
 def _bring_up_to_date(deployed: Stack, stage: Stage) -> None:
@@ -119,14 +111,7 @@ def _token(deployed: Stack, env_file: Path) -> str:
     return bootstrap.token(dynamodb, table, LOCAL_TENANT)
 
 
-def read_env(file: Path) -> dict[str, str]:
-    """The settings in a file of KEY=value lines; none if there is no file."""
-    lines = file.read_text().splitlines() if file.exists() else []
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-
-
 def write_env(file: Path, endpoint: str, stack: str, deployed: Deployed) -> None:
-    """The file is readable by its owner alone, from its first byte on."""
     settings = {
         "ONCE_URL": deployed.url,
         "ONCE_TOKEN": deployed.token,
@@ -144,12 +129,7 @@ def write_env(file: Path, endpoint: str, stack: str, deployed: Deployed) -> None
         "ONCE_WAKE_QUEUE": deployed.outputs["WakeQueue"],
         "ONCE_MASTER_KEY": f"/{stack}/master-key",
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.writelines(f"{name}={value}\n" for name, value in settings.items())
-    new.replace(file)
+    write_private(file, settings)
 
 
 def main() -> int:

@@ -20,13 +20,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib.functions import Function, load
+from chalicelib.functions import Function, load, target_of
 from chalicelib.runs.inputs import check_schemas
 from infra import stages
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
@@ -39,6 +39,7 @@ from infra.template.cfn import ref
 from infra.template.compute import code_parameter
 from infra.template.merge import merge_template
 from invoke_once.errors import ConfigurationError
+from invoke_once.life import keys
 
 REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is in the template, a test says
 RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
@@ -87,6 +88,8 @@ def package(stage: Stage) -> Package:
     """build/STAGE, made anew, file by file: who reads it meanwhile finds whole files."""
     functions = list(load(FUNCTIONS_TOML, stage.stack).values())
     check_schemas(functions)
+    check_regions(functions, os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"))
+    _check_marks(functions)
     check_handlers(functions)
     staging = BUILD / ".staging" / stage.name
     with _one_at_a_time(BUILD / f".{stage.name}.lock"):
@@ -100,6 +103,25 @@ def package(stage: Stage) -> Package:
         for stale in {*out.iterdir()} - {made.template, *made.zips.values()}:
             stale.unlink()
     return made
+
+
+def check_regions(functions: Iterable[Function], here: str | None) -> None:
+    """Lambda calls no function of another Region; `here` is None where packaging does not know its own."""
+    regions = {target.region: function.name for function in functions if (target := target_of(function)).region}
+    wrong = {region: name for region, name in regions.items() if region != (here or next(iter(regions)))}
+    for region, name in wrong.items():
+        raise PackagingFailed(
+            f"[functions.{name}] has a target in {region}, and Lambda calls no function of another region"
+        )
+
+
+def _check_marks(functions: Iterable[Function]) -> None:
+    """Roles tell functions apart by 25 bits of their names' hashes."""
+    known: dict[str, str] = {}
+    for function in functions:
+        other = known.setdefault(keys.mark(function.name), function.name)
+        if other != function.name:
+            raise PackagingFailed(f"the names {other} and {function.name} begin ids alike: rename one of them")
 
 
 def _stage_sources(stage: Stage, staging: Path, functions: list[Function]) -> None:
@@ -213,6 +235,8 @@ def _on_the_stage_s_runtime(stage: Stage, resources: dict[str, Any]) -> None:
                 properties["Runtime"] = stage.python
         if found["Type"] == "AWS::ApiGateway::Deployment":
             properties.pop("StageName", None)
+        if found["Type"] == "AWS::ApiGateway::Stage":
+            properties["Description"] = ref("Content")  # so that other content is always a change
 
 
 class _NoManagedPolicies:

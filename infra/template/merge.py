@@ -35,6 +35,7 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
             **dashboard.resources(stage, functions),
         },
         "Outputs": {
+            "Content": {"Value": ref("Content"), "Description": "stands for what is deployed"},
             "Bucket": {"Value": ref("Bucket")},
             "RunsTable": {"Value": ref("Runs")},
             "TokensTable": {"Value": ref("Tokens")},
@@ -51,5 +52,8 @@ def _layer() -> dict[str, Any]:
 def _code_parameters(functions: list[Function]) -> dict[str, Any]:
     """Where the zips are: `make deploy` uploads them under names made of their content and fills these in."""
     keys = ["CodeKey", "LayerKey", *(compute.code_parameter(f) for f in functions if f.code)]
-    bucket = {"ArtifactBucket": {"Type": "String", "Description": "the bucket that holds the zips"}}
+    bucket = {
+        "ArtifactBucket": {"Type": "String", "Description": "the bucket that holds the zips"},
+        "Content": {"Type": "String", "Default": "unknown", "Description": "stands for what is deployed"},
+    }
     return bucket | {key: {"Type": "String", "Description": f"S3 key of a zip: {key}"} for key in keys}

@@ -23,7 +23,8 @@ class S3Objects:
         return client(
             "s3", endpoint_url=self._endpoint_url, connect_timeout=2, read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 3}, signature_version="s3v4",
-            s3={"addressing_style": "path"} if self._endpoint_url else {},
+            # virtual: with the Region's host; the one without redirects, and the signature breaks
+            s3={"addressing_style": "path" if self._endpoint_url else "virtual"},
         )  # fmt: skip
 
     def put(self, key: str, data: bytes) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.functions import Function, load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
+from infra.ship import package
 from infra.template import sizes
 from infra.template.cfn import camel
 from infra.template.merge import merge_template
@@ -109,3 +110,15 @@ def test_what_aws_would_refuse_is_refused_here(template: dict[str, Any]) -> None
 def test_with_a_few_functions_nothing_is_split(template: dict[str, Any]) -> None:
     assert "AWS::IAM::ManagedPolicy" not in {r["Type"] for r in template["Resources"].values()}
     assert json.dumps(template["Resources"][f"Target{camel('node-hello')}Role"])
+
+
+def test_a_target_of_another_region_is_refused_when_packaging() -> None:
+    here, there = (
+        Function(name, target=f"arn:aws:lambda:{region}:111122223333:function:f")
+        for name, region in (("here", "eu-west-1"), ("there", "us-west-2"))
+    )
+    package.check_regions([here, Function("any", target="any")], "eu-west-1")
+    package.check_regions([here], None)
+    for functions, region in (([there], "eu-west-1"), ([here, there], None)):
+        with pytest.raises(package.PackagingFailed, match="no function of another region"):
+            package.check_regions(functions, region)

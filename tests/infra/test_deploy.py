@@ -12,11 +12,10 @@ import boto3
 import pytest
 
 from infra import stages
-from infra.local.emulator import Emulator
 from infra.ship import bootstrap, package
-from infra.ship.deploy import deploy_locally, read_env
+from infra.ship.deploy import deploy_locally
+from infra.ship.env_files import read_env
 from infra.ship.stack import DeployFailed, Stack
-from infra.ship.undeploy import undeploy
 from tests.service import Service
 
 
@@ -106,30 +105,3 @@ def cloudformation(service: Service) -> tuple[Stack, stages.Stage]:
 def updated_at(service: Service) -> Any:
     stack = service.aws("cloudformation").describe_stacks(StackName=service.stack)["Stacks"][0]
     return stack.get("LastUpdatedTime", stack["CreationTime"])
-
-
-def test_an_undeploy_keeps_the_data_unless_told(emulator: Emulator, local_directory: Path) -> None:
-    deployed = deploy_locally(emulator.url, local_directory / "gone.env", "invoke-once-gone")
-    service = Service(emulator.url, "invoke-once-gone", deployed)
-    stack, _ = cloudformation(service)
-    kept = undeploy(stack, delete_data=False)
-    assert stack.describe() is None
-    assert "table invoke-once-gone-runs" in kept
-    assert {"invoke-once-gone-runs", "invoke-once-gone-tokens"} <= tables(service)
-    service.close()
-
-
-def test_an_undeploy_with_its_data_leaves_nothing(emulator: Emulator, local_directory: Path) -> None:
-    deployed = deploy_locally(emulator.url, local_directory / "all-gone.env", "invoke-once-all-gone")
-    service = Service(emulator.url, "invoke-once-all-gone", deployed)
-    service.aws("s3").put_object(Bucket=deployed.outputs["Bucket"], Key="left", Body=b"x")
-    stack, _ = cloudformation(service)
-    assert undeploy(stack, delete_data=True) == []
-    assert not [name for name in tables(service) if name.startswith(service.stack)]
-    buckets = [bucket["Name"] for bucket in service.aws("s3").list_buckets()["Buckets"]]
-    assert not [name for name in buckets if name.startswith(service.stack)]
-    service.close()
-
-
-def tables(service: Service) -> set[str]:
-    return set(service.aws("dynamodb").list_tables()["TableNames"])

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from infra.paths import ROOT
-from infra.ship.deploy import read_env
+from infra.ship.env_files import read_env
 from tests.service import Service, until
 
 

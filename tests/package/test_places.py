@@ -16,16 +16,17 @@ from infra.ship import package
 from infra.stages import STACK_LIMIT, Stage, StageProblem
 
 GUIDE = ROOT / "docs" / "how-to" / "deploy.md"
-REGION = re.compile(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:gov-)?(?:[a-z]+)-[0-9]\b|arn:aws:|\d{12}")
+REGION = re.compile(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:gov-)?(?:[a-z]+)-[0-9]\b|arn:aws:|\b\d{12}\b")
 #: where a region may stand: the emulator's own, S3's one exception, what packaging wants to hear, examples in help
 MAY = {
     "infra/local/emulator.py",
     "infra/ship/deploy.py",
     "infra/ship/package.py",
-    "infra/ship/stack.py",
+    "infra/ship/artifacts.py",
     "infra/ship/audit.py",
     "infra/stages.py",
     "infra/template/roles.py",
+    "invoke_once/cli/commands/configure.py",
     "invoke_once/cli/commands/policy.py",
 }
 
