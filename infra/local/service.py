@@ -29,7 +29,8 @@ def chosen_port() -> int | None:
 
 def up() -> None:
     """The local AWS runs, the service is deployed on it, .local/once.env says how to reach it."""
-    from infra.ship.deploy import PROBLEMS, deploy_locally
+    from infra.ship.account import PROBLEMS
+    from infra.ship.deploy import deploy_locally
 
     print("starting the local AWS", flush=True)
     url = instance().start(chosen_port())

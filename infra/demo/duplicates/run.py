@@ -23,7 +23,8 @@ from infra.demo.duplicates.proxy import Proxy, proxy
 from infra.demo.duplicates.report import Row, Way
 from infra.local.emulator import Emulator, EmulatorProblem
 from infra.paths import LOCAL
-from infra.ship.deploy import PROBLEMS, deploy_locally
+from infra.ship.account import PROBLEMS
+from infra.ship.deploy import deploy_locally
 from infra.ship.layer import LayerFailed
 
 HOME = LOCAL / "duplicates"
