@@ -1,5 +1,5 @@
 # Everything a newcomer, a developer and CI need. `make help` lists it.
-# Nothing is asked of the machine but python3 (3.11 or newer, with venv), make and, for the Node.js sample, node.
+# Nothing is asked of the machine but python3 (3.11 or newer, with venv), make and, for the Node.js samples, node and npm.
 PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
