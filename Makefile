@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -54,6 +54,9 @@ bootstrap: venv ## STAGE=prod: the master key and the first token, for a stack t
 
 rollback: venv ## STAGE=prod: what was deployed before, again; TO=CONTENT chooses
 	@$(PY) -m infra.ship.rollback $(STAGE) $(TO)
+
+restore: venv ## STAGE=prod AT=2026-01-31T12:00:00Z: runs as they were then; ONLY=RUN, OVER=true; AT=drop at the end
+	@$(PY) -m infra.operate.restore --stage $(STAGE) $(if $(ONLY),--only $(ONLY)) $(if $(OVER),--over) $(AT)
 
 undeploy: venv ## STAGE=prod: remove the stack; its data stays, unless DATA=delete
 	@$(PY) -m infra.ship.undeploy $(STAGE) $(DATA)

@@ -36,7 +36,7 @@ class Place:
             raise ConfigurationError(f"{self.stack!r} is not the name of a stack")
         if not re.fullmatch(r"\d{12}|\$\{AWS::AccountId\}", self.account):
             raise ConfigurationError(f"{self.account!r} is not an account: 12 digits")
-        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d|\$\{AWS::Region\}", self.region):
+        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d|\$\{AWS::Region\}", self.region):
             raise ConfigurationError(f"{self.region!r} is not a region")
 
     @property
@@ -62,7 +62,7 @@ class Place:
     @classmethod
     def at(cls, stack: str, account: str, region: str) -> Place:
         """A real place, for what is no template."""
-        kinds = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+        kinds = {"eusc": "aws-eusc", "cn": "aws-cn", "us-gov": "aws-us-gov"}
         partition = next((name for start, name in kinds.items() if region.startswith(f"{start}-")), "aws")
         return cls(stack, account, region, partition)
 
@@ -112,20 +112,25 @@ def environment(place: Place, mode: Mode, function: str, tenant: str) -> dict[st
     }
 
 
-def destinations(place: Place, mode: Mode) -> Document:
-    """The function's EventInvokeConfig: retries are the service's, ends go to `record`."""
+def destinations(place: Place, mode: Mode, qualifier: str = "") -> Document:
+    """The function's EventInvokeConfig: retries are the service's, ends go to `record`.
+
+    Lambda keeps one for each version and alias: what is called as `name:live` needs one with the Qualifier `live`.
+    """
     ends = {"OnFailure": {"Destination": place.record}}
     if mode == "destination":
         ends["OnSuccess"] = {"Destination": place.record}
-    return {"MaximumRetryAttempts": 0, "DestinationConfig": ends}
+    of = {"Qualifier": qualifier} if qualifier else {}
+    return {**of, "MaximumRetryAttempts": 0, "DestinationConfig": ends}
 
 
-def entry(mode: Mode, function: str, tenant: str, target: str) -> str:
+def entry(mode: Mode, function: str, tenant: str, target: str, qualifier: str = "") -> str:
     """Its table in functions.toml, by which the service may start it, and knows whose its reports are."""
-    return f'[functions.{function}]\ntarget = "{target}"\ntenant = "{tenant}"\nmode = "{mode}"\n'
+    lines = [f"[functions.{function}]", f'target = "{target}"', f'tenant = "{tenant}"', f'mode = "{mode}"']
+    return "\n".join([*lines, *([f'qualifier = "{qualifier}"'] if qualifier else [])]) + "\n"
 
 
-def sam(place: Place, mode: Mode, function: str, tenant: str) -> str:
+def sam(place: Place, mode: Mode, function: str, tenant: str, qualifier: str = "") -> str:
     """The same for the Properties of an AWS::Serverless::Function, as YAML."""
     lines = ["Environment:", "  Variables:"] if mode == "tracked" else []
     lines += [f"    {name}: {_yaml(value)}" for name, value in environment(place, mode, function, tenant).items()]
@@ -141,6 +146,7 @@ def sam(place: Place, mode: Mode, function: str, tenant: str) -> str:
             lines += ["        Condition:", f"          {operator}:"]
             lines += [f"            {key}: {json.dumps(values)}" for key, values in asked.items()]
     told = destinations(place, mode)
+    lines += [f"AutoPublishAlias: {qualifier}"] if qualifier else []  # SAM then aims the config at the alias
     lines += ["EventInvokeConfig:", f"  MaximumRetryAttempts: {told['MaximumRetryAttempts']}", "  DestinationConfig:"]
     for end, where in told["DestinationConfig"].items():
         lines += [f"    {end}:", "      Type: Lambda", f"      Destination: {_yaml(where['Destination'])}"]

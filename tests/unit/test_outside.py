@@ -74,7 +74,8 @@ def test_the_bucket_and_the_table_are_called_what_the_template_calls_them() -> N
 
 
 @pytest.mark.parametrize(
-    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eusc-de-east-1", "aws-eusc")],
 )
 def test_a_region_tells_its_partition(region: str, partition: str) -> None:
     assert (
@@ -103,6 +104,18 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> 
         assert json.loads(capsys.readouterr().out)
     assert run(["policy", "billing", "--show", "sam"]) == 0
     assert "${AWS::AccountId}" in capsys.readouterr().out
+
+
+def test_an_alias_is_told_by_its_own_config(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda keeps one for each version and alias: the one of $LATEST says nothing about `live`."""
+    place = ["--account", "111122223333", "--region", "eu-west-1", "--qualifier", "live"]
+    assert run(["policy", "billing", *place, "--show", "destinations"]) == 0
+    assert json.loads(capsys.readouterr().out)["Qualifier"] == "live"
+    assert run(["policy", "billing", *place, "--show", "entry"]) == 0
+    assert 'qualifier = "live"' in capsys.readouterr().out
+    assert run(["policy", "billing", *place, "--show", "sam"]) == 0
+    assert "AutoPublishAlias: live\n" in capsys.readouterr().out
+    assert "Qualifier" not in outside.destinations(Place("s"), "tracked")
 
 
 def test_without_a_place_the_command_says_what_it_needs(

@@ -28,13 +28,15 @@ SHOWN = ("policy", "environment", "destinations", "sam", "entry")
 @click.option("--tenant", default="default", show_default=True, help="Owner of runs that register themselves.")
 @click.option("--account", metavar="DIGITS", help="The stack's AWS account.")
 @click.option("--region", metavar="NAME", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="The stack's region.")
+@click.option("--qualifier", metavar="NAME", default="", help="The alias or version that is called, if one is.")
 @click.option(
     "--show", type=click.Choice(SHOWN), default="policy", show_default=True,
     help="The IAM policy; the environment; the event invoke config; all three for SAM; its table in functions.toml.",
 )  # fmt: skip
 def command(
-    function: str, stack: str, mode: Mode, tenant: str, account: str | None, region: str | None, show: str
-) -> int:
+    function: str, stack: str, mode: Mode, tenant: str, account: str | None, region: str | None, qualifier: str,
+    show: str,
+) -> int:  # fmt: skip
     """Print what a function that is deployed elsewhere needs: rights, environment, destinations.
 
     FUNCTION is what its runs are called. Nothing is looked up and nothing is changed.
@@ -47,10 +49,10 @@ def command(
     from invoke_once.cli.output import json_out, out
 
     if show == "sam":
-        out(outside.sam(outside.Place(stack), mode, function, tenant).rstrip())
+        out(outside.sam(outside.Place(stack), mode, function, tenant, qualifier).rstrip())
         return 0
     if show == "entry":
-        out(outside.entry(mode, function, tenant, target=function).rstrip())
+        out(outside.entry(mode, function, tenant, function, qualifier).rstrip())
         return 0
     if not (account and region):
         raise click.UsageError("--account and --region are needed, or --show sam for a template")
@@ -60,5 +62,5 @@ def command(
     elif show == "environment":
         json_out({"Variables": outside.environment(place, mode, function, tenant)})
     else:
-        json_out(outside.destinations(place, mode))
+        json_out(outside.destinations(place, mode, qualifier))
     return 0

@@ -1,0 +1,127 @@
+"""Each parameter of a stage that changes the template, seen in the template; defaults are safe."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from chalicelib.functions import load
+from infra import stages
+from infra.paths import FUNCTIONS_TOML
+from infra.stages import Stage, StageProblem
+from infra.template.merge import merge_template
+
+PROD = stages.load("prod")
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/0"
+BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
+FUNCTIONS = list(load(FUNCTIONS_TOML, PROD.stack).values())
+
+
+def merged(**options: Any) -> dict[str, Any]:
+    stage = dataclasses.replace(PROD, **options)
+    return merge_template(stage, FUNCTIONS, stage.python)["Resources"]  # type: ignore[no-any-return]
+
+
+def properties(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [r["Properties"] for r in resources.values() if r.get("Type") == kind]
+
+
+def roles(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    return [r["Properties"] for name, r in resources.items() if name.endswith("Role")]
+
+
+def functions(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        r["Properties"]
+        for r in resources.values()
+        if "FunctionName" in r["Properties"] and "Timeout" in r["Properties"]
+    ]
+
+
+def test_the_defaults_are_safe() -> None:
+    found = merged()
+    (limit,) = found["RestAPI"]["Properties"]["MethodSettings"]
+    assert (limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"]) == (2000, 1000)
+    assert PROD.python == "python3.13"
+    assert all(group["RetentionInDays"] == 365 for group in properties(found, "AWS::Logs::LogGroup"))
+    logs = [r for r in found.values() if r.get("Type") == "AWS::Logs::LogGroup"]
+    assert all(group["DeletionPolicy"] == "Retain" for group in logs)
+
+
+def test_a_boundary_is_on_every_role() -> None:
+    found = roles(merged(permissions_boundary=BOUNDARY))
+    assert len(found) > 10
+    assert all(role["PermissionsBoundary"] == BOUNDARY for role in found)
+    assert not any("PermissionsBoundary" in role for role in roles(merged()))
+
+
+def test_a_network_is_where_every_function_runs_and_every_role_may_join_it() -> None:
+    found = merged(vpc_subnets=("subnet-1",), vpc_security_groups=("sg-1",))
+    where = {"SecurityGroupIds": ["sg-1"], "SubnetIds": ["subnet-1"]}
+    assert all(function["VpcConfig"] == where for function in functions(found))
+    for role in roles(found):
+        actions = [a for s in role["Policies"][0]["PolicyDocument"]["Statement"] for a in s["Action"]]
+        assert "ec2:CreateNetworkInterface" in actions
+    assert not any("VpcConfig" in function for function in functions(merged()))
+
+
+def test_your_key_encrypts_tables_bucket_and_queues_and_roles_may_use_it_through_them() -> None:
+    found = merged(kms_key_arn=KEY)
+    assert all(t["SSESpecification"]["KMSMasterKeyId"] == KEY for t in properties(found, "AWS::DynamoDB::Table"))
+    (bucket,) = properties(found, "AWS::S3::Bucket")
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == KEY
+    assert all(queue["KmsMasterKeyId"] == KEY for queue in properties(found, "AWS::SQS::Queue"))
+    for role in roles(found):
+        (use,) = [s for s in role["Policies"][0]["PolicyDocument"]["Statement"] if "kms:Decrypt" in s["Action"]]
+        assert use["Resource"] == [KEY] and "kms:ViaService" in use["Condition"]["StringEquals"]
+
+
+def test_concurrency_is_reserved_for_those_that_are_named() -> None:
+    found = merged(reserved_concurrency={"api": 50, "attend": 20})
+    kept = {name: r["Properties"].get("ReservedConcurrentExecutions") for name, r in found.items()}
+    assert (kept["APIHandler"], kept["Attend"], kept["Sweep"]) == (50, 20, None)
+
+
+def test_a_private_api_refuses_what_comes_from_elsewhere() -> None:
+    api = merged(vpc_endpoints=("vpce-1",))["RestAPI"]["Properties"]
+    assert api["EndpointConfiguration"] == {"Type": "PRIVATE", "VPCEndpointIds": ["vpce-1"]}
+    allow, deny = api["DefinitionBody"]["x-amazon-apigateway-policy"]["Statement"]
+    assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+    assert deny["Condition"] == {"StringNotEquals": {"aws:SourceVpce": ["vpce-1"]}}
+
+
+def test_a_domain_a_firewall_and_versions() -> None:
+    found = merged(domain="once.example.com", certificate_arn="arn:aws:acm:x", waf_acl_arn="arn:aws:wafv2:x")
+    assert found["Domain"]["Properties"]["DomainName"] == "once.example.com"
+    assert found["DomainMapping"]["Properties"]["Stage"] == "api"
+    assert found["Firewall"]["Properties"]["WebACLArn"] == "arn:aws:wafv2:x"
+    (bucket,) = properties(merged(versioned_bucket=True), "AWS::S3::Bucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["LifecycleConfiguration"]["Rules"][0]["NoncurrentVersionExpiration"]
+    assert not {"Domain", "DomainMapping", "Firewall"} & set(merged())
+
+
+def test_an_unknown_path_is_the_service_s_to_answer() -> None:
+    paths = merged()["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    assert (
+        paths["/{proxy+}"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"runtime": "nodejs24.x"}, "runtime is a Python"),
+        ({"architecture": "sparc"}, "architecture is one of"),
+        ({"vpc_subnets": ("s",)}, "go together"),
+        ({"domain": "a.b"}, "go together"),
+        ({"reserved_concurrency": {"echo": 1}}, "reserved_concurrency is of"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused(wrong: dict[str, Any], why: str) -> None:
+    stage: Stage = dataclasses.replace(PROD, **wrong)
+    with pytest.raises(StageProblem, match=why):
+        stages._check(stage)
