@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -140,7 +139,7 @@ class Sandboxes:
 
     def _finish_unwrapped(self, worker: Worker, how: str, value: Any) -> None:
         if how in ("value", "large", "cancelled", "not json"):
-            self.outputs[worker.lease_id].add(json.dumps(value, separators=(",", ":")).encode())
+            self.outputs[worker.lease_id].add(dumps(value))
             self._report(worker.event, value, "Success")
         else:
             self._report(worker.event, {"errorType": "Error", "errorMessage": "no"})

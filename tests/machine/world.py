@@ -102,13 +102,15 @@ class World(Sandboxes):
             accepted = dispatch.accept(svc, request)
         except dispatch.KeyReused:
             found = self.truth.get(run_id, svc.now_ms())
-            need(found is not None and found.fingerprint != fingerprint, "I4", "422 for the same request")
+            mistaken = found is None or found.direct or found.fingerprint == fingerprint
+            need(not mistaken, "I4", "422 for the same request")
             need(known is None or _engine(svc).actor.writes == 0, "I14", "a refused request wrote something")
             return None
         head = accepted.head
         need(head.run_id == run_id, "I4", "another run for the same key")
         need(not (accepted.replayed and _engine(svc).actor.born), "I4", "one's own put was taken for somebody else's")
-        need(head.fingerprint == fingerprint, "I4", "another request's run was returned")
+        # a key that a rule or a direct call had first is that run's: nobody asked for it with a request
+        need(head.direct or head.fingerprint == fingerprint, "I4", "another request's run was returned")
         alone = not callable(_engine(svc).plan.fault)
         if known is not None and alone and more.get("if_failed") != "rerun":
             need(accepted.replayed and head.generation == known.generation, "I4", "a known key began a new run")
