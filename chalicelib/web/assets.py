@@ -3,21 +3,23 @@
 `page("index")` and `page("docs")` are HTML; `asset("app.js")` is anything that they load. Every URL inside is
 relative to the page, so that a path prefix (a stage, a base path mapping) needs no configuration.
 
+The files lie in a folder a view (`runs/`, `run/`, `start/` ...), beside `common/` and `frame/`. An address is a
+name alone, since a route of API Gateway ends at a slash: so names are unique over all folders, and a script
+imports another as `./name.js` whatever folder it lies in.
+
 Nothing here is templated: a file's bytes are its answer, its hash is its ETag, and a browser that revalidates
-gets 304. Only names of files that lie beside this module can be asked for, so that no path can leave it.
+gets 304. What can be asked for is a dict of the files in those folders, so that no path can leave it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
 
 _HERE = Path(__file__).parent
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.(?:js|css|svg)")
 _TYPES = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -70,9 +72,13 @@ def page(name: str) -> Asset:
 
 def asset(name: str) -> Asset | None:
     """What a page loads, or None where there is no such file."""
-    if not _NAME.fullmatch(name) or not (_HERE / name).is_file():
-        return None
-    return _read(name)
+    return _read(name) if name in files() and not name.endswith(".html") else None
+
+
+@lru_cache(maxsize=1)
+def files() -> dict[str, Path]:
+    """Every file that is served, by its name."""
+    return {path.name: path for path in _HERE.glob("*/*.*") if path.suffix[1:] in _TYPES}
 
 
 def slash_redirect(path: str) -> str | None:
@@ -86,6 +92,6 @@ def slash_redirect(path: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def _read(name: str) -> Asset:
-    data = (_HERE / name).read_bytes()
+    data = files()[name].read_bytes()
     digest = hashlib.sha256(data).hexdigest()[:20]
     return Asset(data.decode("utf-8"), _TYPES[name.rsplit(".", 1)[-1]], f'"{digest}"')

@@ -10,12 +10,14 @@ import pytest
 from playwright.sync_api import expect
 
 from chalicelib import web
+from chalicelib.web import assets
 from tests.browser.conftest import Open
 from tests.browser.driver import Dashboard, Site
 
 HERE = Path(web.__file__).parent
-SCRIPTS = sorted(HERE.glob("*.js"))
-PAGES = sorted(HERE.glob("*.html"))
+FILES = {path.name: path for path in HERE.rglob("*.*") if path.suffix in (".js", ".css", ".svg", ".html")}
+SCRIPTS = sorted(path for name, path in FILES.items() if name.endswith(".js"))
+PAGES = sorted(path for name, path in FILES.items() if name.endswith(".html"))
 FIRST_LOAD_BYTES = 150_000
 WEIGH = """() => performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
   .filter((entry) => entry.entryType === "navigation" || entry.name.includes("/assets/"))
@@ -65,14 +67,14 @@ def test_pages_have_no_inline_code_and_nothing_from_other_hosts() -> None:
         text = path.read_text()
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", text), path.name
         assert not re.search(r"""(?:src|href)=["'](?:https?:|//|/)""", text), path.name
-    styles = (HERE / "app.css").read_text() + (HERE / "docs.css").read_text()
+    styles = "".join(path.read_text() for name, path in FILES.items() if name.endswith(".css"))
     assert "url(" not in styles and "@import" not in styles
 
 
 def imports(name: str, known: set[str] | None = None) -> set[str]:
     """The modules that a module loads before it runs."""
     known = set() if known is None else known
-    for found in re.findall(r'^import [^;]*?"\./([\w-]+\.js)";', (HERE / name).read_text(), re.MULTILINE):
+    for found in re.findall(r'^import [^;]*?"\./([\w-]+\.js)";', FILES[name].read_text(), re.MULTILINE):
         if found not in known:
             known.add(found)
             imports(found, known)
@@ -80,7 +82,7 @@ def imports(name: str, known: set[str] | None = None) -> set[str]:
 
 
 def test_the_page_asks_at_once_for_every_module_of_the_first_view() -> None:
-    preloaded = set(re.findall(r'modulepreload" href="assets/([\w-]+\.js)"', (HERE / "index.html").read_text()))
+    preloaded = set(re.findall(r'modulepreload" href="assets/([\w-]+\.js)"', FILES["index.html"].read_text()))
     assert preloaded == imports("app.js")
 
 
@@ -90,18 +92,23 @@ def test_modules_are_short() -> None:
 
 def test_every_file_has_its_type_and_a_tag_that_answers_304(pretended_site: Site) -> None:
     types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-    for path in HERE.iterdir():
-        if path.suffix in types:
-            answer = httpx.get(f"{pretended_site.url}/assets/{path.name}")
+    with httpx.Client(base_url=f"{pretended_site.url}/assets/") as client:
+        for path in SCRIPTS + [FILES["app.css"], FILES["docs.css"], FILES["icon.svg"]]:
+            answer = client.get(path.name)
             assert answer.status_code == 200
             assert answer.headers["content-type"].startswith(types[path.suffix])
-            again = httpx.get(str(answer.url), headers={"If-None-Match": f"W/{answer.headers['etag']}"})
+            again = client.get(path.name, headers={"If-None-Match": f"W/{answer.headers['etag']}"})
             assert (again.status_code, again.content) == (304, b"")
+
+
+def test_names_are_unique_over_all_folders() -> None:
+    assert len(FILES) == len([path for path in HERE.rglob("*.*") if path.suffix in (".js", ".css", ".svg", ".html")])
+    assert set(FILES) == set(assets.files())
 
 
 @pytest.mark.parametrize(
     "name",
-    ["assets.py", "index.html", "../app.py", "..%2fassets.py", "", ".", "nope.js", "app.js/", "APP.js", "app.js\n"],
+    ["assets.py", "index.html", "../app.py", "..%2fassets.py", "frame/app.js", "", ".", "nope.js", "app.js/", "APP.js", "app.js\n"],
 )
 def test_only_the_assets_can_be_asked_for(name: str) -> None:
     assert web.asset(name) is None
