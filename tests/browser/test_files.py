@@ -93,7 +93,7 @@ def test_modules_are_short() -> None:
 def test_every_file_has_its_type_and_a_tag_that_answers_304(pretended_site: Site) -> None:
     types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     with httpx.Client(base_url=f"{pretended_site.url}/assets/") as client:
-        for path in SCRIPTS + [FILES["app.css"], FILES["docs.css"], FILES["icon.svg"]]:
+        for path in [*SCRIPTS, FILES["app.css"], FILES["docs.css"], FILES["icon.svg"]]:
             answer = client.get(path.name)
             assert answer.status_code == 200
             assert answer.headers["content-type"].startswith(types[path.suffix])
@@ -108,7 +108,19 @@ def test_names_are_unique_over_all_folders() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["assets.py", "index.html", "../app.py", "..%2fassets.py", "frame/app.js", "", ".", "nope.js", "app.js/", "APP.js", "app.js\n"],
+    [
+        "assets.py",
+        "index.html",
+        "../app.py",
+        "..%2fassets.py",
+        "frame/app.js",
+        "",
+        ".",
+        "nope.js",
+        "app.js/",
+        "APP.js",
+        "app.js\n",
+    ],
 )
 def test_only_the_assets_can_be_asked_for(name: str) -> None:
     assert web.asset(name) is None
