@@ -79,6 +79,11 @@ def audit() -> Environment:
     return Environment("audit", LOCAL / "audit", ("-r", str(requirements)), (requirements,))
 
 
+def cloud() -> Environment:
+    requirements = ROOT / "infra" / "cloud-requirements.txt"
+    return Environment("cloud", LOCAL / "cloud", ("-r", str(requirements)), (requirements,))
+
+
 def docs() -> Environment:
     requirements = ROOT / "infra" / "docs-requirements.txt"
     return Environment("docs", LOCAL / "docs", ("-r", str(requirements)), (requirements,))
@@ -87,7 +92,7 @@ def docs() -> Environment:
 def needs(kind: str) -> list[Environment]:
     """The project's own virtualenv for `kind`, and what goes with it."""
     if kind == "audit":
-        return [project("run"), audit()]
+        return [project("run"), audit(), cloud()]
     if kind == "docs":
         return [project("run"), docs()]
     if kind == "bench":

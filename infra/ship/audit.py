@@ -27,6 +27,13 @@ def checkov(template: Path) -> int:
     return _run("checkov", AUDIT / "checkov", *arguments)
 
 
+def second_cloud(template: Path) -> int:
+    """moto's CloudFormation, and parliament on the roles."""
+    return _run(
+        "second cloud", LOCAL / "cloud" / "bin" / "python", Path(__file__).with_name("second_cloud.py"), template
+    )
+
+
 def cfn_lint(template: Path) -> int:
     return _run("cfn-lint", VENV / "bin" / "cfn-lint", "-t", template, "-r", "us-east-1", "eu-central-1")
 
@@ -40,7 +47,7 @@ def _run(name: str, program: Path, *arguments: object) -> int:
 
 def main() -> int:
     template = package.package(stages.load("prod")).template
-    codes = [checkov(template), cfn_lint(template), licences.main(), pip_audit()]
+    codes = [checkov(template), cfn_lint(template), second_cloud(template), licences.main(), pip_audit()]
     return max(codes)
 
 

@@ -23,6 +23,7 @@ MAY = {
     "infra/ship/deploy.py",
     "infra/ship/package.py",
     "infra/ship/artifacts.py",
+    "infra/ship/second_cloud.py",
     "infra/ship/audit.py",
     "infra/stages.py",
     "infra/template/roles.py",
