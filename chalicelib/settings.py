@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from functools import cache
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from invoke_once.errors import ConfigurationError
 
@@ -22,6 +23,8 @@ class Settings(Struct, frozen=True):
     attend_function: str  #: ONCE_ATTEND_FUNCTION
     master_key: str  #: ONCE_MASTER_KEY, an SSM parameter's name
     endpoint_url: str | None  #: AWS_ENDPOINT_URL, where AWS is emulated
+    #: ONCE_CALLBACK_TARGETS, JSON: the buses, queues and topics that callbacks may go to, and whose (none: everybody's)
+    callback_targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read(env: Mapping[str, str]) -> Settings:
@@ -41,7 +44,15 @@ def read(env: Mapping[str, str]) -> Settings:
         attend_function=env.get("ONCE_ATTEND_FUNCTION", f"{stack}-attend"),
         master_key=env.get("ONCE_MASTER_KEY", ""),
         endpoint_url=env.get("AWS_ENDPOINT_URL"),
+        callback_targets=_targets(env.get("ONCE_CALLBACK_TARGETS") or "{}"),
     )
+
+
+def _targets(text: str) -> dict[str, tuple[str, ...]]:
+    try:
+        return {str(arn): tuple(tenants) for arn, tenants in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        raise ConfigurationError("ONCE_CALLBACK_TARGETS is not a JSON object of lists") from None
 
 
 @cache

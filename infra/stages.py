@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -15,6 +16,15 @@ LOCAL = "local"
 #: STACK-artifacts-ACCOUNT-REGION is a bucket's name, and those have at most 63 characters
 ARCHITECTURES = ("x86_64", "arm64")
 RESERVABLE = ("api", "stream", "wake", "sweep", "attend", "record")
+#: What an ARN may leave to the stack, in a form that it has.
+PSEUDO = {"Partition": "aws", "Region": "us-east-1", "AccountId": "0" * 12, "StackName": "stack"}
+#: A Lambda's environment has 4 KB (Lambda Developer Guide, "Quotas"), of which the service's other settings take one.
+TARGETS_CHARS = 2_500
+#: As chalicelib/callbacks/arns.py reads it; a test holds the two together.
+TARGET = re.compile(
+    r"arn:aws[a-z-]*:(?:(?:sqs|sns):[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+"
+    r"|events:[a-z0-9-]+:\d{12}:event-bus/[A-Za-z0-9/_.-]+)"
+)
 STACK_LIMIT = 63 - len("-artifacts-") - 12 - len("-ap-southeast-1")
 
 
@@ -59,11 +69,18 @@ class Stage:
     calls_burst: int
     runs_in_flight: int
     holds_in_flight: int
+    callback_targets: tuple[Any, ...]
 
     @property
     def python(self) -> str:
         """Lambda's name of the runtime that the zips are made for: this machine's own, where the stage names none."""
         return self.runtime or f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+    @property
+    def allowed_targets(self) -> dict[str, tuple[str, ...]]:
+        """The ARNs that callbacks may go to, as they are written, and the tenants that may name each; none: all."""
+        entries = [{"arn": entry} if isinstance(entry, str) else entry for entry in self.callback_targets]
+        return {entry["arn"]: tuple(entry.get("tenants", ())) for entry in entries}
 
     def named(self, stack: str) -> Stage:
         """The same stage under another stack's name, as the tests use it."""
@@ -113,7 +130,31 @@ def _check(stage: Stage) -> None:
         (bool(stage.vpc_subnets) != bool(stage.vpc_security_groups), "vpc_subnets and vpc_security_groups go together"),
         (bool(stage.domain) != bool(stage.certificate_arn), "domain and certificate_arn go together"),
         (stage.domain and stage.vpc_endpoints, "a private API (vpc_endpoints) has no domain of its own here"),
+        *_wrong_targets(stage.callback_targets),
         (set(stage.reserved_concurrency) - set(RESERVABLE), f"reserved_concurrency is of {', '.join(RESERVABLE)}"),
     ):
         if wrong:
             raise StageProblem(f"{STAGES_TOML.name}, stage {stage.name}: {why}")
+
+
+def _wrong_targets(entries: tuple[Any, ...]) -> list[tuple[bool, str]]:
+    """A target is an ARN, or a table of an ARN and the tenants it belongs to; all within Lambda's environment."""
+    form = 'callback_targets has ARNs of buses, queues and topics, or { arn = "…", tenants = ["…"] }'
+    return [
+        (not all(_is_target(entry) for entry in entries), form),
+        (len(json.dumps(entries)) > TARGETS_CHARS, f"callback_targets has at most {TARGETS_CHARS} characters"),
+    ]
+
+
+def _is_target(entry: Any) -> bool:
+    table = {"arn": entry} if isinstance(entry, str) else entry
+    if not isinstance(table, dict) or not {"arn"} <= set(table) <= {"arn", "tenants"}:
+        return False
+    arn, tenants = table["arn"], table.get("tenants", ["any"])
+    whose = isinstance(tenants, list) and bool(tenants) and all(isinstance(tenant, str) for tenant in tenants)
+    return whose and isinstance(arn, str) and bool(TARGET.fullmatch(filled(arn)))
+
+
+def filled(arn: str) -> str:
+    """An ARN with its pseudo parameters filled in with some of their form."""
+    return re.sub(r"\$\{AWS::(\w+)\}", lambda found: PSEUDO.get(found[1], found[0]), arn)

@@ -180,11 +180,12 @@ def _function(call: Call, name: str) -> Function:
 
 
 def _callback_url(call: Call, url: str) -> str:
-    from chalicelib.callbacks.urls import UrlRefused, check_url
+    from chalicelib.callbacks.receivers import check_receiver
+    from chalicelib.callbacks.urls import UrlRefused
 
     own = {host.lower() for host in call.headers.get("host", ())}
     try:
-        return str(check_url(url, local=call.service.settings.local, own_hosts=own))
+        return str(check_receiver(call.service.settings, call.tenant, url, own))
     except UrlRefused as refused:
         detail = f"The URL {refused}"
         raise problems.InvalidRequest(f"{detail}.", errors=[("/callback/url", detail)]) from None

@@ -44,15 +44,15 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Callback(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the outcome is sent to, as a Standard Webhooks message."""
+    """Where the outcome is sent to: a URL gets a Standard Webhooks message; or a bus, queue or topic by its ARN."""
 
     url: Annotated[
         str,
         Meta(
             max_length=2048,
-            description="https, public",
+            description="https, public; or the ARN of a bus, queue or topic that the service allows",
             examples=["https://example.com/hook"],
-            extra_json_schema={"format": "uri", "pattern": r"^https?://\S+$"},
+            extra_json_schema={"format": "uri", "pattern": r"^(https?://|arn:)\S+$"},
         ),
     ]
 

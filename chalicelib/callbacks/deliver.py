@@ -15,10 +15,11 @@ from typing import Final
 from msgspec import Struct
 
 from chalicelib import keyring as secrets
-from chalicelib.callbacks import webhook
+from chalicelib.callbacks import aws_targets, webhook
 from chalicelib.callbacks.breaker import Breaker, breaker
+from chalicelib.callbacks.receivers import Receiver, check_receiver
 from chalicelib.callbacks.redelivery import SPAN_MS, next_try
-from chalicelib.callbacks.urls import CallbackUrl, UrlRefused, check_url
+from chalicelib.callbacks.urls import CallbackUrl, UrlRefused
 from chalicelib.callbacks.webhook import Outcome
 from chalicelib.invoker import fire_attend
 from chalicelib.runs.documents import Document, rfc3339, run_document
@@ -35,7 +36,7 @@ _CUT_CHARACTERS: Final = 1_000
 _POSTPONED_SPREAD_MS: Final = 10_000
 
 #: The last: what to call when the receiver does not answer as soon as it should.
-Send = Callable[[CallbackUrl, Mapping[str, str], bytes, Callable[[], None]], Outcome]
+Send = Callable[[Receiver, Mapping[str, str], bytes, Callable[[], None]], Outcome]
 
 
 class Sender(Struct, frozen=True):
@@ -43,7 +44,7 @@ class Sender(Struct, frozen=True):
 
     document: Callable[[Service, Head], Document] = run_document
     secrets_for: Callable[[str, int], Sequence[str]] = secrets.secrets_for
-    send: Send | None = None  #: None: over the network
+    send: Send | None = None  #: None: over the network, or to AWS
 
 
 SENDER: Final = Sender()
@@ -57,7 +58,7 @@ def request_delivery(svc: Service, head: Head) -> None:
 def deliver(svc: Service, head: Head, sender: Sender = SENDER) -> None:
     """Try the callback of an ended run once, unless somebody else is on it or its receiver is spared."""
     try:
-        url = check_url(head.callback_url, local=svc.settings.local)
+        url = check_receiver(svc.settings, head.tenant, head.callback_url)
     except UrlRefused as refused:  # it was accepted once; the rule has changed since
         _give_up(svc, head, f"refused: it {refused}")
         return
@@ -72,16 +73,16 @@ def deliver(svc: Service, head: Head, sender: Sender = SENDER) -> None:
         _postpone(svc, head, url, wait_until)
 
 
-def _try(svc: Service, head: Head, sender: Sender, url: CallbackUrl, gate: Breaker) -> None:
+def _try(svc: Service, head: Head, sender: Sender, url: Receiver, gate: Breaker) -> None:
     now_ms = svc.now_ms()
     body = message(head, sender.document(svc, head))
     headers = _signed(callback_moves.webhook_id(head), now_ms, body, sender.secrets_for(head.tenant, now_ms))
     if not _claim(svc, head, now_ms):
         return
     suspicion = _Suspicion(gate, svc.now_ms)
-    outcome = (sender.send or _over_the_network(svc))(url, headers, body, suspicion.raised)
+    outcome = (sender.send or _sending(svc, head))(url, headers, body, suspicion.raised)
     tried = head.cb_attempt - head.cb_base + 1
-    next_ms = None if outcome.delivered else _next_ms(tried, outcome, svc)
+    next_ms = None if outcome.delivered or outcome.for_good else _next_ms(tried, outcome, svc)
     _record(svc, head, outcome, next_ms, url)
     with contextlib.suppress(StoreUnavailable):  # what it would have said is only a hint
         gate.report(outcome, svc.now_ms(), suspected=suspicion.told)
@@ -104,9 +105,11 @@ def _next_ms(tried: int, outcome: Outcome, svc: Service) -> int | None:
     return next_try(tried, svc.now_ms(), outcome.retry_after_s, svc.spread, status_code=outcome.status_code)
 
 
-def _over_the_network(svc: Service) -> Send:
-    def send(url: CallbackUrl, headers: Mapping[str, str], body: bytes, on_slow: Callable[[], None]) -> Outcome:
-        return webhook.send(url, headers, body, local=svc.settings.local, on_slow=on_slow)
+def _sending(svc: Service, head: Head) -> Send:
+    def send(to: Receiver, headers: Mapping[str, str], body: bytes, on_slow: Callable[[], None]) -> Outcome:
+        if isinstance(to, CallbackUrl):
+            return webhook.send(to, headers, body, local=svc.settings.local, on_slow=on_slow)
+        return aws_targets.send(to, headers, body, sending=head.cb_base)
 
     return send
 
@@ -121,7 +124,7 @@ def _claim(svc: Service, head: Head, now_ms: int) -> bool:
     return isinstance(svc.store.put_part(callback_moves.begin_delivery(head, now_ms)), Written)
 
 
-def _record(svc: Service, head: Head, outcome: Outcome, next_ms: int | None, url: CallbackUrl | None) -> None:
+def _record(svc: Service, head: Head, outcome: Outcome, next_ms: int | None, url: Receiver | None) -> None:
     status = "delivered" if outcome.delivered else "failed" if next_ms is None else "pending"
     known = {"status_code": outcome.status_code, "error": outcome.error, "latency_ms": outcome.latency_ms}
     last = json.dumps(known | {"next_at": next_ms}, separators=(",", ":"))
@@ -145,7 +148,7 @@ _METRICS: Final = {
 }
 
 
-def _postpone(svc: Service, head: Head, url: CallbackUrl, at_ms: int) -> None:
+def _postpone(svc: Service, head: Head, url: Receiver, at_ms: int) -> None:
     """Come again when the receiver may be tried; spread, so that not all come at once."""
     at_ms += round(svc.spread() * max(_POSTPONED_SPREAD_MS, (at_ms - svc.now_ms()) / 4))
     svc.store.apply(callback_moves.postpone(head, at_ms))

@@ -35,6 +35,7 @@ class Outcome(Struct, frozen=True):
     error: str | None
     latency_ms: int
     retry_after_s: float | None = None
+    for_good: bool = False  #: no later try will fare better
 
     @property
     def delivered(self) -> bool:

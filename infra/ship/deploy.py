@@ -128,6 +128,10 @@ def write_env(file: Path, endpoint: str, stack: str, deployed: Deployed) -> None
         "ONCE_BUCKET": deployed.outputs["Bucket"],
         "ONCE_WAKE_QUEUE": deployed.outputs["WakeQueue"],
         "ONCE_MASTER_KEY": f"/{stack}/master-key",
+        # a bus, a queue and a topic that callbacks may go to
+        "ONCE_CALLBACK_BUS": deployed.outputs["CallbackBus"],
+        "ONCE_CALLBACK_QUEUE": deployed.outputs["CallbackQueue"],
+        "ONCE_CALLBACK_TOPIC": deployed.outputs["CallbackTopic"],
     }
     write_private(file, settings)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.functions import Function
 from infra.stages import Stage
-from infra.template import access, roles
+from infra.template import access, listeners, roles
 from infra.template.cfn import RETAIN, STACK, Resources, arn_of, camel, ref, resource, sub
 from infra.template.wakeups import WAKE_TIMEOUT_S, sweep_event, wake_event
 
@@ -37,7 +37,8 @@ def resources(stage: Stage, functions: Iterable[Function], python: str) -> Resou
     found: Resources = {}
     for name, (logical_id, timeout_s) in SERVICE.items():
         found[logical_id] = {"Properties": _service_function(stage, name, timeout_s)}
-        found |= roles.role(stage, ROLES.get(name, f"{logical_id}Role"), access.service(name, functions))
+        grants = access.service(name, functions) + (listeners.grants(stage) if name == "attend" else [])
+        found |= roles.role(stage, ROLES.get(name, f"{logical_id}Role"), grants)
         found[f"{logical_id}Logs"] = _log_group(stage, name)
     for function in functions:
         if function.deployed:
@@ -72,6 +73,7 @@ def _service_environment(stage: Stage) -> dict[str, Any]:
         "ONCE_WAKE_QUEUE": ref("WakeQueue"),
         "ONCE_ATTEND_FUNCTION": sub(f"{STACK}-attend"),
         "ONCE_MASTER_KEY": sub(f"/{STACK}/master-key"),
+        **listeners.environment(stage),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.functions import Function
 from infra.stages import Stage
-from infra.template import alarms, compute, dashboard, gateway, schedules, storage, wakeups
+from infra.template import alarms, compute, dashboard, gateway, listeners, schedules, storage, wakeups
 from infra.template.cfn import STACK, ref, sub
 
 
@@ -30,6 +30,7 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
             **compute.resources(stage, functions, python),
             **schedules.resources(functions),
             **gateway.resources(stage),
+            **listeners.resources(stage),
             "ManagedLayer": _layer(),
             **alarms.resources(stage, functions),
             **dashboard.resources(stage, functions),
@@ -41,6 +42,7 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
             "TokensTable": {"Value": ref("Tokens")},
             "WakeQueue": {"Value": ref("WakeQueue")},
             **gateway.outputs(stage),
+            **listeners.outputs(stage),
         },
     }
 

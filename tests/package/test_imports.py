@@ -48,8 +48,8 @@ MAY_IMPORT: Mapping[str, str] = {
     " invoke_once.handler",
     "chalicelib.due": "chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life invoke_once.store"
     " invoke_once.handler",
-    "chalicelib.callbacks": "chalicelib.runs chalicelib.service chalicelib.invoker chalicelib.keyring invoke_once.life"
-    " invoke_once.store invoke_once.signing",
+    "chalicelib.callbacks": "chalicelib.runs chalicelib.service chalicelib.settings chalicelib.invoker"
+    " chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
     "chalicelib.destinations": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.targets"
     " invoke_once.life invoke_once.store invoke_once.handler",
     "chalicelib.api": "chalicelib.runs chalicelib.callbacks chalicelib.service chalicelib.functions chalicelib.targets"

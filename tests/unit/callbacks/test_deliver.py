@@ -68,10 +68,10 @@ def echo(event: Any, _context: Any) -> Any:
 class Stage:
     """A service in memory, and runs that end with a callback to tell."""
 
-    def __init__(self, url: str = URL) -> None:
+    def __init__(self, url: str = URL, targets: str = "{}") -> None:
         self.bench = Bench(callback_url=url)
         self.clock, self.invoked = self.bench.clock, Invoked()
-        env = read({"ONCE_STACK": "s", "ONCE_RUNS_TABLE": "t"})
+        env = read({"ONCE_STACK": "s", "ONCE_RUNS_TABLE": "t", "ONCE_CALLBACK_TARGETS": targets})
         self.svc = Service(env, self.bench.store, self.bench.payloads, {}, self.invoked, self.clock, lambda: 0.0)
         self.wire = Wire([OK])
         self.means = self.sending_by(self.wire)
@@ -599,3 +599,41 @@ def test_failures_of_yesterday_are_forgotten(stage: Stage) -> None:
         stage.deliver(stage.ended_run())
     stage.wire.plan = [OK]
     assert stage.deliver(stage.ended_run()).cb_status == "delivered", "it is at four failures, not at nine"
+
+
+QUEUE = "arn:aws:sqs:us-east-1:111122223333:results"
+MISSING = Outcome(400, "the queue refused it: NonExistentQueue", 5)
+
+
+def test_a_queue_that_refuses_is_tried_again_as_a_url_is() -> None:
+    stage = Stage(QUEUE, json.dumps({QUEUE: []}))
+    run_id = stage.ended_run()
+    stage.wire.plan = [MISSING, OK]
+    head = stage.deliver(run_id)
+    (row,) = stage.rows(run_id)
+    assert (head.cb_status, row["status_code"], row["error"]) == ("pending", 400, MISSING.error)
+    assert head.cb_due is not None and head.cb_due - stage.clock() == PAUSES_S[1] * 1000
+    stage.clock.now_ms += 1000 * PAUSES_S[1]
+    assert stage.attend(run_id) == Due.DELIVER
+    assert stage.head(run_id).cb_status == "delivered"
+    assert [str(url) for url, _, _ in stage.wire.sent] == [QUEUE, QUEUE]
+
+
+def test_what_aws_will_never_take_ends_the_callback_with_its_reason() -> None:
+    stage = Stage(QUEUE, json.dumps({QUEUE: []}))
+    run_id = stage.ended_run()
+    stage.wire.plan = [Outcome(400, "the queue refused it: InvalidMessageContents", 5, for_good=True)]
+    head = stage.deliver(run_id)
+    (row,) = stage.rows(run_id)
+    assert (head.cb_status, head.due_at, row["next_at"]) == ("failed", None, None)
+    assert row["error"] == "the queue refused it: InvalidMessageContents"
+
+
+@pytest.mark.parametrize("targets", [{}, {QUEUE: ["another"]}])
+def test_a_queue_that_is_no_longer_allowed_is_not_sent_to(targets: Any) -> None:
+    stage = Stage(QUEUE, json.dumps(targets))
+    run_id = stage.ended_run()
+    head = stage.deliver(run_id)
+    (row,) = stage.rows(run_id)
+    assert (head.cb_status, stage.wire.sent) == ("failed", [])
+    assert "refused: it is not the ARN of" in row["error"]
