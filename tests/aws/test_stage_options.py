@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -104,6 +105,33 @@ def test_a_domain_a_firewall_and_versions() -> None:
     assert not {"Domain", "DomainMapping", "Firewall"} & set(merged())
 
 
+QUEUE, BUS = (
+    "arn:aws:sqs:eu-central-1:111122223333:results",
+    "arn:aws:events:${AWS::Region}:${AWS::AccountId}:event-bus/b",
+)
+
+
+def test_callbacks_may_go_to_the_stage_s_targets_and_attend_alone_may_send_there() -> None:
+    found = merged(callback_targets=(QUEUE, {"arn": BUS, "tenants": ["acme"]}))
+    sending = {
+        (name, action, str(statement["Resource"]))
+        for name, role in found.items()
+        if name.endswith("Role")
+        for statement in role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+        if action == "events:PutEvents" or QUEUE in statement["Resource"]
+    }
+    assert sending == {
+        ("AttendRole", "sqs:SendMessage", str([QUEUE])),
+        ("AttendRole", "events:PutEvents", str([{"Fn::Sub": BUS}])),
+    }
+    for name in ("APIHandler", "Attend"):
+        told = found[name]["Properties"]["Environment"]["Variables"]["ONCE_CALLBACK_TARGETS"]["Fn::Sub"]
+        assert json.loads(told) == {QUEUE: [], BUS: ["acme"]}
+    assert "ONCE_CALLBACK_TARGETS" not in merged()["Attend"]["Properties"]["Environment"]["Variables"]
+    assert not {"CallbackBus", "CallbackQueue", "CallbackTopic"} & set(found)
+
+
 def test_an_unknown_path_is_the_service_s_to_answer() -> None:
     paths = merged()["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
     assert (
@@ -119,6 +147,10 @@ def test_an_unknown_path_is_the_service_s_to_answer() -> None:
         ({"vpc_subnets": ("s",)}, "go together"),
         ({"domain": "a.b"}, "go together"),
         ({"reserved_concurrency": {"echo": 1}}, "reserved_concurrency is of"),
+        ({"callback_targets": ("https://a.example",)}, "callback_targets has ARNs"),
+        ({"callback_targets": (QUEUE, {"arn": QUEUE, "tenant": "acme"})}, "callback_targets has ARNs"),
+        ({"callback_targets": ({"arn": QUEUE, "tenants": []},)}, "callback_targets has ARNs"),
+        ({"callback_targets": (QUEUE,) * 80}, "callback_targets has at most"),
     ],
 )
 def test_what_aws_would_refuse_is_refused(wrong: dict[str, Any], why: str) -> None:
