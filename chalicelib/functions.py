@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from chalicelib import targets
+from chalicelib import tables, targets
+from chalicelib.tables import text
 from chalicelib.targets import Target
 from invoke_once.errors import ConfigurationError
 
@@ -27,43 +27,86 @@ LAMBDA_NAME_LIMIT = 64
 TENANT = r"[a-z0-9][a-z0-9._-]{0,62}"
 #: Lambda's longest timeout, and on Managed Instances, where functions of elsewhere may run (API reference, Timeout).
 DEPLOYED_S, MANAGED_S = 1_800, 5_400
+DAY_S = 86_400
+LINE = r"[^\x00-\x1f]*"
+NotBareStar = Annotated[tuple[Annotated[str, Meta(pattern=r"\A(?!\*?\Z)")], ...], Meta(min_length=1)]
 
 
-class Retry(Struct, frozen=True):
+class Retry(Struct, frozen=True, forbid_unknown_fields=True):
     """How often the body may start, and how long to wait in between (doubling, up to the maximum)."""
 
-    max_attempts: int = 1
-    backoff_seconds: int = 10
-    max_backoff_seconds: int = 600
-    jitter: bool = True
+    max_attempts: Annotated[int, Meta(ge=1, le=100, description="how often the body may start")] = 1
+    backoff_seconds: Annotated[int, Meta(ge=0, le=DAY_S, description="the wait before the second start")] = 10
+    max_backoff_seconds: Annotated[
+        int, Meta(ge=0, le=DAY_S, description="each wait is twice the one before, up to this or `backoff_seconds`")
+    ] = 600
+    jitter: Annotated[bool, Meta(description="each wait is shortened at random, so that not all come at once")] = True
 
 
-class Function(Struct, frozen=True):
-    """One table of functions.toml. `target` is the Lambda's name or ARN, whoever deploys it."""
+class Statement(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the function's role may do besides: one IAM statement. A bare `*` is refused."""
 
-    name: str
-    target: str
-    description: str = ""
-    handler: str = ""  # deployed with the service, Python: module.function
-    code: str = ""  # deployed with the service, another language: a directory
-    runtime: str = ""  # with `code`; "" is the service's own Python
-    qualifier: str = ""  # alias or version of a function that exists elsewhere
-    mode: Literal["tracked", "destination"] = "tracked"
-    tenant: str = "demo"  # owner of runs that register themselves
-    timeout_seconds: int = 60
-    memory_mb: int = 256
-    on_lost: Literal["retry", "fail"] = "retry"
-    retention_days: int = 30
-    heartbeat_seconds: int = 0  # 0: none
-    retry: Retry = field(default_factory=Retry)
-    input_schema: Mapping[str, Any] | None = None
-    schedule: str = ""  # of a deployed function: an EventBridge rule runs it, rate(…) or cron(…)
-    schedule_input: Mapping[str, Any] | None = None  # the `detail` of the event it then gets
-    environment: Mapping[str, str] = field(default_factory=dict)  # of a deployed function, beside the service's
-    log_group: str = ""  # where its log is, if not /aws/lambda/NAME
-    tenants: tuple[str, ...] = ()  # who may run it; empty: every tenant
-    tenant_isolation: bool = False  # the Lambda has it: Invoke then takes the run's tenant
-    permissions: tuple[Mapping[str, Any], ...] = ()  # IAM statements: {"actions": [...], "resources": [...]}
+    actions: Annotated[NotBareStar, Meta(description="as `s3:GetObject`")]
+    resources: Annotated[NotBareStar, Meta(description="ARNs; `${AWS::Partition}` and the like are filled in")]
+
+
+class Function(Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of functions.toml, [functions.NAME]. Exactly one of `handler`, `code` and `target` is given."""
+
+    name: str  # the table's
+    target: Annotated[
+        str, Meta(description="exists elsewhere: its Lambda's name or ARN (one deployed here is STACK-NAME)")
+    ]
+    description: Annotated[str, text(LINE, "one line for people")] = ""
+    handler: Annotated[
+        str, text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "deployed with the service, Python: module.function")
+    ] = ""
+    code: Annotated[str, text(LINE, "deployed with the service, another language: its directory")] = ""
+    runtime: Annotated[str, text(r"[a-z]+[a-z0-9.]*", "with `code`: Lambda's name of its runtime")] = ""
+    qualifier: Annotated[str, text(r"[A-Za-z0-9_$-]{1,128}", "with `target`: an alias or version")] = ""
+    mode: Annotated[
+        Literal["tracked", "destination"],
+        Meta(description="`destination`: the code is not wrapped, its outcome is what Lambda tells"),
+    ] = "tracked"
+    tenant: Annotated[str, text(TENANT, "owner of runs that register themselves", empty=False)] = "demo"
+    timeout_seconds: Annotated[
+        int, Meta(ge=1, le=MANAGED_S, description=f"Lambda's timeout; of one deployed here at most {DEPLOYED_S}")
+    ] = 60
+    memory_mb: Annotated[int, Meta(ge=128, le=10240, description="Lambda's memory, of a function deployed here")] = 256
+    on_lost: Annotated[
+        Literal["retry", "fail"], Meta(description="what becomes of a run whose attempt was lost, attempts left")
+    ] = "retry"
+    retention_days: Annotated[int, Meta(ge=1, le=3650, description="how long a run is kept after its end")] = 30
+    heartbeat_seconds: Annotated[
+        int, Meta(ge=0, le=MANAGED_S, description="the longest silence of an attempt that is not lost; 0: any")
+    ] = 0
+    retry: Annotated[Retry, Meta(description="a table, below")] = field(default_factory=Retry)
+    input_schema: Annotated[
+        Mapping[str, Any] | None, Meta(description="a JSON Schema: other input is refused with 422")
+    ] = None
+    schedule: Annotated[
+        str, text(r"(rate|cron)\([^()]+\)", "of a deployed function: an EventBridge rule, rate(…) or cron(…), runs it")
+    ] = ""
+    schedule_input: Annotated[
+        Mapping[str, Any] | None, Meta(description="with `schedule`: the `detail` of the event that it gets")
+    ] = None
+    environment: Annotated[
+        Mapping[Annotated[str, Meta(pattern=r"\A(?!ONCE_|AWS_)[A-Za-z]\w*\Z")], str],
+        Meta(description="of a deployed function, beside the service's: names other than `ONCE_*` and `AWS_*`"),
+    ] = field(default_factory=dict)
+    log_group: Annotated[
+        str, text(r"[A-Za-z0-9_./#-]{1,512}", "with `target`: where its log is, if not /aws/lambda/NAME")
+    ] = ""
+    tenants: Annotated[
+        tuple[Annotated[str, text(TENANT, "", empty=False)], ...],
+        Meta(min_length=1, description="who may run it; absent: every tenant"),
+    ] = ()
+    tenant_isolation: Annotated[
+        bool, Meta(description="the Lambda has tenant isolation: Invoke then takes the run's tenant")
+    ] = False
+    permissions: Annotated[
+        tuple[Statement, ...], Meta(description="IAM statements of a deployed function's role, below")
+    ] = ()
 
     def may_be_run_by(self, tenant: str) -> bool:
         return not self.tenants or tenant in self.tenants
@@ -82,19 +125,15 @@ def registry() -> dict[str, Function]:
 
 def load(path: Path, stack: str) -> dict[str, Function]:
     """The functions in the file, named for `stack`; ConfigurationError says which key is wrong and why."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ConfigurationError(f"{path.name} cannot be read: {problem.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise ConfigurationError(f"{path.name} is not TOML: {problem}") from None
+    document = tables.document(path)
     for key in document:
         if key != "functions":
-            raise ConfigurationError(f"{path.name}: [{key}] is unknown; functions are tables [functions.NAME]")
-    tables = document.get("functions", {})
-    if not isinstance(tables, dict) or not tables:
+            near = tables.nearest(key, ["functions"])
+            raise ConfigurationError(f"{path.name}: [{key}] is unknown; functions are tables [functions.NAME]{near}")
+    named = document.get("functions", {})
+    if not isinstance(named, dict) or not named:
         raise ConfigurationError(f"{path.name}: there is no table [functions.NAME]")
-    return {name: _Table(path.name, name, table).function(stack) for name, table in tables.items()}
+    return {name: _read(f"{path.name}: [functions.{name}]", name, table, stack) for name, table in named.items()}
 
 
 def target_of(function: Function) -> Target:
@@ -115,168 +154,63 @@ def function_at(functions: Mapping[str, Function], arn: str) -> Function | None:
     return next(iter([*exact, *latest, *(mine if len(mine) == 1 else [])]), None)
 
 
-class _Table:
-    """One [functions.NAME]: takes known keys out one by one, so that what is left is unknown."""
-
-    def __init__(self, file: str, name: str, table: Any) -> None:
-        self.where = f"{file}: [functions.{name}]"
-        self.name = name
-        if not isinstance(table, dict):
-            raise ConfigurationError(f"{self.where} is not a table")
-        self.left = dict(table)
-
-    def function(self, stack: str) -> Function:
-        origin = self.origin(stack)
-        function = Function(
-            name=self.name,
-            **origin,
-            description=self.text("description"),
-            mode=self.choice("mode", ("tracked", "destination"), "tracked"),
-            tenant=self.text("tenant", "demo", TENANT),
-            timeout_seconds=self.integer("timeout_seconds", 60, 1, MANAGED_S if self.elsewhere else DEPLOYED_S),
-            memory_mb=self.integer("memory_mb", 256, 128, 10240),
-            on_lost=self.choice("on_lost", ("retry", "fail"), "retry"),
-            retention_days=self.integer("retention_days", 30, 1, 3650),
-            heartbeat_seconds=self.integer("heartbeat_seconds", 0, 0, MANAGED_S),
-            retry=self.retry(),
-            input_schema=self.table("input_schema"),
-            schedule=self.text("schedule", "", r"(rate|cron)\([^()]+\)"),
-            schedule_input=self.table("schedule_input"),
-            environment=self.environment(),
-            permissions=self.permissions(),
-            log_group=self.text("log_group", "", r"[A-Za-z0-9_./#-]{1,512}"),
-            tenants=self.tenants(),
-            tenant_isolation=self.flag("tenant_isolation", default=False),
-        )
-        self.nothing_left(self.left, "")
-        self.check_together(function)
-        return function
-
-    def origin(self, stack: str) -> dict[str, str]:
-        """Where the code is: exactly one of handler, code and target."""
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", self.name):
-            raise self.wrong("", "a name is lower-case letters, digits and hyphens, at most 40, a letter first")
-        handler = self.text("handler", "", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-        code, target = self.text("code"), self.text("target")
-        given = [key for key, value in (("handler", handler), ("code", code), ("target", target)) if value]
-        if len(given) != 1:
-            raise self.wrong("", f"give exactly one of handler, code and target, not {' and '.join(given) or 'none'}")
-        own, self.elsewhere = f"{stack}-{self.name}", bool(target)
-        if not target and (self.name in SERVICE_NAMES or len(own) > LAMBDA_NAME_LIMIT):
-            raise self.wrong(
-                "", f"the Lambda's name {own} is the service's own, or over {LAMBDA_NAME_LIMIT} characters"
-            )
-        return {
-            "handler": handler,
-            "code": code,
-            "target": target or own,
-            "runtime": self.text("runtime", "", r"[a-z]+[a-z0-9.]*"),
-            "qualifier": self.text("qualifier", "", r"[A-Za-z0-9_$-]{1,128}"),
-        }
-
-    def check_together(self, function: Function) -> None:
-        if bool(function.code) != bool(function.runtime):
-            raise self.wrong("runtime", "code and runtime go together")
-        if function.code and not function.runtime.startswith("python") and function.mode == "tracked":
-            raise self.wrong("mode", 'only Python functions can be wrapped: use mode = "destination"')
-        if function.qualifier and function.deployed:
-            raise self.wrong("qualifier", "only for a target that exists elsewhere")
-        if function.schedule and not function.deployed:
-            raise self.wrong("schedule", "only for functions deployed here: a rule of its own stack can fire others")
-        if function.schedule_input is not None and not function.schedule:
-            raise self.wrong("schedule_input", "there is no schedule")
-        target = targets.parse(function.target)
-        if target is None:
-            raise self.wrong("target", f"{function.target!r} is neither a Lambda's name nor its ARN")
-        if function.qualifier and target.qualifier:
-            raise self.wrong("qualifier", "the target names one already")
-        if function.log_group and function.deployed:
-            raise self.wrong("log_group", "only for a target that exists elsewhere")
-        if not function.deployed and (function.environment or function.permissions):
-            raise self.wrong("environment", "environment and permissions are only for functions deployed here")
-
-    def retry(self) -> Retry:
-        given = self.table("retry") or {}
-        inner = _Table.__new__(_Table)
-        inner.where, inner.name, inner.left = f"{self.where} retry", self.name, dict(given)
-        backoff = inner.integer("backoff_seconds", 10, 0, 86400)
-        retry = Retry(
-            max_attempts=inner.integer("max_attempts", 1, 1, 100),
-            backoff_seconds=backoff,
-            max_backoff_seconds=inner.integer("max_backoff_seconds", max(600, backoff), backoff, 86400),
-            jitter=inner.flag("jitter", default=True),
-        )
-        inner.nothing_left(inner.left, "")
-        return retry
-
-    def environment(self) -> Mapping[str, str]:
-        given = self.table("environment") or {}
-        for key, value in given.items():
-            if not re.fullmatch(r"[A-Za-z]\w*", key) or key.startswith(("ONCE_", "AWS_")) or not isinstance(value, str):
-                raise self.wrong(f"environment.{key}", "a text under a name that is not ONCE_* or AWS_*")
-        return given
-
-    def permissions(self) -> tuple[Mapping[str, Any], ...]:
-        given = self.left.pop("permissions", [])
-        if not isinstance(given, list) or not all(_is_statement(entry) for entry in given):
-            raise self.wrong("permissions", 'a list of { actions = ["…"], resources = ["…"] } without a bare "*"')
-        return tuple(given)
-
-    def tenants(self) -> tuple[str, ...]:
-        given = self.left.pop("tenants", None)
-        if given is None:
-            return ()
-        if (
-            not isinstance(given, list)
-            or not given
-            or not all(isinstance(t, str) and re.fullmatch(TENANT, t) for t in given)
-        ):
-            raise self.wrong("tenants", "a list of tenants' names")
-        return tuple(given)
-
-    def text(self, key: str, default: str = "", pattern: str = r"[^\x00-\x1f]*") -> str:
-        value = self.left.pop(key, default)
-        if not isinstance(value, str) or (value != default and not re.fullmatch(pattern, value)):
-            raise self.wrong(key, f"{value!r} is not a text of the form {pattern}")
-        return value
-
-    def integer(self, key: str, default: int, low: int, high: int) -> int:
-        value = self.left.pop(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self.wrong(key, f"{value!r} is not an integer from {low} to {high}")
-        return value
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        value = self.left.pop(key, default)
-        if not isinstance(value, bool):
-            raise self.wrong(key, f"{value!r} is not true or false")
-        return value
-
-    def choice(self, key: str, allowed: tuple[str, ...], default: str) -> Any:
-        value = self.left.pop(key, default)
-        if value not in allowed:
-            raise self.wrong(key, f"{value!r} is not one of {', '.join(allowed)}")
-        return value
-
-    def table(self, key: str) -> dict[str, Any] | None:
-        value = self.left.pop(key, None)
-        if value is not None and not isinstance(value, dict):
-            raise self.wrong(key, f"{value!r} is not a table")
-        return value
-
-    def nothing_left(self, left: dict[str, Any], prefix: str) -> None:
-        for key in left:
-            raise self.wrong(f"{prefix}{key}", "is not a key of a function")
-
-    def wrong(self, key: str, reason: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.where}{' ' + key if key else ''}: {reason}")
+def _read(where: str, name: str, table: Any, stack: str) -> Function:
+    """One [functions.NAME]. The name and the Lambda that it is are the file's and the stack's to say."""
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{where} is not a table")
+    if "name" in table:
+        raise ConfigurationError(f"{where} name: there is no such key; the table is called by it")
+    function = tables.read({"target": f"{stack}-{name}", **table, "name": name}, Function, where)
+    for key, wrong, reason in _mistakes(function, table):
+        if wrong:
+            raise ConfigurationError(f"{where}{' ' + key if key else ''}: {reason}")
+    backoff = max(function.retry.backoff_seconds, function.retry.max_backoff_seconds)
+    return replace(function, retry=replace(function.retry, max_backoff_seconds=backoff))
 
 
-def _is_statement(entry: Any) -> bool:
-    if not isinstance(entry, dict) or set(entry) != {"actions", "resources"}:
-        return False
-    lists = list(entry.values())
-    return all(
-        isinstance(values, list) and values and all(isinstance(v, str) and v not in ("", "*") for v in values)
-        for values in lists
+def _mistakes(function: Function, table: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """(key, whether it is wrong, why): what no key shows by itself."""
+    origins = [key for key in ("handler", "code", "target") if table.get(key)]
+    deployed, target, retry = function.deployed, targets.parse(function.target), table.get("retry", {})
+    yield (
+        "",
+        not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", function.name),
+        "a name is lower-case letters, digits and hyphens, at most 40, a letter first",
     )
+    yield (
+        "",
+        len(origins) != 1,
+        f"give exactly one of handler, code and target, not {' and '.join(origins) or 'none'}",
+    )
+    yield (
+        "",
+        deployed and (function.name in SERVICE_NAMES or len(function.target) > LAMBDA_NAME_LIMIT),
+        f"the Lambda's name {function.target} is the service's own, or over {LAMBDA_NAME_LIMIT} characters",
+    )
+    yield "target", target is None, f"{function.target!r} is neither a Lambda's name nor its ARN"
+    yield (
+        "timeout_seconds",
+        deployed and function.timeout_seconds > DEPLOYED_S,
+        f"of a function deployed here at most {DEPLOYED_S}",
+    )
+    yield (
+        "retry.max_backoff_seconds",
+        "max_backoff_seconds" in retry and function.retry.max_backoff_seconds < function.retry.backoff_seconds,
+        "shorter than backoff_seconds",
+    )
+    yield "runtime", bool(function.code) != bool(function.runtime), "code and runtime go together"
+    yield (
+        "mode",
+        function.code and not function.runtime.startswith("python") and function.mode == "tracked",
+        'only Python functions can be wrapped: use mode = "destination"',
+    )
+    yield "schedule_input", function.schedule_input is not None and not function.schedule, "there is no schedule"
+    yield "qualifier", function.qualifier and target and target.qualifier, "the target names one already"
+    for key in ("qualifier", "log_group"):
+        yield key, deployed and table.get(key), "only for a target that exists elsewhere"
+    for key in ("environment", "permissions", "schedule"):
+        yield (
+            key,
+            not deployed and table.get(key),
+            "only for a function deployed here: the other has a stack of its own",
+        )

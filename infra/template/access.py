@@ -62,7 +62,7 @@ def target(function: Function, *, any_run: bool = False) -> list[Grant]:
         ]
     for permission in function.permissions:
         why = f"its own: `permissions` of {function.name} in functions.toml"
-        grants.append(_may(why, list(permission["actions"]), *map(sub, permission["resources"])))
+        grants.append(_may(why, list(permission.actions), *map(sub, permission.resources)))
     return [*grants, own_logs(function.name)]
 
 

@@ -38,7 +38,8 @@ MAY_IMPORT: Mapping[str, str] = {
     # the service
     "chalicelib.settings": "",
     "chalicelib.targets": "",
-    "chalicelib.functions": "chalicelib.targets",
+    "chalicelib.tables": "",
+    "chalicelib.functions": "chalicelib.targets chalicelib.tables",
     "chalicelib.keyring": "invoke_once.signing invoke_once.store",
     "chalicelib.tokens": "invoke_once.store",
     "chalicelib.invoker": "invoke_once.store",

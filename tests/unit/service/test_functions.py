@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.functions import Function, Retry, load
+from chalicelib.functions import Function, Retry, Statement, load
 from infra.paths import FUNCTIONS_TOML
 from invoke_once.errors import ConfigurationError
 
@@ -63,7 +63,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     assert (function.mode, function.on_lost, function.heartbeat_seconds) == ("destination", "fail", 30)
     assert function.environment == {"LEVEL": "info"}
     assert (function.tenants, function.tenant_isolation) == (("acme", "demo"), True)
-    assert function.permissions == ({"actions": ["s3:GetObject"], "resources": ["arn:x"]},)
+    assert function.permissions == (Statement(("s3:GetObject",), ("arn:x",)),)
 
 
 @pytest.mark.parametrize(
@@ -71,32 +71,51 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     [
         ("", "give exactly one of handler, code and target, not none"),
         ('handler = "a.b"\ntarget = "x"', "give exactly one of handler, code and target, not handler and target"),
-        ('handler = "no-dot"', "handler: 'no-dot' is not a text of the form"),
-        ('handler = "a.b"\ntimeout_seconds = 1801', "timeout_seconds: 1801 is not an integer from 1 to 1800"),
-        ('handler = "a.b"\ntimeout_seconds = true', "timeout_seconds: True is not an integer"),
-        ('handler = "a.b"\nmemory_mb = 64', "memory_mb: 64 is not an integer from 128"),
-        ('handler = "a.b"\nretention_days = 0', "retention_days: 0 is not"),
-        ('handler = "a.b"\non_lost = "maybe"', "on_lost: 'maybe' is not one of retry, fail"),
-        ('handler = "a.b"\nmode = "wrapped"', "mode: 'wrapped' is not one of tracked, destination"),
-        ('handler = "a.b"\ntimout_seconds = 3', "timout_seconds: is not a key of a function"),
-        ('handler = "a.b"\nretry = { attempts = 3 }', r"retry attempts: is not a key"),
-        ('handler = "a.b"\nretry = { max_attempts = 0 }', "retry max_attempts: 0 is not"),
-        ('handler = "a.b"\nretry = { backoff_seconds = 9, max_backoff_seconds = 3 }', "max_backoff_seconds: 3 is not"),
+        ('handler = "no-dot"', "handler = 'no-dot': expected str matching regex"),
+        ('handler = "a.b"\ntimeout_seconds = 1801', "timeout_seconds: of a function deployed here at most 1800"),
+        ('handler = "a.b"\ntimeout_seconds = true', "timeout_seconds = True: expected int"),
+        ('handler = "a.b"\nmemory_mb = 64', "memory_mb = 64: expected int >= 128"),
+        ('handler = "a.b"\nretention_days = 0', "retention_days = 0: expected int >= 1"),
+        ('handler = "a.b"\non_lost = "maybe"', "on_lost = 'maybe': it is one of fail, retry"),
+        ('handler = "a.b"\nmode = "wrapped"', "mode = 'wrapped': it is one of destination, tracked"),
+        ('handler = "a.b"\ntimout_seconds = 3', "timout_seconds: there is no such key; did you mean timeout_seconds?"),
+        (
+            'handler = "a.b"\nretry = { attempts = 3 }',
+            r"retry.attempts: there is no such key; did you mean max_attempts?",
+        ),
+        ('handler = "a.b"\nretry = { max_attempts = 0 }', "retry.max_attempts = 0: expected int >= 1"),
+        (
+            'handler = "a.b"\nretry = { backoff_seconds = 9, max_backoff_seconds = 3 }',
+            "retry.max_backoff_seconds: shorter than backoff_seconds",
+        ),
         ('handler = "a.b"\nqualifier = "live"', "qualifier: only for a target that exists elsewhere"),
         ('target = "no/name"', "target: 'no/name' is neither a Lambda's name nor its ARN"),
-        ('handler = "a.b"\nschedule = "daily"', "schedule: 'daily' is not a text of the form"),
-        ('target = "x"\nschedule = "rate(1 day)"', "schedule: only for functions deployed here"),
+        ('handler = "a.b"\nschedule = "daily"', "schedule = 'daily': expected str matching regex '(rate|cron)"),
+        ('target = "x"\nschedule = "rate(1 day)"', "schedule: only for a function deployed here"),
         ('handler = "a.b"\nschedule_input = { a = 1 }', "schedule_input: there is no schedule"),
         ('target = "x:live"\nqualifier = "live"', "qualifier: the target names one already"),
-        ('handler = "a.b"\ntenant = "A B"', "tenant: 'A B' is not a text"),
-        ('handler = "a.b"\nenvironment = { ONCE_STACK = "x" }', "environment.ONCE_STACK: "),
-        ('handler = "a.b"\npermissions = [{ actions = ["*"], resources = ["arn:x"] }]', "permissions: "),
-        ('target = "x"\nenvironment = { A = "x" }', "only for functions deployed here"),
-        ('target = "x"\ntimeout_seconds = 5401', "timeout_seconds: 5401 is not an integer from 1 to 5400"),
-        ('handler = "a.b"\ntenants = []', "tenants: a list of tenants' names"),
-        ('handler = "a.b"\ntenants = ["demo\\n"]', "tenants: a list of tenants' names"),
+        ('handler = "a.b"\ntenant = "A B"', "tenant = 'A B': expected str matching"),
+        (
+            'handler = "a.b"\nenvironment = { ONCE_STACK = "x" }',
+            "environment (ONCE_STACK): expected str matching",
+        ),
+        (
+            'handler = "a.b"\npermissions = [{ actions = ["*"], resources = ["arn:x"] }]',
+            "permissions[0].actions[0] = '*': ",
+        ),
+        ('target = "x"\nenvironment = { A = "x" }', "only for a function deployed here"),
+        ('target = "x"\ntimeout_seconds = 5401', "timeout_seconds = 5401: expected int <= 5400"),
+        ('handler = "a.b"\ntenants = []', "tenants = []: expected array of length >= 1"),
+        ('handler = "a.b"\ntenants = ["demo\\n"]', "tenants[0] = 'demo\\n': expected str matching"),
         ('handler = "a.b"\nlog_group = "/x"', "log_group: only for a target that exists elsewhere"),
-        ('handler = "a.b"\ntenant_isolation = 1', "tenant_isolation: 1 is not true or false"),
+        ('handler = "a.b"\ntenant_isolation = 1', "tenant_isolation = 1: expected bool"),
+        ('handler = "a.b"\nretry = 3', "retry = 3: expected object, got int"),
+        ('handler = "a.b"\non_lost = "retri"', "on_lost = 'retri': it is one of fail, retry; did you mean retry?"),
+        (
+            'handler = "a.b"\npermissions = [{ action = ["a"] }]',
+            "permissions[0].action: there is no such key; did you mean actions?",
+        ),
+        ('handler = "a.b"\nname = "x"', "name: there is no such key"),
         ('code = "dir"', "runtime: code and runtime go together"),
         ('code = "dir"\nruntime = "nodejs24.x"', 'use mode = "destination"'),
     ],
@@ -130,7 +149,7 @@ def test_what_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"\[function\] is unknown"):
+    with pytest.raises(ConfigurationError, match=r"\[function\] is unknown.*; did you mean functions\?"):
         loaded(tmp_path, '[function.mine]\nhandler = "a.b"')
 
 
