@@ -66,6 +66,7 @@ MAY_IMPORT: Mapping[str, str] = {
     "infra.template": "infra.stages chalicelib.functions chalicelib.targets invoke_once.outside",
     "infra.ship": "infra.template infra.stages chalicelib.functions chalicelib.runs chalicelib.keyring"
     " chalicelib.tokens invoke_once.life invoke_once.store",
+    "infra.node": "infra.ship invoke_once.handler invoke_once.life invoke_once.store invoke_once.testing",
     "infra.local": "infra.ship infra.stages invoke_once.signing",
     "infra.operate": "infra.local infra.ship infra.template infra.stages chalicelib.functions chalicelib.keyring",
     "infra.demo": "infra.local infra.ship invoke_once invoke_once.client invoke_once.outside",

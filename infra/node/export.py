@@ -1,0 +1,233 @@
+"""`python -m infra.node.export`: the moves of attempts, as Python has them, written as data for Node.js.
+
+Each move is called with values that note what is done with them (`trace.py`), once for each way through it. What comes
+out are its variants, guard, changes and marks of the `Move` with expressions where values go, and how one is chosen.
+`node/src/life/move.js` fills them in, and compiles the request. A test fails where the files are not what this writes;
+the vectors (`vectors.py`), which Python's own store has made, show that both make the same request.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from infra.node import vectors
+from infra.node.trace import Given, Members, OneOf, Sym, ask, call, plain, ways
+from infra.paths import ROOT
+from invoke_once.life import due, keys, moves, status
+from invoke_once.life import head as heads
+from invoke_once.life.conditions import Check, Condition
+from invoke_once.life.head import Head
+from invoke_once.life.move import LEASE_GRACE_MS, Move
+from invoke_once.life.moves import attempts, common, endings, starts, upkeep
+from invoke_once.store.models import RunModel
+
+OUT = ROOT / "node" / "src" / "life" / "moves.data.js"
+VECTORS = ROOT / "node" / "test" / "life" / "vectors.json"
+WRITTEN = "// Written by `python -m infra.node.export` from invoke_once/life; not to be changed by hand.\n"
+#: Of a head, what may be absent, as its declaration says.
+NULLABLE = frozenset(f.name for f in fields(Head) if "None" in str(f.type))
+HEAD: Any = Given("head", NULLABLE, lease_id=Sym({"or": [{"$": "head.lease_id"}, ""]}, sure=True))
+NEW: Any = Given("new", frozenset({"fingerprint", "mode", "labels", "callback_url"}))
+MINE = moves.Fence(*(Sym({"$": f"mine.{name}"}) for name in moves.Fence._fields))  # type: ignore[arg-type]
+NOW: Any = Sym({"$": "now_ms"})
+_TYPES = {"UnicodeAttribute": "S", "NumberAttribute": "N", "BooleanAttribute": "BOOL", "BinaryAttribute": "B"}
+
+
+def given(name: str) -> Any:
+    return Sym({"$": name})
+
+
+def maybe(name: str) -> Any:
+    """An argument that may be None."""
+    return None if ask({"none": {"$": name}}) else Sym({"$": name})
+
+
+#: Move: how it is called. What workers need; the service's own moves stay in Python.
+MOVES: Mapping[str, Callable[[], Move]] = {
+    "register": lambda: starts.register(_new(), NOW, given("lease_ms"), given("request_id")),
+    "claim": lambda: attempts.claim(
+        given("run_id"), given("generation"), NOW, given("lease_ms"), maybe("fired_at"), maybe("request_id")
+    ),
+    "progress": lambda: attempts.progress(
+        MINE, fraction=maybe("fraction"), message=maybe("message"), lease_until=maybe("lease_until")
+    ),
+    "requeue": lambda: attempts.requeue(MINE, HEAD, given("not_before"), given("error"), given("token")),
+    "give_back": lambda: attempts.give_back(HEAD, given("not_before"), maybe("error")),
+    "finish": lambda: endings.finish(
+        MINE, HEAD, given("status"), NOW, Members("fields"), given("token")  # type: ignore[arg-type]
+    ),
+    "lose": lambda: endings.lose(
+        HEAD, NOW, maybe("not_before"), Members("fields"), seen_dead=bool(given("seen_dead"))  # type: ignore[arg-type]
+    ),
+    "redrive": lambda: upkeep.redrive(HEAD, NOW),
+}  # fmt: skip
+
+
+class _New:
+    """A `NewRun` that is to come."""
+
+    run_id = call("run_id", given("new.tenant"), given("new.function"), given("new.key"))
+    payload = Members("new.payload")
+    delay_ms = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(NEW, name)
+
+
+def _new() -> Any:
+    return _New()
+
+
+@contextmanager
+def _noting() -> Iterator[None]:
+    """Inside, what the moves call is noted instead of computed: hashes, random tokens, the larger of two."""
+    tokens: list[int] = []
+
+    def token() -> Sym:
+        tokens.append(0)
+        return Sym({"token": len(tokens) - 1})
+
+    def wider(name: str) -> Callable[..., Sym]:
+        return lambda *values: Sym({name: plain(values)})
+
+    with ExitStack() as stack:
+        patched = stack.enter_context
+        for module in (common, attempts, starts, endings, upkeep):
+            patched(mock.patch.object(module, "max", wider("max"), create=True))
+            patched(mock.patch.object(module, "min", wider("min"), create=True))
+            if module is not common and hasattr(module, "new_token"):
+                patched(mock.patch.object(module, "new_token", token))
+        patched(mock.patch.object(endings, "FAILED_INDEX", OneOf(endings.FAILED_INDEX)))
+        for name in ("tenant_shard", "due_shard", "run_id"):
+            patched(mock.patch.object(keys, name, lambda *a, _name=name: call(_name, *a)))
+        patched(mock.patch.object(starts, "to_item", lambda values: values | {"part": heads.HEAD}))
+        yield
+
+
+def _tree(make: Callable[[], Move]) -> dict[str, Any]:
+    """{"moves": the distinct moves, "choose": which of them, as questions with a tree each for yes and no}."""
+
+    def fresh() -> dict[str, Any]:
+        with _noting():
+            return _as_data(make())
+
+    distinct: list[Any] = []
+    chosen = _numbered(_simplified(_grown([*ways(fresh)])), distinct)
+    return {"choose": chosen, "moves": distinct}
+
+
+def _grown(found: list[tuple[list[tuple[Any, bool]], Any]], depth: int = 0) -> Any:
+    taken, move = found[0]
+    if len(taken) == depth:
+        return {"move": move}
+    yes = [way for way in found if way[0][depth][1]]
+    no = [way for way in found if not way[0][depth][1]]
+    return {"ask": taken[depth][0], "yes": _grown(yes, depth + 1), "no": _grown(no, depth + 1)}
+
+
+def _simplified(tree: Any) -> Any:
+    """Without the questions that make no difference; one after None is such, where None then stands for the input."""
+    if "move" in tree:
+        return tree
+    yes, no, asked = _simplified(tree["yes"]), _simplified(tree["no"]), tree["ask"]
+    if yes == no or ("none" in asked and yes == _without(no, asked["none"])):
+        return no
+    return {"ask": asked, "yes": yes, "no": no}
+
+
+def _without(data: Any, form: Any) -> Any:
+    """`data` where the input `form` is None."""
+    if data == form:
+        return None
+    if isinstance(data, dict):
+        return {name: _without(inner, form) for name, inner in data.items()}
+    return [_without(inner, form) for inner in data] if isinstance(data, list) else data
+
+
+def _numbered(tree: Any, distinct: list[Any]) -> Any:
+    """The tree with a number for each move."""
+    if "move" not in tree:
+        return [tree["ask"], _numbered(tree["yes"], distinct), _numbered(tree["no"], distinct)]
+    if tree["move"] not in distinct:
+        distinct.append(tree["move"])
+    return distinct.index(tree["move"])
+
+
+def _as_data(move: Move) -> dict[str, Any]:
+    return {
+        "letter": move.letter,
+        "run_id": plain(move.run_id),
+        "guard": [{"name": arm.name, "condition": _condition(arm.condition)} for arm in move.guard],
+        "set": plain(dict(move.set)),
+        "set_once": plain(dict(move.set_once)),
+        "add": plain(dict(move.add)),
+        "remove": list(move.remove),
+        "replace": move.replace,
+        "mine": plain(dict(move.mine)),
+        "known": move.known is not None,
+    }
+
+
+def _condition(asked: Condition) -> list[Any]:
+    if isinstance(asked, Check):
+        return [asked.op, asked.field, *([] if asked.op == "missing" else [plain(asked.value)])]
+    return [asked.word, *map(_condition, asked.parts)]
+
+
+def data() -> dict[str, Any]:
+    """Everything that the two languages have to agree on."""
+    return {
+        "moves": {name: _tree(make) for name, make in MOVES.items()},
+        "attributes": {
+            name: _TYPES[type(attribute).__name__] for name, attribute in RunModel.get_attributes().items()
+        },
+        "head": {
+            "fields": [f.name for f in fields(Head)], "defaults": _defaults(), "compared": sorted(heads._COMPARED),
+        },
+        "statuses": {"all": list(status.Status), "terminal": sorted(status.TERMINAL)},
+        "keys": {
+            "due_shards": keys.DUE_SHARDS, "tenant_shards": keys.TENANT_SHARDS, "mark_chars": keys.MARK_CHARS,
+            "reserved": keys.RESERVED_KEYS,
+        },
+        "times": {
+            "lease_grace_ms": LEASE_GRACE_MS, "first_look_ms": due.FIRST_LOOK_MS, "last_look_ms": due.LAST_LOOK_MS,
+            "day_s": moves.DAY_S,
+        },
+        "arms": {"not_cancelled": moves.NOT_CANCELLED},
+    }  # fmt: skip
+
+
+def _defaults() -> dict[str, Any]:
+    return {f.name: f.default for f in fields(Head) if isinstance(f.default, (str, int, float, bool))}
+
+
+def module() -> str:
+    """The JavaScript module."""
+    found = data()
+    lines = ["{", '"moves": {']
+    for name, tree in found["moves"].items():
+        lines += [f'"{name}": {{"choose": {json.dumps(tree["choose"])}, "moves": [']
+        lines += [*(f"  {json.dumps(move)}," for move in tree["moves"]), "]},"]
+    lines += ["},", *(f'"{name}": {json.dumps(inner)},' for name, inner in found.items() if name != "moves"), "}"]
+    text = "\n".join(lines)
+    return f"{WRITTEN}export default {text};\n"
+
+
+def main() -> int:
+    files: dict[Path, str] = {OUT: module(), VECTORS: vectors.text()}
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(f"{len(text) / 1024:8.1f} KB  {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+/** How an attempt ended, as it will be recorded: an output, or an error with what is kept of it. */
+import { NotSerializable, RunCancelled } from "../errors.js";
+import { errorFields } from "../store/payloads.js";
+import { messageOf, nameOf, traceOf } from "../store/texts.js";
+
+/** The handler returned. What is no JSON ends the run failed: running it again would not help. */
+export function returned(value) {
+  try {
+    return { status: "succeeded", output: outputText(value) };
+  } catch (error) {
+    return failed("OutputNotSerializable", messageOf(error));
+  }
+}
+
+/** The handler threw. Whatever `error` is, something is kept of it. */
+export function thrown(error) {
+  if (error instanceof RunCancelled) return { status: "cancelled" };
+  return failed(nameOf(error), messageOf(error), traceOf(error), true);
+}
+
+export const failed = (type, message, trace = null, retriable = false) => ({
+  status: "failed", error: errorFields(type, message, trace), errorType: type, retriable,
+});
+
+export const outOfTime = (seconds) => ({
+  status: "timed_out", errorType: "TimedOut", retriable: true,
+  error: errorFields("TimedOut", `the attempt was about to pass its function's timeout after ${seconds.toFixed(1)} s`),
+});
+
+/** The JSON text that Lambda's runtime sends for the value; lone surrogates, which UTF-8 cannot carry, are refused. */
+function outputText(value) {
+  let text;
+  try {
+    text = JSON.stringify(value) ?? "null";
+  } catch (error) {
+    throw new NotSerializable(`the output is no JSON: ${messageOf(error)}`);
+  }
+  if (/\\ud[89a-f]/.test(text)) refuseSurrogates(JSON.parse(text), "");
+  return Buffer.from(text);
+}
+
+function refuseSurrogates(value, pointer) {
+  if (typeof value === "string" && !value.isWellFormed()) throw new NotSerializable(`the output is no JSON: half a surrogate pair at ${pointer.slice(0, 500) || "the top"}`);
+  if (value === null || typeof value !== "object") return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (!name.isWellFormed()) throw new NotSerializable(`the output is no JSON: half a surrogate pair in a name at ${pointer.slice(0, 500) || "the top"}`);
+    refuseSurrogates(inner, `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
+  }
+}

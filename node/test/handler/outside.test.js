@@ -1,0 +1,37 @@
+/** Outside Lambda, and around runs: what `currentRun` says. */
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { NoCurrentRun } from "../../src/errors.js";
+import { currentRun, tracked } from "../../src/index.js";
+import { Bench } from "./bench.js";
+
+test("outside Lambda a call runs the body alone, and the run is an inert one", async () => {
+  const handler = tracked(async (event) => { currentRun().progress(0.5); await currentRun().check(); return [event, currentRun().id]; });
+  assert.deepEqual(await handler(1, {}), [1, "local"]);
+});
+
+test("what a run's handler awaits works for it; several at once are told apart", async () => {
+  const bench = new Bench(), seen = [];
+  const handler = tracked(async () => {
+    await new Promise(setImmediate);
+    seen.push(await Promise.all([1, 2].map(async () => currentRun().id)));
+  });
+  const events = [await bench.queued(), await bench.queued()];
+  await Promise.all(events.map((event) => bench.call(handler, event)));
+  assert.deepEqual(seen, events.map(({ invoke_once: { run_id: id } }) => [id, id]));
+});
+
+test("code that belongs to no run is told the only one there is, and nothing where there are two", async () => {
+  const bench = new Bench(), ends = [];
+  const handler = tracked(() => new Promise((resolve) => { ends.push(resolve); }));
+  const first = await bench.queued(), calls = [bench.call(handler, first)];
+  await new Promise(setImmediate);
+  assert.equal(currentRun().id, first.invoke_once.run_id);
+  calls.push(bench.call(handler, await bench.queued()));
+  await new Promise(setImmediate);
+  assert.throws(() => currentRun(), NoCurrentRun);
+  for (const end of ends) end();
+  await Promise.all(calls);
+  assert.equal(currentRun().id, "local");
+});
