@@ -174,8 +174,8 @@ def test_the_log_is_shown_while_waiting_and_afterwards(cli: Cli) -> None:
     assert done.code == 1
     run_id = run_id_in(done.err)
     lines = cli("logs", run_id).out.splitlines()
-    assert "claimed" in lines[0]
-    assert "attempt_ended" in lines[-1]
+    assert "attempt 1 began" in lines[0]
+    assert "attempt 1 ended" in lines[-1]
     assert [line for line in done.err.splitlines() if line in lines] == lines
     assert cli("logs", run_id, "--follow").out.splitlines() == lines
     events = [json.loads(line) for line in cli("logs", run_id, "--json").out.splitlines()]
