@@ -94,6 +94,10 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
         Mapping[Annotated[str, Meta(pattern=r"\A(?!ONCE_|AWS_)[A-Za-z]\w*\Z")], str],
         Meta(description="of a deployed function, beside the service's: names other than `ONCE_*` and `AWS_*`"),
     ] = field(default_factory=dict)
+    callback: Annotated[
+        str,
+        text(r"(https?://|arn:)\S{1,2000}", "where each of its runs is told, unless its start says: a URL, an ARN"),
+    ] = ""
     log_group: Annotated[
         str, text(r"[A-Za-z0-9_./#-]{1,512}", "with `target`: where its log is, if not /aws/lambda/NAME")
     ] = ""

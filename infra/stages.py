@@ -82,6 +82,11 @@ class Stage:
         entries = [{"arn": entry} if isinstance(entry, str) else entry for entry in self.callback_targets]
         return {entry["arn"]: tuple(entry.get("tenants", ())) for entry in entries}
 
+    def may_be(self, written: str, arn: str) -> bool:
+        """Whether an ARN is the one that is written with pseudo parameters; the account is known at the deploy."""
+        pattern = re.escape(written.replace("${AWS::StackName}", self.stack))
+        return bool(re.fullmatch(re.sub(r"\\\$\\\{AWS::\w+\\\}", "[a-z0-9-]+", pattern), arn))
+
     def named(self, stack: str) -> Stage:
         """The same stage under another stack's name, as the tests use it."""
         return replace(self, stack=stack)

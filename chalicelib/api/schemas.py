@@ -62,7 +62,9 @@ class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     function: Annotated[str, Meta(description="a name from GET /functions", examples=["echo"])]
     input: Annotated[Any, Meta(description="what the function gets; any JSON, null when absent")] = None
-    callback: Callback | UnsetType = UNSET
+    callback: Annotated[
+        Callback | UnsetType | None, Meta(description="absent: the function's own, if it has one; null: none")
+    ] = UNSET
     delay_seconds: Annotated[int, Meta(ge=0, le=7 * DAY_S, description="start this much later")] = 0
     queue_timeout_seconds: Annotated[int, Meta(ge=1, le=DAY_S, description="not started by then: it ends expired")] = (
         21_600

@@ -189,7 +189,12 @@ def _register(svc: Service, function: Function, report: Report) -> Result | None
     if not key:
         return None
     new = moves.NewRun(
-        function.tenant, function.name, key, mode="destination", retention_s=function.retention_days * moves.DAY_S
+        function.tenant,
+        function.name,
+        key,
+        mode="destination",
+        retention_s=function.retention_days * moves.DAY_S,
+        callback_url=function.callback or None,
     )
     draft = moves.register(new, svc.now_ms(), 0, report.request_id).set
     text = marshal.event_text(report.payload)

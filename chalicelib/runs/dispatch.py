@@ -49,6 +49,7 @@ class StartRequest(Struct, frozen=True):
     max_backoff_ms: int | None = None
     if_failed: str = "replay"
     labels: Mapping[str, str] | None = None
+    no_callback: bool = False  #: not even the function's own
 
 
 class Accepted(Struct, frozen=True):
@@ -122,7 +123,7 @@ def _new_run(request: StartRequest) -> moves.NewRun:
         jitter=retry.jitter,
         on_lost=function.on_lost,
         labels=json.dumps(request.labels, separators=(",", ":"), sort_keys=True) if request.labels else None,
-        callback_url=request.callback_url,
+        callback_url=request.callback_url or (None if request.no_callback else function.callback or None),
     )
 
 
@@ -131,11 +132,16 @@ def _given(value: int | None, default: int) -> int:
 
 
 def fingerprint(request: StartRequest) -> str:
-    """The same for two requests that ask for the same: function, input (whatever its key order) and options."""
+    """The same for two requests that ask for the same: function, input (whatever its key order) and options.
+
+    The function's own callback is none of them: a repeat after it was changed is still a repeat.
+    """
     asked: list[Any] = [
         request.function.name, json.loads(request.input), request.callback_url, request.delay_ms, request.queue_ms,
         request.max_attempts, request.backoff_ms, request.max_backoff_ms, dict(request.labels or {}),
     ]  # fmt: skip
+    if request.no_callback:
+        asked.append({"callback": None})
     return keys.digest(asked)
 
 

@@ -31,6 +31,7 @@ from chalicelib.runs.inputs import check_schemas
 from infra import stages
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
 from infra.ship import libraries, zips
+from infra.ship.callbacks import check_callbacks
 from infra.ship.handlers import check_handlers
 from infra.ship.libraries import NotInstalled
 from infra.stages import Stage
@@ -91,6 +92,7 @@ def package(stage: Stage) -> Package:
     check_regions(functions, os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"))
     _check_marks(functions)
     check_handlers(functions)
+    check_callbacks(functions, stage)
     staging = BUILD / ".staging" / stage.name
     with _one_at_a_time(BUILD / f".{stage.name}.lock"):
         _stage_sources(stage, staging, functions)

@@ -149,6 +149,7 @@ def _target_environment(function: Function) -> dict[str, Any]:
         "ONCE_MAX_BACKOFF_SECONDS": str(function.retry.max_backoff_seconds),
         "ONCE_JITTER": "1" if function.retry.jitter else "0",
         "ONCE_HEARTBEAT_SECONDS": str(function.heartbeat_seconds),
+        **({"ONCE_CALLBACK": function.callback} if function.callback else {}),
     }
 
 

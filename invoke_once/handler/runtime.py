@@ -43,6 +43,7 @@ class Policy(NamedTuple):
     max_backoff_ms: int = 600_000
     jitter: bool = True
     heartbeat_ms: int = 0
+    callback: str = ""
 
 
 class Runtime(NamedTuple):
@@ -84,6 +85,7 @@ def _policy() -> Policy:
         max_backoff_ms=int(float(env("ONCE_MAX_BACKOFF_SECONDS", "600")) * 1000),
         jitter=env("ONCE_JITTER", "1") != "0",
         heartbeat_ms=int(float(env("ONCE_HEARTBEAT_SECONDS", "0")) * 1000),
+        callback=env("ONCE_CALLBACK", ""),
     )
 
 

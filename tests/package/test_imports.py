@@ -64,8 +64,8 @@ MAY_IMPORT: Mapping[str, str] = {
     "infra.stages": "",
     "infra.matrix": "infra.stages",
     "infra.template": "infra.stages chalicelib.functions chalicelib.targets invoke_once.outside",
-    "infra.ship": "infra.template infra.stages chalicelib.functions chalicelib.runs chalicelib.keyring"
-    " chalicelib.tokens invoke_once.life invoke_once.store",
+    "infra.ship": "infra.template infra.stages chalicelib.functions chalicelib.runs chalicelib.callbacks"
+    " chalicelib.keyring chalicelib.tokens invoke_once.life invoke_once.store",
     "infra.node": "infra.ship invoke_once.handler invoke_once.life invoke_once.store invoke_once.testing",
     "infra.local": "infra.ship infra.stages invoke_once.signing",
     "infra.operate": "infra.local infra.ship infra.template infra.stages chalicelib.functions chalicelib.keyring",

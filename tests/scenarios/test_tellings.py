@@ -114,3 +114,20 @@ def test_what_the_stage_does_not_allow_is_refused(service: Service, queue: Queue
         answer = service.start("echo", 1, callback={"url": arn})
         assert answer.status_code == 422, answer.text
         assert answer.json()["errors"][0]["pointer"] == "/callback/url"
+
+
+def test_a_direct_run_is_told_where_the_function_s_callback_says(service: Service, queue: Queue) -> None:
+    """As `callback` of functions.toml sets it for functions of the stack, and an operator for those of elsewhere."""
+    lambda_, name = service.aws("lambda"), service.target("echo")
+    before = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    told = {"Variables": before | {"ONCE_CALLBACK": queue.arn}}
+    lambda_.update_function_configuration(FunctionName=name, Environment=told)
+    try:
+        event = {"id": str(uuid4()), "detail-type": "Order", "source": "shop", "detail": {"order": 1}}
+        lambda_.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
+        body = json.loads(queue.message(event["id"])["Body"])
+    finally:
+        lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+    run = body["data"]
+    assert (body["type"], run["idempotency_key"], run["output"]) == ("run.succeeded", event["id"], event)
+    assert run["callback"]["url"] == queue.arn

@@ -113,7 +113,7 @@ class _Call:
         return moves.NewRun(
             policy.tenant, self._function, key, retention_s=policy.retention_s, on_lost=policy.on_lost,
             max_attempts=1 if self._is_stream else policy.max_attempts, backoff_ms=policy.backoff_ms,
-            max_backoff_ms=policy.max_backoff_ms, jitter=policy.jitter,
+            max_backoff_ms=policy.max_backoff_ms, jitter=policy.jitter, callback_url=policy.callback or None,
         )  # fmt: skip
 
     def _lease_ms(self, now_ms: int) -> int:

@@ -7,6 +7,7 @@ import secrets
 from urllib.parse import urljoin
 
 import pytest
+from msgspec import structs
 
 from tests.unit.api.world import World, echo, fail
 
@@ -249,3 +250,26 @@ def test_an_input_that_is_gone_before_its_run_is_404_and_says_so(world: World) -
         del world.bench.table.items[key]
     answer = world.get(run_id, "/input")
     assert answer.status == 404 and "not kept any more" in answer.json["detail"]
+
+
+QUEUE = "arn:aws:sqs:us-east-1:111122223333:results"
+
+
+def test_a_callback_may_be_an_arn_that_the_stage_allows_the_tenant(world: World) -> None:
+    allowed = {QUEUE: ("demo",), f"{QUEUE}-2": ("umbrella",)}
+    world.service = structs.replace(
+        world.service, settings=structs.replace(world.service.settings, callback_targets=allowed)
+    )
+    world.backend = structs.replace(world.backend, service=world.service)
+    asked = {"function": "echo", "callback": {"url": QUEUE}}
+    assert world.post(asked).json["callback"] == {"url": QUEUE, "status": "pending", "attempts": 0}
+    for arn in (f"{QUEUE}-2", f"{QUEUE}-3", "arn:", "arn:aws:lambda:us-east-1:111122223333:function:f"):
+        answer = world.post({"function": "echo", "callback": {"url": arn}})
+        assert answer.status == 422 and answer.json["errors"][0]["pointer"] == "/callback/url", arn
+
+
+def test_callback_null_is_none_and_another_request_than_an_absent_one(world: World) -> None:
+    run = world.post({"function": "echo", "callback": None}, headers=KEY)
+    assert run.status == 202 and run.json["callback"] is None
+    assert world.post({"function": "echo", "callback": None}, headers=KEY).json["id"] == run.json["id"]
+    assert world.post({"function": "echo"}, headers=KEY).status == 422

@@ -269,3 +269,14 @@ def test_users_can_call_their_handlers_directly_in_a_test() -> None:
     (run,) = bench.runs()
     assert answer == run.output == {"rows": 1}
     assert (run.head.key, run.head.function, run.status) == ("e-1", "report", "succeeded")
+
+
+def test_a_direct_run_is_told_where_the_function_s_callback_says() -> None:
+    world = World(callback="https://hook.example/")
+    world.call(tracked(lambda event, _context: event), {"a": 1}, request_id="r-1")
+    head = world.head("r-1")
+    assert (head.direct, head.callback_url, head.cb_status) == (True, "https://hook.example/", "pending")
+    assert head.cb_due == head.finished_at
+    world = World()
+    world.call(tracked(lambda event, _context: event), {"a": 1}, request_id="r-1")
+    assert (world.head("r-1").callback_url, world.head("r-1").cb_status) == (None, None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.destinations.record import record
 from chalicelib.due.attend import attend
@@ -443,3 +444,11 @@ def test_a_wrapped_functions_success_needs_no_record(here: Recorded) -> None:
     live = here.world.elsewhere("e-1")
     assert here.told(aws.record(FUNCTION, events.eventbridge("e-1"), 1, request_id="elsewhere")) is None
     assert here.world.head("e-1") == live
+
+
+def test_an_unannounced_run_is_told_where_its_function_s_callback_says(here: Recorded) -> None:
+    hook = "https://hook.example/"
+    here.functions[NODE] = structs.replace(here.functions[NODE], callback=hook)
+    told = here.told(aws.record(NODE, {"name": "Ada"}, 1))
+    assert (told.head.direct, told.head.status) == (True, "succeeded")
+    assert (told.head.callback_url, told.head.cb_status) == (hook, "pending")

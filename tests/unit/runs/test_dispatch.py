@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.due.attend import attend
 from chalicelib.due.sweep import PAGE, sweep
@@ -377,3 +378,29 @@ def test_an_unwrapped_function_s_input_leaves_room_for_its_answer_in_one_record(
     stage.post(PLAIN, text=b'{"x":"' + b"x" * 399_000 + b'"}')
     with pytest.raises(PayloadTooLarge, match="400000"):
         stage.post(PLAIN, key="l", text=b'{"x":"' + b"x" * 400_000 + b'"}')
+
+
+HOOK, OTHER_HOOK = "https://hook.example/all", "https://hook.example/this"
+TOLD = structs.replace(ECHO, callback=HOOK)
+
+
+def test_a_function_s_own_callback_is_told_unless_the_request_says_otherwise(stage: Stage) -> None:
+    asked: list[dict[str, Any]] = [{}, {"callback_url": OTHER_HOOK}, {"no_callback": True}]
+    heads = [stage.post(TOLD, key=str(n), **more).head for n, more in enumerate(asked)]
+    assert [head.callback_url for head in heads] == [HOOK, OTHER_HOOK, None]
+
+
+def test_a_repeat_after_the_function_s_callback_was_changed_is_a_repeat(stage: Stage) -> None:
+    head = stage.post(TOLD).head
+    for now in (ECHO, structs.replace(ECHO, callback=OTHER_HOOK)):
+        again = stage.post(now)
+        assert again.replayed and again.head.callback_url == HOOK == head.callback_url
+
+
+def test_no_callback_is_another_request_than_none_said(stage: Stage) -> None:
+    for function in (ECHO, TOLD):
+        stage.post(function, key=function.callback)
+        with pytest.raises(KeyReused):
+            stage.post(function, key=function.callback, no_callback=True)
+        stage.post(function, key=f"{function.callback} none", no_callback=True)
+        assert stage.post(function, key=f"{function.callback} none", no_callback=True).replayed
