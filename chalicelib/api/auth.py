@@ -12,11 +12,16 @@ OPERATOR = "operator"
 _BEARER = re.compile(r"bearer +([\x21-\x7e]{1,512})", re.IGNORECASE)
 
 
-def authenticate(headers: Headers, tokens: TokenCache) -> Token:
-    """Raises Unauthenticated, the same for every reason, and StoreUnavailable."""
+def bearer(headers: Headers) -> str:
+    """The token as it was sent; empty where there is none, or more than one."""
     sent = headers.get("authorization", ())
     form = _BEARER.fullmatch(sent[0].strip(" ")) if len(sent) == 1 else None
-    token = tokens.check(form[1]) if form else None
+    return form[1] if form else ""
+
+
+def authenticate(headers: Headers, tokens: TokenCache) -> Token:
+    """Raises Unauthenticated, the same for every reason, and StoreUnavailable."""
+    token = tokens.check(bearer(headers))
     if token is None:
         raise Unauthenticated
     return token

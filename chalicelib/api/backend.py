@@ -25,6 +25,12 @@ def _cursor_keys(now_ms: int) -> list[bytes]:
     return keyring().derive_valid("cursor", now_ms)
 
 
+def _link_keys(now_ms: int) -> list[bytes]:
+    from chalicelib.keyring import keyring
+
+    return keyring().derive_valid("link", now_ms)
+
+
 def _webhook_secrets(tenant: str, now_ms: int) -> list[str]:
     from chalicelib.keyring import secrets_for
 
@@ -44,6 +50,7 @@ class Backend(Struct, frozen=True):
     limits: Limits = field(default_factory=Limits)
     holds: Holds = field(default_factory=Holds)
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
+    link_keys: Callable[[int], list[bytes]] = _link_keys  #: the same for links
     webhook_secrets: Callable[[str, int], list[str]] = _webhook_secrets  #: (tenant, now in ms), the current one first
     logs: Callable[[], Any] = _logs_client  #: a CloudWatch Logs client
     sleep: Callable[[float], None] = time.sleep

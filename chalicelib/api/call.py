@@ -18,6 +18,7 @@ from chalicelib.api import problems, strictjson
 from chalicelib.api.backend import Backend
 from chalicelib.api.problems import InvalidBody, Problem
 from chalicelib.runs.limits import OverLimit
+from chalicelib.runs.links import Link
 from chalicelib.service import Service
 from chalicelib.tokens import Token
 from invoke_once.errors import InvokeOnceError, PayloadTooLarge, StoreUnavailable
@@ -31,7 +32,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 class Call:
     """Chalice's request, with what Chalice keeps in the event alone: every value of a header, the body's bytes.
 
-    `who` is there for every operation that needs a scope. `noted` goes into the request's log line.
+    `who` is there for every operation that needs a scope; `link` in its place, where a link opened it. `noted` goes
+    into the request's log line.
     """
 
     def __init__(self, request: Request, backend: Backend) -> None:
@@ -41,6 +43,8 @@ class Call:
         self.query: Mapping[str, list[str]] = self.event["multiValueQueryStringParameters"]
         self.began_ms = backend.service.now_ms()
         self.who: Token | None = None
+        self.link: Link | None = None
+        self.owner: str | None = None  #: whose run the link is of
         self.noted: dict[str, Any] = request.context["noted"]
         self.waited_s: int | None = None  #: how long it was prepared to hold; None: it was not
 
@@ -50,7 +54,9 @@ class Call:
 
     @property
     def tenant(self) -> str:
-        """Whose runs these are: the token alone decides."""
+        """Whose runs these are: the token alone decides, or the link's run."""
+        if self.owner is not None:
+            return self.owner
         assert self.who is not None
         return self.who.tenant
 
@@ -62,6 +68,17 @@ class Call:
     def relative(self, reference: str) -> str:
         """A reference for this call's URL, written for one without a final slash."""
         return f"../{reference}" if self.path.endswith("/") else reference
+
+    def base_url(self, path: str) -> str:
+        """The API's URL, as the caller named its host; `path` is this call's own below it."""
+        host = (self.headers.get("host") or ["localhost"])[-1]
+        local = self.service.settings.local
+        scheme = (self.headers.get("x-forwarded-proto") or ["http" if local else "https"])[-1]
+        prefix = self.path.rstrip("/").removesuffix(path)
+        api = self.request.context.get("apiId")
+        if local and api and prefix:  # the emulator leaves out how it is reached
+            prefix = f"/restapis/{api}{prefix}/_user_request_"
+        return f"{scheme}://{host}{prefix}"
 
     @cached_property
     def body(self) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from chalicelib.api import headers
+from chalicelib.api import cors, headers
 from chalicelib.api.call import reply_problem
 from chalicelib.api.problems import MethodNotAllowed, NotFound
 from chalicelib.api.routes import Operation
@@ -62,7 +62,7 @@ def answer(request: Request, get_response: Callable[[Request], Response]) -> Res
     request.context["noted"] = noted
     try:
         _check_route(request)
-        response = get_response(request)
+        response = cors.preflight() if request.method == "OPTIONS" else get_response(request)
     except Exception as error:
         response = reply_problem(error, noted)
     took_ms = round((time.perf_counter() - began) * 1000, 1)
@@ -92,11 +92,20 @@ def _check_route(request: Request) -> None:
     known = front.current_app.routes.get(request.path)
     if known is None:
         raise NotFound
+    if request.method == "OPTIONS" and _is_preflight(request, known):
+        return
     allowed = sorted(method for method, entry in known.items() if isinstance(entry.view_function, Operation))
     if request.method not in allowed:
         raise MethodNotAllowed(allowed)
     if not set(known[request.method].view_args) <= set(request.uri_params or ()):
         raise NotFound
+
+
+def _is_preflight(request: Request, known: Mapping[str, Any]) -> bool:
+    """A browser asks whether another site's page may read what a link opens."""
+    get = known.get("GET")
+    linked = get is not None and isinstance(get.view_function, Operation) and get.view_function.about.linked
+    return linked and cors.is_preflight(request.to_original_event()["multiValueHeaders"])
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 from chalice.app import Blueprint, Chalice, Response
 from msgspec import Struct
 
-from chalicelib.api import auth
+from chalicelib.api import auth, cors
 from chalicelib.api.backend import backend
 from chalicelib.api.call import Call, reply_problem
 from chalicelib.api.problems import InvalidParameter
+from chalicelib.runs import links
 
 View = Callable[..., Response]
 
@@ -35,6 +36,7 @@ class About(Struct, frozen=True):
     body: type[Struct] | None = None
     examples: Mapping[str, Any] = {}  #: of a body
     headers: Sequence[str] = ()  #: that the view reads, beside If-None-Match where it may answer 304
+    linked: bool = False  #: a link to its run opens it too, also for other sites' pages
     problems: Sequence[int] = ()  #: beside those that come with a scope, a path parameter, a body
 
 
@@ -54,21 +56,44 @@ class Operation:
     def __call__(self, **params: str) -> Response:
         request = self.routes.current_request
         try:
-            call = Call(request, backend())
-            self._admit(call)
-            return self.view(call, **params)
+            return self._answer(Call(request, backend()), params)
         except Exception as error:
             return reply_problem(error, request.context["noted"])
+
+    def _answer(self, call: Call, params: Mapping[str, str]) -> Response:
+        """The view's answer, or a refusal; what a link asked for, other sites' pages may read either way."""
+        if not (self.about.linked and auth.bearer(call.headers).startswith(links.PREFIX)):
+            self._admit(call)
+            return self.view(call, **params)
+        try:
+            self._admit(call)
+            response = self.view(call, **params)
+        except Exception as error:
+            response = reply_problem(error, call.noted)
+        response.headers |= cors.ANSWER
+        return response
 
     def _admit(self, call: Call) -> None:
         if self.scope is None:
             return
-        call.who = auth.authenticate(call.headers, call.backend.tokens)
-        call.noted |= {"tenant": call.tenant, "token_id": call.who.id}
-        auth.require(call.who, self.scope)
-        call.backend.limits.take(call.tenant, call.began_ms)
+        call.link = self._link(call) if self.about.linked else None
+        if call.link is not None:
+            call.noted["by"] = "link"
+            call.backend.limits.take(call.link.id, call.began_ms)
+        else:
+            call.who = auth.authenticate(call.headers, call.backend.tokens)
+            call.noted |= {"tenant": call.tenant, "token_id": call.who.id}
+            auth.require(call.who, self.scope)
+            call.backend.limits.take(call.tenant, call.began_ms)
         for name in sorted(set(call.query) - self.query):
             raise InvalidParameter(f"{name[:60]!a} is not a query parameter of this call.")
+
+    def _link(self, call: Call) -> links.Link | None:
+        """The link that the call comes with. A bad one is refused as a bad token is."""
+        sent = auth.bearer(call.headers)
+        if not sent.startswith(links.PREFIX):
+            return None
+        return links.unseal(call.backend.link_keys(call.began_ms), sent, call.began_ms)
 
 
 class Routes(Blueprint):

@@ -73,6 +73,7 @@ def start_run(call: Call) -> Response:
     {200: Answer("the run", "Run", _POLLED), 304: Answer("nothing has changed", headers=("ETag",))},
     scope="runs:read",
     headers=("Prefer",),
+    linked=True,
 )
 def show_run(call: Call, run_id: str) -> Response:
     """One run as it is now; held until it changes, where the caller prefers to wait.
@@ -108,15 +109,16 @@ def retry_run(call: Call, run_id: str) -> Response:
 def find(call: Call, run_id: str) -> Head:
     """The run, if it is the caller's. Raises NotFound with the same bytes for every reason."""
     head = call.service.store.get(run_id, call.service.now_ms()) if _RUN_ID.fullmatch(run_id) else None
-    if head is None or head.tenant != call.tenant:
+    if head is None or not (call.link.opens(head) if call.link else head.tenant == call.tenant):
         raise problems.NotFound("There is no such run.")
+    call.owner = head.tenant
     call.noted["run_id"] = head.run_id
     return head
 
 
 def run_reply(call: Call, head: Head, links_base: str, status: int = 200, *, if_none_match: bool = False) -> Response:
     """The run's document with what a poller needs to know. `if_none_match`: 304 where the caller has this state."""
-    text = documents.run_json(call.service, head, call.relative(links_base))
+    text = documents.run_json(call.service, head, call.relative(links_base), for_link=call.link is not None)
     named = {"ETag": _etag(call, head)}
     if not head.terminal:
         named["Retry-After"] = str(documents.retry_after_s(head, call.service.now_ms()))
@@ -135,7 +137,7 @@ def _worth_telling(call: Call, head: Head) -> bool:
 
 def _etag(call: Call, head: Head) -> str:
     """Names the state, whichever call shows it: links are relative to the call."""
-    return documents.etag(documents.run_json(call.service, head, ""))
+    return documents.etag(documents.run_json(call.service, head, "", for_link=call.link is not None))
 
 
 def _moved(call: Call, result: Result, refusal: str) -> Response:

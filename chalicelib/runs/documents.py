@@ -23,10 +23,25 @@ def run_document(svc: Service, head: Head, links_base: str = "/runs/") -> Docume
     return _fields(head, links_base) | {"output": json.loads(_output_text(svc, head))}
 
 
-def run_json(svc: Service, head: Head, links_base: str = "/runs/") -> str:
+#: What a link shows; the rest of a run is for who has a token.
+FOR_LINKS = frozenset({
+    "id", "function", "status", "attempt", "max_attempts", "leg", "progress", "created_at", "started_at",
+    "attempt_started_at", "next_attempt_at", "waiting_for", "finished_at", "expires_at", "cancel_requested",
+})  # fmt: skip
+
+
+def run_json(svc: Service, head: Head, links_base: str = "/runs/", *, for_link: bool = False) -> str:
     """The same as JSON text; the output is the handler's own JSON text, byte for byte."""
-    fields = json.dumps(_fields(head, links_base), ensure_ascii=False, separators=(",", ":"))
+    document = _fields(head, links_base)
+    fields = json.dumps(_for_link(document) if for_link else document, ensure_ascii=False, separators=(",", ":"))
     return f'{fields[:-1]},"output":{_output_text(svc, head)}}}'
+
+
+def _for_link(document: Document) -> Document:
+    error, links = document["error"], dict(document["links"])
+    links.pop("deliveries", None)
+    shown = {name: value if name in FOR_LINKS else None for name, value in document.items()}
+    return shown | {"labels": {}, "error": error and error | {"trace": None}, "links": links}
 
 
 def etag(text: str) -> str:

@@ -98,6 +98,10 @@ def _bucket(stage: Stage, functions: Iterable[Function]) -> dict[str, Any]:
             "IgnorePublicAcls": True,
             "RestrictPublicBuckets": True,
         },
+        # a page of another site that has a link to a run is sent here for a large output, by a presigned URL
+        "CorsConfiguration": {
+            "CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "AllowedHeaders": ["*"], "MaxAge": 7200}]
+        },
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         "LifecycleConfiguration": {
             "Rules": [

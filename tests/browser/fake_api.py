@@ -89,7 +89,9 @@ class Handler(BaseHTTPRequestHandler):
     def _api(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
         if path == "/openapi.json":
             return Answer(200, OPENAPI)
-        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        opened = re.fullmatch(r"/runs/([^/]+)(?:/(output))?", path) if method == "GET" else None
+        by_link = opened is not None and self.headers.get("Authorization") == f"Bearer oncelink_{opened[1]}"
+        if not by_link and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return problem(401, "unauthorized", "The token is missing, unknown, expired or revoked.")
         if path == "/functions":
             return Answer(200, {"functions": [_function(name) for name in FUNCTIONS]})
@@ -157,6 +159,9 @@ class Handler(BaseHTTPRequestHandler):
     def _change(self, run: FakeRun, part: str | None) -> Answer:
         runs, run_id = self.server.runs, run.document["id"]
         acts = {"cancel": runs.cancel, "retry": runs.retry, "deliveries": runs.send_again}
+        if part == "links":
+            url = f"http://{self.headers['Host']}{PREFIX}/#/runs/{run_id}?link=oncelink_{run_id}"
+            return Answer(201, {"token": f"oncelink_{run_id}", "url": url, "expires_at": rfc3339(now_ms() + 60_000)})
         if part not in acts:
             return problem(405, "method-not-allowed", "This cannot be posted to.")
         try:

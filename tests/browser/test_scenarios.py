@@ -37,6 +37,28 @@ def test_the_token_is_kept_in_session_storage_only_and_never_in_an_address(tab: 
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
+def test_a_link_opens_a_run_s_page_alone(tab: Dashboard) -> None:
+    run_id = tab.site.start("echo", {"shared": True})
+    made = tab.site.call("POST", f"/runs/{run_id}/links", json={"expires_in_seconds": 600})
+    refused: list[str] = []
+    tab.page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    tab.page.goto(made["url"])
+    tab.heading("echo")
+    expect(tab.badge).to_have_text("Succeeded")
+    expect(tab.panel("Output")).to_contain_text("shared")
+    for name in ("Sign out", "Cancel run", "Retry", "Copy as curl"):
+        expect(tab.page.get_by_role("button", name=name)).to_be_hidden()
+    expect(tab.page.get_by_role("navigation", name="Main")).to_be_hidden()
+    expect(tab.page.get_by_role("link", name="Runs", exact=True)).to_have_count(0)
+    expect(tab.page.get_by_role("heading", name="Logs")).to_have_count(0)
+    assert tab.page.evaluate("sessionStorage.length") == 0
+    tab.page.keyboard.press("n")
+    tab.heading("echo")
+    assert refused == []
+    tab.show(f"#/runs/{run_id}?link=oncelink_{'A' * 80}")
+    expect(tab.page.get_by_role("alert").filter(has_text="This link opens the run no more")).to_be_visible()
+
+
 def test_a_newcomer_starts_watches_and_cancels_a_run_by_mouse(tab: Dashboard) -> None:
     tab.sign_in()
     tab.page.get_by_role("link", name="Start a run").first.click()

@@ -131,3 +131,22 @@ def test_a_direct_run_is_told_where_the_function_s_callback_says(service: Servic
     run = body["data"]
     assert (body["type"], run["idempotency_key"], run["output"]) == ("run.succeeded", event["id"], event)
     assert run["callback"]["url"] == queue.arn
+
+
+def test_a_link_is_a_page_s_way_to_one_run(service: Service) -> None:
+    """As a browser on another site has it: the page behind the URL, a preflight, the run and its output."""
+    run, other = service.do("echo", {"mine": 1}), service.do("echo", {"mine": 2})
+    made = service.req("POST", f"/runs/{run['id']}/links", json={"expires_in_seconds": 60})
+    assert made.status_code == 201, made.text
+    page, _, fragment = made.json()["url"].partition("#")
+    assert fragment == f"/runs/{run['id']}?link={made.json()['token']}"
+    assert page == f"{service.url}/"
+    assert "invoke-once" in service.req("GET", page, token="").text
+    site = {"Origin": "https://elsewhere.example"}
+    asked = site | {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    before = service.req("OPTIONS", f"/runs/{run['id']}", token="", headers=asked)
+    assert before.status_code in (200, 204) and before.headers["access-control-allow-origin"] == "*"
+    shown = service.req("GET", f"/runs/{run['id']}", token=made.json()["token"], headers=site)
+    assert (shown.status_code, shown.json()["output"]) == (200, {"mine": 1})
+    assert shown.headers["access-control-allow-origin"] == "*"
+    assert service.req("GET", f"/runs/{other['id']}", token=made.json()["token"]).status_code == 404

@@ -88,6 +88,14 @@ class Run(Struct):
     ]
 
 
+class RunLink(Struct):
+    """A link to one run."""
+
+    token: Annotated[str, Meta(description="oncelink_…: a Bearer token for this run and its output alone")]
+    url: Annotated[str, Meta(description="the run's page; the token is in its fragment, which no server sees")]
+    expires_at: Time
+
+
 class RunList(Struct):
     """A page of runs, newest first."""
 
@@ -214,5 +222,5 @@ class Event(Struct):
     data: Annotated[Any, Meta(description="the run; without `output` where the body would be over 20 KB")]
 
 
-ALL = (Run, RunList, LogPage, DeliveryList, Function, FunctionList, Token, NewToken, TokenList, WebhookSecrets, Health,
-       Problem, Event)  # fmt: skip
+ALL = (Run, RunLink, RunList, LogPage, DeliveryList, Function, FunctionList, Token, NewToken, TokenList,
+       WebhookSecrets, Health, Problem, Event)  # fmt: skip

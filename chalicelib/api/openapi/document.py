@@ -54,7 +54,7 @@ def document(app: Chalice, functions: Mapping[str, Function]) -> Json:
             "schemas": components,
             "responses": dict(_problem_responses()),
             "headers": parts.HEADERS,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "once_ID_SECRET"}},
+            "securitySchemes": parts.SECURITY,
         },
     }  # fmt: skip
     _type_enums(found)
@@ -71,7 +71,7 @@ def _operation(routes: Sequence[Any], entry: Any, query: Sequence[Json], functio
         "summary": summary,
         "description": " ".join(description.split()),
         "tags": [operation.tag],
-        "security": [{"token": [about.scope]}] if about.scope else [],
+        "security": [{"token": [about.scope]}, *([{"link": []}] if about.linked else [])] if about.scope else [],
         "parameters": [*in_path, *(parts.IN_HEADER[name] for name in headers), *query],
         "requestBody": _request_body(about, functions),
         "responses": _responses(routes, about, bool(in_path)),

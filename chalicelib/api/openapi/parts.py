@@ -44,6 +44,12 @@ HEADERS: Json = {
 }
 
 
+SECURITY: Json = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "once_ID_SECRET"},
+    "link": {"type": "http", "scheme": "bearer", "bearerFormat": "oncelink_…", "description": "of this run alone"},
+}
+
+
 def _header(name: str, description: str, **schema: Any) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
 

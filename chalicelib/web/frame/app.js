@@ -5,7 +5,7 @@ import { BASE } from "./base.js";
 import { tell } from "./confirm.js";
 import { brandMark, button, h, replace, setText } from "./dom.js";
 import { clock } from "./format.js";
-import { forgetToken, prefer, preference, token } from "./session.js";
+import { forgetToken, linked, openLink, prefer, preference, token } from "./session.js";
 import { signIn } from "./sign-in.js";
 import { themeButton } from "./theme-button.js";
 import * as runsView from "./view-runs.js";
@@ -50,6 +50,7 @@ async function show(first = false) {
   const mine = (turn += 1);
   const before = route;
   route = parse(location.hash);
+  openLink(route.view === "run" && route.params.link);
   const focused = document.activeElement?.id;
   if (!token()) return prompt("");
   const module = await VIEWS[route.view]().catch(() => null);
@@ -70,7 +71,8 @@ function setTitle(text) {
 
 function dress(title) {
   setTitle(title);
-  const signed = Boolean(token());
+  const signed = Boolean(token()) && !linked();
+  document.querySelector(".nav").hidden = linked();
   for (const link of document.querySelectorAll(".nav a")) {
     const here = link.hash === (route.view === "start" ? "#/start" : "#/runs");
     if (here && signed) link.setAttribute("aria-current", "page");
@@ -87,6 +89,13 @@ function prompt(reason) {
   view?.unmount();
   view = signIn(main, reason, () => show());
   dress(view.title);
+}
+
+/** The address loses the link, so that a token of one's own can open the run. */
+function linkOver() {
+  openLink(null);
+  history.replaceState(null, "", `#/runs/${encodeURIComponent(route.id)}`);
+  prompt("This link opens the run no more: its time is over.");
 }
 
 function signOut(reason) {
@@ -128,7 +137,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || preference("keys") === "off") return;
   if (event.target.closest("input, textarea, select, dialog")) return;
   const act = KEYS[event.key];
-  if (!act || !token()) return;
+  if (!act || !token() || linked()) return;
   event.preventDefault();
   act();
 }
@@ -151,5 +160,5 @@ document.getElementById("foot").append(button("Keys", help, "quiet small"), h("a
 addEventListener("hashchange", () => show());
 addEventListener("keydown", onKey);
 connection.addEventListener("change", paintConnection);
-connection.addEventListener("unauthorized", () => signOut("The service no longer accepts this token: it has expired or was revoked."));
+connection.addEventListener("unauthorized", () => (linked() ? linkOver() : signOut("The service no longer accepts this token: it has expired or was revoked.")));
 show(true);

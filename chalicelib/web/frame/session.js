@@ -4,7 +4,12 @@ import { BASE } from "./base.js";
 
 const TOKEN = `invoke-once:token:${BASE.pathname}`;
 
-export const token = () => sessionStorage.getItem(TOKEN);
+let link = null;
+
+/** A link's token, from the address of a run's page: for that page alone, and kept nowhere. */
+export const openLink = (value) => { link = value || null; };
+export const linked = () => link !== null;
+export const token = () => link ?? sessionStorage.getItem(TOKEN);
 export const keepToken = (value) => sessionStorage.setItem(TOKEN, value);
 export const forgetToken = () => sessionStorage.removeItem(TOKEN);
 

@@ -8,17 +8,18 @@ import { ENDED, ago, duration, ended, millis, percent, ran, stamp, statusLabel }
 import { Poller } from "./poll.js";
 import { deliveryPanel, logPanel, payloadPanel } from "./run-panels.js";
 import { timeline } from "./run-timeline.js";
-import { preference } from "./session.js";
+import { linked, preference } from "./session.js";
 
 const SOONEST_MS = 1000;
 const LATEST_MS = 4000;
 const LATE_LOGS_MS = 20_000;
 
 export function mount(root, { id, params, setTitle }) {
-  const page = layout(id);
+  const whole = !linked(); // a link opens the run and its output, nothing else
+  const page = layout(id, whole);
   const logs = logPanel(id);
   const output = payloadPanel("Output", `${id}-output.json`, () => getOutput(id), false);
-  const input = payloadPanel("Input", `${id}-input.json`, () => getInput(id), preference("panel-input") !== "off");
+  const input = payloadPanel("Input", `${id}-input.json`, () => getInput(id), whole && preference("panel-input") !== "off");
   const calls = deliveryPanel(id, () => { tries = null; poller.now(); });
   const line = timeline();
   const details = h("section", { class: "card", "aria-labelledby": "details-title" });
@@ -61,7 +62,7 @@ export function mount(root, { id, params, setTitle }) {
     if (ended(run) && before?.status !== run.status) settle();
     if (run.callback && wantsTries(before)) tries = await calls.load(signal).catch(() => tries ?? []);
     paint();
-    logs.follow();
+    if (whole) logs.follow();
   }
 
   function wantsTries(before) {
@@ -70,7 +71,7 @@ export function mount(root, { id, params, setTitle }) {
   }
 
   function build() {
-    replace(page.main, failure, output.element, logs.element, input.element);
+    replace(page.main, failure, output.element, whole ? logs.element : null, whole ? input.element : null);
     replace(page.side, line.element, run.callback ? calls.element : null, details);
     if (params.replayed) page.say("This key already had a run: here it is. Nothing new was started.");
   }
@@ -79,8 +80,8 @@ export function mount(root, { id, params, setTitle }) {
   function settle() {
     if (Date.now() - millis(run.finished_at) < 60_000) lateUntil = Date.now() + LATE_LOGS_MS;
     if (run.status === "succeeded") output.open();
-    else if (run.attempt) logs.open();
-    logs.follow(true);
+    else if (run.attempt && whole) logs.open();
+    if (whole) logs.follow(true);
   }
 
   function paint() {
@@ -92,7 +93,7 @@ export function mount(root, { id, params, setTitle }) {
     output.element.hidden = run.status !== "succeeded";
     replace(failure, run.error ? errorCard(run) : null);
     if (run.callback) calls.show(run, tries ?? [], ended(run));
-    paintDetails(details, run);
+    paintDetails(details, run, whole);
   }
 
   async function act(call, done) {
@@ -113,11 +114,11 @@ export function mount(root, { id, params, setTitle }) {
     if (!run) return;
     line.tick(Date.now());
     page.tick(run);
-    if (Date.now() < lateUntil && !document.hidden) logs.follow();
+    if (whole && Date.now() < lateUntil && !document.hidden) logs.follow();
   }
 }
 
-function layout(id) {
+function layout(id, whole) {
   const heading = h("h1", { tabindex: "-1" }, "Run");
   const badge = h("span", { class: "badge" });
   const meter = h("div", { class: "meter", role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("span", {}));
@@ -127,7 +128,7 @@ function layout(id) {
   const main = h("div", { class: "run-main" }, h("p", { class: "loading" }, "Loading the run…"));
   const side = h("div", { class: "run-side" });
   const element = h("div", {},
-    h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/runs" }, "Runs"), h("span", { "aria-hidden": "true" }, "/"), h("span", { class: "mono break" }, id), copyButton("Copy", () => id)),
+    h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, whole ? [h("a", { href: "#/runs" }, "Runs"), h("span", { "aria-hidden": "true" }, "/")] : null, h("span", { class: "mono break" }, id), copyButton("Copy", () => id)),
     h("div", { class: "title-row" }, heading, badge, actions), meter, message, notice, h("div", { class: "columns" }, main, side));
   let state = "";
   return {
@@ -146,7 +147,7 @@ function layout(id) {
       if (next === state) return;
       state = next;
       const held = actions.contains(document.activeElement);
-      replace(actions, actionsOf(run, act));
+      replace(actions, whole ? actionsOf(run, act) : null);
       if (held) heading.focus();
     },
     tick(run) { if (run.status === "running" && !run.progress) setText(message, `Running for ${duration(ran(run, Date.now()))}`); },
@@ -186,11 +187,11 @@ function errorCard({ error, status, attempt }) {
     error.trace ? h("details", { open: true }, h("summary", {}, "Trace"), h("pre", { class: "trace", tabindex: "0", role: "region", "aria-label": "Trace" }, String(error.trace))) : null);
 }
 
-function paintDetails(element, run) {
+function paintDetails(element, run, whole) {
   const time = (value) => (value ? h("time", { datetime: value, title: ago(value, Date.now()) }, stamp(value)) : null);
   const labels = Object.entries(run.labels ?? {}).map(([name, value]) => h("a", { class: "label", href: `#/runs?label=${encodeURIComponent(`${name}:${value}`)}` }, `${name}:${value}`));
   const rows = [
-    ["Function", h("a", { href: `#/runs?function=${encodeURIComponent(run.function)}` }, run.function)],
+    ["Function", whole ? h("a", { href: `#/runs?function=${encodeURIComponent(run.function)}` }, run.function) : run.function],
     ["Key", run.idempotency_key ? h("span", { class: "mono break" }, run.idempotency_key) : null],
     ["Attempts", `${run.attempt} of ${Math.max(run.max_attempts ?? 1, run.attempt)}`],
     ["Labels", labels.length ? labels : null],
@@ -201,5 +202,5 @@ function paintDetails(element, run) {
   element.dataset.state = state;
   replace(element, h("h2", { id: "details-title" }, "Details"),
     h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-    h("div", { class: "tools" }, copyButton("Copy as once", () => `once attach ${run.id}`), copyButton("Copy as curl", () => `curl -H "Authorization: Bearer $ONCE_TOKEN" '${urlOf(`runs/${run.id}`)}'`)));
+    whole && h("div", { class: "tools" }, copyButton("Copy as once", () => `once attach ${run.id}`), copyButton("Copy as curl", () => `curl -H "Authorization: Bearer $ONCE_TOKEN" '${urlOf(`runs/${run.id}`)}'`)));
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from app import app
 from chalicelib.api.routes import entries
 from chalicelib.functions import Function
 from chalicelib.tokens import CACHE_MS, SCOPES
-from tests.unit.api.world import FUNCTIONS, Answered, World
+from tests.unit.api.world import FUNCTIONS, Answered, World, fail
 
 OPERATIONS = sorted(entries(app), key=lambda entry: (entry.uri_pattern, entry.method))
 SECURED = [operation for operation in OPERATIONS if operation.view_function.scope]
@@ -220,3 +221,126 @@ class TestAdministratorsAndOperators:
     def test_a_tenant_that_ends_in_a_line_end_is_none(self, world: World, tenant: str) -> None:
         assert world.call("POST", "/tokens", json_body={"tenant": tenant}).status == 422
         assert world.call("GET", "/tokens", query={"tenant": tenant}).status == 400
+
+
+# Links
+
+
+def linked(world: World, **asked: Any) -> tuple[str, str]:
+    """An ended run with everything that a link does not show, and a link's token."""
+    body = {"function": "echo", "input": {"secret": 1}, "labels": {"customer": "17"},
+            "callback": {"url": "https://hook.example/?key=s3cret"}}  # fmt: skip
+    run_id = world.post(body, headers={"Idempotency-Key": "order-17"}).json["id"]
+    world.deliver(run_id)
+    made = world.call("POST", "/runs/{run_id}/links", run_id=run_id, json_body=asked)
+    assert made.status == 201, made.text
+    return run_id, made.json["token"]
+
+
+OPENED = {("GET", "/runs/{run_id}"), ("GET", "/runs/{run_id}/output")}
+
+
+@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.uri_pattern}")
+def test_a_link_opens_its_run_and_its_output_and_no_other_route(world: World, operation: Any) -> None:
+    run_id, token = linked(world)
+    other = world.post().json["id"]
+    before, calls = world.head(run_id), len(world.targets.fired)
+    answer, others = ask(world, operation, run_id, token), ask(world, operation, other, token)
+    if (operation.method, operation.uri_pattern) in OPENED:
+        assert (answer.status, others.status) == (200, 404)
+    else:
+        assert (answer.status, others.status) == (401, 401)
+    assert (world.head(run_id), len(world.targets.fired)) == (before, calls)
+
+
+def test_a_link_shows_no_more_than_how_the_run_went(world: World) -> None:
+    run_id, token = linked(world)
+    shown = world.get(run_id, token=token)
+    run = shown.json
+    assert (run["id"], run["status"], run["output"]) == (run_id, "succeeded", {"secret": 1})
+    assert (run["callback"], run["labels"], run["idempotency_key"]) == (None, {}, None)
+    assert "deliveries" not in run["links"]
+    assert not any(text in shown.text for text in ("s3cret", "customer", "order-17"))
+    assert world.get(run_id, "/output", token=token).text == '{"secret": 1}'
+    assert world.get(run_id, token=token, headers={"If-None-Match": shown.headers["etag"]}).status == 304
+
+
+def test_a_link_to_a_failed_run_shows_no_trace(world: World) -> None:
+    run_id = world.post({"function": "fail"}).json["id"]
+    world.deliver(run_id, fail)
+    assert world.get(run_id).json["error"]["trace"]
+    token = world.call("POST", "/runs/{run_id}/links", run_id=run_id, json_body={}).json["token"]
+    assert world.get(run_id, token=token).json["error"] == {"type": "ValueError", "message": "no", "trace": None}
+
+
+def test_a_link_ends_with_its_time_and_its_key(world: World) -> None:
+    run_id, token = linked(world, expires_in_seconds=60)
+    world.clock.step(59_999)
+    assert world.get(run_id, token=token).status == 200
+    world.link_keys = [b"n" * 32, b"l" * 32]  # a young rotation: either key verifies
+    assert world.get(run_id, token=token).status == 200
+    world.link_keys = [b"n" * 32]
+    assert world.get(run_id, token=token).status == 401
+    world.link_keys = [b"l" * 32]
+    world.clock.step(1)
+    assert world.get(run_id, token=token).status == 401
+
+
+def test_a_link_does_not_open_the_next_run_of_its_id(world: World) -> None:
+    run_id, token = linked(world, expires_in_seconds=30 * 86_400)
+    world.bench.table.items[run_id, "head"]["created_at"] += 1  # as a new run of the same key has it
+    assert world.get(run_id, token=token).status == 404
+
+
+def test_a_link_that_was_changed_opens_nothing(world: World) -> None:
+    run_id, token = linked(world)
+    other = world.post().json["id"]
+    raw = base64.urlsafe_b64decode(token.removeprefix("oncelink_") + "==")
+    for forged in (
+        token[:-4],
+        token + "A",
+        token.replace("oncelink_", "once_"),
+        "oncelink_" + base64.urlsafe_b64encode(raw.replace(run_id.encode(), other.encode())).decode().rstrip("="),
+        "oncelink_" + base64.urlsafe_b64encode(raw[:-1] + b"9").decode().rstrip("="),
+    ):
+        for run in (run_id, other):
+            assert world.get(run, token=forged).status == 401, forged
+
+
+def test_other_sites_may_read_what_a_link_opens_and_nothing_else(world: World) -> None:
+    run_id, token = linked(world)
+    site = {"Origin": "https://elsewhere.example"}
+    for part in ("", "/output"):
+        for bearer, allowed in ((token, "*"), (token[:-4] + "AAAA", "*"), ("", None)):
+            answer = world.get(run_id, part, token=bearer, headers=site)
+            assert answer.headers.get("access-control-allow-origin") == allowed
+        asked = site | {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+        before = world.call("OPTIONS", f"/runs/{{run_id}}{part}", run_id=run_id, token=None, headers=asked)
+        assert (before.status, before.headers["access-control-allow-origin"]) == (204, "*")
+        assert "Authorization" in before.headers["access-control-allow-headers"]
+        for wrong in ({"Access-Control-Request-Method": "POST"}, {}):
+            refused = world.call("OPTIONS", f"/runs/{{run_id}}{part}", run_id=run_id, token=None, headers=site | wrong)
+            assert refused.status == 405 and "access-control-allow-origin" not in refused.headers
+    assert world.get(run_id, "/input", headers=site).headers.get("access-control-allow-origin") is None
+    closed = site | {"Access-Control-Request-Method": "GET"}
+    assert world.call("OPTIONS", "/runs", token=None, headers=closed).status == 405
+
+
+def test_a_link_is_made_by_who_may_write_and_costs_one_read(world: World) -> None:
+    run_id, _ = linked(world)
+    world.engine.calls.clear()
+    answer = world.call("POST", "/runs/{run_id}/links", run_id=run_id, json_body={"expires_in_seconds": 60})
+    assert (answer.status, world.engine.calls) == (201, ["get"])
+    url, token = answer.json["url"], answer.json["token"]
+    assert url.endswith(f"/#/runs/{run_id}?link={token}") and token not in url.partition("#")[0]
+    for wrong in ({"expires_in_seconds": 0}, {"expires_in_seconds": 31 * 86_400}, {"for": "ever"}):
+        assert world.call("POST", "/runs/{run_id}/links", run_id=run_id, json_body=wrong).status == 422
+
+
+def test_a_linked_run_that_is_waited_for_holds_its_owner_s_place(world: World) -> None:
+    run_id = world.post().json["id"]
+    token = world.call("POST", "/runs/{run_id}/links", run_id=run_id, json_body={}).json["token"]
+    world.meanwhile = lambda: world.deliver(run_id)
+    answer = world.get(run_id, token=token, headers={"Prefer": "wait=5"})
+    assert (answer.status, answer.json["status"]) == (200, "succeeded")
+    assert answer.headers["preference-applied"] == "wait=5"

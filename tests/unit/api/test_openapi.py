@@ -65,7 +65,8 @@ def test_every_operation_tells_its_scope_its_problems_and_its_parameters(
     path: str, method: str, described: Any
 ) -> None:
     operation = app.routes[path][method.upper()].view_function
-    assert described["security"] == ([{"token": [operation.scope]}] if operation.scope else [])
+    ways = [{"token": [operation.scope]}, *([{"link": []}] if operation.about.linked else [])]
+    assert described["security"] == (ways if operation.scope else [])
     if operation.scope:
         assert {"400", "401", "403", "429", "503"} <= set(described["responses"])
     asked = {(parameter["in"], parameter["name"]) for parameter in described.get("parameters", [])}

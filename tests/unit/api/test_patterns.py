@@ -46,6 +46,10 @@ WORST: dict[str, dict[str, list[str]]] = {
     },
     "chalicelib.api.strictjson": {"_STRINGS": ['"' * N, '"' + "\\" * N, '"' + '\\"' * N], "_SURROGATE": ["\\u" * N]},
     "chalicelib.api.tokens": {"_ID": ["a" * N]},
+    "chalicelib.callbacks.arns": {
+        "_FORM": ["arn:aws:sqs:" + "us-" * N, "arn:aws:sqs:us-a-1:" + "0" * 12 + ":" + "a" * N]
+    },
+    "chalicelib.runs.links": {"_FORM": ["oncelink_" + "-" * N], "_BODY": ["a" * N, "a" * 8 + ":" + "0" * N]},
     "chalicelib.callbacks.webhook": {"_STATUS_LINE": ["HTTP/1.1 200 " + " " * N], "_LENGTH": ["0" * N]},
     "chalicelib.tokens": {"_FORM": ["once_" + "a" * N, "once_" + "a" * 32 + "_" + "-" * N + "!"]},
     "invoke_once.signing": {"_MESSAGE_ID": ["a" * N + "."], "_TIMESTAMP": ["0" * N]},
@@ -55,7 +59,8 @@ ADDRESSES = ("chalicelib.callbacks.urls", "chalicelib.callbacks.pinned")
 OFTEN = [part * N for part in ("a", ".", "a.", "-", " ", "0x", "%", "\r", "\n", "\r\n")]
 #: Their patterns meet texts of ours, of functions.toml or of Lambda alone.
 OWN_TEXTS = {
-    "chalicelib.functions", "chalicelib.targets", "chalicelib.destinations.record", "chalicelib.web.assets",
+    "chalicelib.functions", "chalicelib.tables", "chalicelib.targets", "chalicelib.destinations.record",
+    "chalicelib.web.assets",
 }  # fmt: skip
 CASES = [(module, name, text) for module, names in WORST.items() for name, texts in names.items() for text in texts]
 

@@ -126,12 +126,14 @@ class World:
         self.tokens = MemoryTokens()
         self.logs = FakeLogs(self.clock, lambda run_id: self._claim_token(run_id))
         self.slept: list[float] = []
+        self.link_keys = [b"l" * 32]
         self.meanwhile: Callable[[], None] = lambda: None
         self.backend = Backend(
             self.service,
             TokenCache(self.tokens, self.clock),
             Limits(rates or Rates()),
             cursor_keys=lambda _now: [b"k" * 32],
+            link_keys=lambda _now: self.link_keys,
             webhook_secrets=lambda tenant, _now: [f"whsec_of_{tenant}", f"whsec_before_of_{tenant}"],
             logs=lambda: self.logs,
             sleep=self._sleep,
