@@ -68,8 +68,8 @@ class MemoryTable:
             found = self.items.get((run_id, part))
             return None if found is None else dict(found)
 
-    def get_many(self, run_ids: Sequence[str]) -> list[Item]:
-        return [item for run_id in run_ids if (item := self.get(run_id, HEAD)) is not None]
+    def get_many(self, run_ids: Sequence[str], part: str = HEAD) -> list[Item]:
+        return [item for run_id in run_ids if (item := self.get(run_id, part)) is not None]
 
     def parts(self, run_id: str, prefix: str) -> list[Item]:
         with self._lock:

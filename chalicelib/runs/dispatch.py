@@ -22,6 +22,7 @@ from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
 from invoke_once.handler import envelope, recovery
 from invoke_once.life import keys, moves
+from invoke_once.life.batch import BATCH
 from invoke_once.life.head import Head, to_item
 from invoke_once.life.status import REDRIVABLE, RERUNNABLE, Status
 from invoke_once.store import payloads
@@ -63,7 +64,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
     Raises `KeyReused`, `PayloadTooLarge`, `StoreUnavailable` (nothing is promised then, repeating is safe).
     """
     _check_size(request)
-    new = _new_run(request)
+    new = new_run(request)
     now_ms = svc.now_ms()
     draft = moves.start(new, now_ms)
     room_taken = payloads.item_size(draft.set)
@@ -85,7 +86,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
 
 def is_known(svc: Service, request: StartRequest) -> bool:
     """Whether its key has a run already."""
-    return request.key is not None and svc.store.get(_new_run(request).run_id, svc.now_ms()) is not None
+    return request.key is not None and svc.store.get(new_run(request).run_id, svc.now_ms()) is not None
 
 
 def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head) -> Accepted:
@@ -106,7 +107,7 @@ def _check_size(request: StartRequest) -> None:
         raise PayloadTooLarge(f"the input has {len(request.input)} bytes; the limit of this function is {limit}")
 
 
-def _new_run(request: StartRequest) -> moves.NewRun:
+def new_run(request: StartRequest) -> moves.NewRun:
     function, retry = request.function, request.function.retry
     return moves.NewRun(
         tenant=request.tenant,
@@ -232,7 +233,9 @@ def cancel(svc: Service, head: Head) -> Result:
 
 
 def redrive(svc: Service, head: Head) -> Result:
-    """Send an ended run again. Refused: it succeeded, or it is live."""
+    """Send an ended run again. Refused: it succeeded, it is live, or its batch runs (and may count it already)."""
+    if head.batch is not None and _batch_runs(svc, head.batch):
+        return Refused(head, ("its batch has ended",))
     result = _reopen(svc, head)
     if isinstance(result, Refused) and result.only(moves.AS_SEEN) and result.head is not None:
         result = _reopen(svc, result.head)  # an attempt was made, and ended, since it was read
@@ -240,6 +243,11 @@ def redrive(svc: Service, head: Head) -> Result:
         return result
     log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
     return Applied(_fire_now(svc, result.head))
+
+
+def _batch_runs(svc: Service, batch: str) -> bool:
+    item = svc.store.part(batch, BATCH)
+    return item is not None and item.get("status") == Status.RUNNING
 
 
 def _reopen(svc: Service, head: Head) -> Result:

@@ -9,6 +9,8 @@ from invoke_once.life.status import Status
 
 #: A dispatched run that nobody has claimed is fired again after this; then 1, 2, 4 … 30 min.
 FIRST_LOOK_MS = 60_000
+#: A run of a batch waits for its turn among many: it is looked at later, so that it rarely costs a look.
+BATCH_LOOK_MS = 5 * 60_000
 LAST_LOOK_MS = 30 * 60_000
 
 

@@ -7,6 +7,9 @@ One table, one item collection a run (partition key `run_id`), told apart by the
     delivery#GENERATION#NNNN      one try of the callback, written before it is sent
     slot                          how many runs equal direct calls have begun (`run_id` is then `slot_…`)
     receiver                      failures in a row of one callback receiver (`run_id` is then `receiver_…`)
+    batch                         many runs with one outcome: `batch.Batch` (`run_id` is then `batch_…`)
+    chunk#GENERATION#NNN          a hundred indexes of a batch: who spreads them, and how each run ended
+    stop#GENERATION#NNN           the same hundred, while the batch is cancelled
 
 Index (KEYS_ONLY)   partition key                      sort key     holds
     due             due_shard     due#N                due_at       runs that may need help, sparse
@@ -95,6 +98,9 @@ class Head:
     cb_base: int = 0  #: S; `cb_attempt` when it was sent again: the schedule starts over there
     cb_due: int | None = None  #: at the end, R, S, T
     cb_last: str | None = None  #: R; JSON: how the last try went
+    batch: str | None = None  #: A; the batch it belongs to
+    batch_index: int | None = None  #: A; its place in it, from 0
+    batch_pass: int | None = None  #: BO, and O of a batch; which pass of the batch it runs for, None: the first
 
     @property
     def terminal(self) -> bool:

@@ -25,6 +25,16 @@ def run_id(tenant: str, function: str, key: str) -> str:
     return "run_" + owned(function, [tenant, function, key])
 
 
+def item_id(function: str, batch: str, seed: str, index: int) -> str:
+    """The id of one run of a batch. No idempotency key is an object, so no key of a caller derives it."""
+    return "run_" + owned(function, {"batch": batch, "seed": seed, "index": index})
+
+
+def batch_id(tenant: str, function: str, key: str) -> str:
+    """The id that this key of a batch always has."""
+    return "batch_" + digest(["batch", tenant, function, key])
+
+
 def owned(function: str, value: Any) -> str:
     """26 base32 characters: the function's mark, then 105 bits of the value's hash."""
     return mark(function) + digest(value)[: 26 - MARK_CHARS]
@@ -56,6 +66,11 @@ def tenant_shard(tenant: str, run: str) -> str:
 
 def tenant_shards(tenant: str) -> list[str]:
     return [f"{tenant}#{n}" for n in range(TENANT_SHARDS)]
+
+
+def batch_shard(tenant: str) -> str:
+    """A partition of its own in `by_tenant`: lists of runs never meet a batch."""
+    return f"{tenant}#batches"
 
 
 def due_shards() -> list[str]:

@@ -74,9 +74,9 @@ class DynamoTable:
             answer = self.connection.get_item(self.name, run_id, part, consistent_read=consistent)
         return plain(answer["Item"]) if answer.get("Item") else None
 
-    def get_many(self, run_ids: Sequence[str]) -> list[Item]:
+    def get_many(self, run_ids: Sequence[str], part: str = HEAD) -> list[Item]:
         """Keys that DynamoDB leaves unread are asked for again, later and later, and not for ever."""
-        wanted = [{"run_id": {"S": run_id}, "part": {"S": HEAD}} for run_id in dict.fromkeys(run_ids)]
+        wanted = [{"run_id": {"S": run_id}, "part": {"S": part}} for run_id in dict.fromkeys(run_ids)]
         found: list[Item] = []
         for pause in (*BATCH_PAUSES_S, None):
             with errors_as_ours("BatchGetItem"):

@@ -123,6 +123,9 @@ class RunModel(Model):
     cb_base = _number()
     cb_due = _number()
     cb_last = _text()
+    batch = _text()
+    batch_index = _number()
+    batch_pass = _number()
 
     # of a run's other parts
     token = _text()
@@ -133,3 +136,15 @@ class RunModel(Model):
     failures = _number()
     closed_until = _number()
     pause_ms = _number()
+
+    # of a batch and its chunks
+    seed = _text()
+    total = _number()
+    born = _number()
+    max_running = _number()
+    options = _text()
+    counts = _text()
+    counted_at = _number()
+    spread_at = _number()
+    letters = _text()
+    done = _flag()

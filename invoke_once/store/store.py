@@ -43,8 +43,8 @@ class Engine(Protocol):
 
     def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None: ...
 
-    def get_many(self, run_ids: Sequence[str]) -> list[Item]:
-        """The heads that exist, at most 100 asked for, in no order."""
+    def get_many(self, run_ids: Sequence[str], part: str = HEAD) -> list[Item]:
+        """The heads (or another part) that exist, at most 100 asked for, in no order."""
         ...
 
     def parts(self, run_id: str, prefix: str) -> list[Item]:
@@ -114,6 +114,10 @@ class Store:
             for item in self.engine.get_many(run_ids[start : start + 100])
         )
         return {head.run_id: head for head in heads if not head.expired_at(now_ms)}
+
+    def parts_of(self, run_ids: Sequence[str], part: str) -> list[Item]:
+        """One part of each of at most 100 items, those that exist, in no order."""
+        return self.engine.get_many(run_ids, part)
 
     def part(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
         """Another item of the run's collection, as it is stored."""

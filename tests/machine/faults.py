@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from invoke_once.errors import StoreUnavailable
+from invoke_once.life.head import HEAD
 from invoke_once.life.move import Move
 from invoke_once.store.store import Item, Key, Unwritten, Written
 from invoke_once.testing import MemoryObjects
@@ -90,9 +91,9 @@ class FaultyEngine:
         self._read()
         return self.table.get(run_id, part, consistent=consistent)
 
-    def get_many(self, run_ids: Sequence[str]) -> list[Item]:
+    def get_many(self, run_ids: Sequence[str], part: str = HEAD) -> list[Item]:
         self._read()
-        return self.table.get_many(run_ids)
+        return self.table.get_many(run_ids, part)
 
     def parts(self, run_id: str, prefix: str) -> list[Item]:
         self._read()

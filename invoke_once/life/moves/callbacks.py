@@ -63,8 +63,8 @@ def end_delivery(head: Head, status: str, next_at: int | None, last: str) -> Mov
     sets: dict[str, Any] = {"cb_status": status, "cb_last": last, "cb_attempt": head.cb_attempt + 1}
     guard = (*_seen(head), Arm("this try", _tries(head)))
     if next_at is not None:
-        return Move("R", head.run_id, guard, sets | _due(head, next_at))
-    return Move("R", head.run_id, guard, sets, remove=("cb_due", "due_at", "due_shard"))
+        return Move("R", head.run_id, guard, sets | _due(head, next_at), part=head.part)
+    return Move("R", head.run_id, guard, sets, remove=("cb_due", "due_at", "due_shard"), part=head.part)
 
 
 def send_again(head: Head, now_ms: int) -> Move:
@@ -75,12 +75,12 @@ def send_again(head: Head, now_ms: int) -> Move:
         Arm("as it was seen", _tries(head)),
     )
     sets = {"cb_status": "pending", "cb_base": head.cb_attempt} | _due(head, now_ms)
-    return Move("S", head.run_id, guard, sets)
+    return Move("S", head.run_id, guard, sets, part=head.part)
 
 
 def postpone(head: Head, at_ms: int) -> Move:
     """T. The receiver's host is failing: this callback is tried at `at_ms` instead. No try is counted."""
-    return Move("T", head.run_id, _seen(head), _due(head, at_ms))
+    return Move("T", head.run_id, _seen(head), _due(head, at_ms), part=head.part)
 
 
 def _seen(head: Head) -> tuple[Arm, ...]:

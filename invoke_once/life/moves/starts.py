@@ -8,7 +8,7 @@ from typing import Any
 
 from invoke_once.life import keys
 from invoke_once.life.conditions import any_of, at_most, missing
-from invoke_once.life.due import FIRST_LOOK_MS
+from invoke_once.life.due import BATCH_LOOK_MS, FIRST_LOOK_MS
 from invoke_once.life.head import to_item
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
 from invoke_once.life.moves.common import DAY_S, look_by, new_token
@@ -35,13 +35,19 @@ class NewRun:
     on_lost: str = "retry"
     labels: str | None = None
     callback_url: str | None = None
+    batch: str | None = None
+    batch_seed: str = ""
+    batch_index: int = 0
+    batch_pass: int | None = None
 
     @property
     def run_id(self) -> str:
+        if self.batch is not None:
+            return keys.item_id(self.function, self.batch, self.batch_seed, self.batch_index)
         return keys.run_id(self.tenant, self.function, self.key)
 
 
-def _birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
+def birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
     begin_ms = now_ms + new.delay_ms
     return {
         "run_id": new.run_id,
@@ -65,11 +71,16 @@ def _birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
         "callback_url": new.callback_url,
         "tenant_shard": keys.tenant_shard(new.tenant, new.run_id),
         "due_shard": keys.due_shard(new.run_id),
+        **({} if new.batch is None else _place(new)),
         **(new.payload or {}),
     }
 
 
-def _nobody_here(now_ms: int) -> Arm:
+def _place(new: NewRun) -> dict[str, Any]:
+    return {"batch": new.batch, "batch_index": new.batch_index, "batch_pass": new.batch_pass}
+
+
+def id_is_free(now_ms: int) -> Arm:
     """The id is free: never used, or its run's retention is over (TTL deletes late)."""
     return Arm("id is free", any_of(missing("run_id"), at_most("expires_at", now_ms // 1000)))
 
@@ -78,13 +89,14 @@ def start(new: NewRun, now_ms: int) -> Move:
     """A. A client's request becomes a run. Refused: the id has its run already, which the refusal carries."""
     generation = new_token()
     waits = new.delay_ms > 0
-    born = _birth(new, now_ms, generation) | {
+    first_look_ms = FIRST_LOOK_MS if new.batch is None else BATCH_LOOK_MS
+    born = birth(new, now_ms, generation) | {
         "status": Status.SCHEDULED if waits else Status.QUEUED,
         "not_before": now_ms + new.delay_ms if waits else None,
         "dispatches": 0 if waits else 1,
-        "due_at": now_ms + new.delay_ms if waits else look_by(now_ms + FIRST_LOOK_MS, now_ms + new.queue_ms),
+        "due_at": now_ms + new.delay_ms if waits else look_by(now_ms + first_look_ms, now_ms + new.queue_ms),
     }
-    guard = (_nobody_here(now_ms),)
+    guard = (id_is_free(now_ms),)
     return Move("A", new.run_id, guard, to_item(born), replace=True, mine={"generation": generation})
 
 
@@ -95,7 +107,7 @@ def register(new: NewRun, now_ms: int, lease_ms: int, request_id: str) -> Move:
     """
     generation, lease_id = new_token(), new_token()
     lease_until = now_ms + lease_ms + LEASE_GRACE_MS
-    born = _birth(new, now_ms, generation) | {
+    born = birth(new, now_ms, generation) | {
         "status": Status.RUNNING,
         "direct": True,
         "request_id": request_id,
@@ -107,5 +119,5 @@ def register(new: NewRun, now_ms: int, lease_ms: int, request_id: str) -> Move:
         "attempt_started_at": now_ms,
         "due_at": lease_until + 1,
     }
-    guard = (_nobody_here(now_ms),)
+    guard = (id_is_free(now_ms),)
     return Move("B", new.run_id, guard, to_item(born), replace=True, mine={"generation": generation})

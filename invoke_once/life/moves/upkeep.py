@@ -96,5 +96,5 @@ def rearm(head: Head, at_ms: int | None) -> Move:
         Arm("nobody moved it", equals("due_at", head.due_at)),
     )
     if at_ms is not None:
-        return Move("P", head.run_id, guard, {"due_at": at_ms})
-    return Move("P", head.run_id, guard, {}, remove=("due_at", "due_shard"))
+        return Move("P", head.run_id, guard, {"due_at": at_ms}, part=head.part)
+    return Move("P", head.run_id, guard, {}, remove=("due_at", "due_shard"), part=head.part)

@@ -1,0 +1,40 @@
+"""A batch that is due, as `attend` finds it: look at it while it runs, have its outcome told when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.batches import records
+from chalicelib.batches.look import look
+from chalicelib.service import Service
+from invoke_once.life import moves
+from invoke_once.life.due import Due, is_due, next_look_ms
+from invoke_once.life.head import Head
+
+PREFIX = "batch_"
+MAX_STEPS = 3
+
+Deliver = Callable[[Service, Head], None]
+
+
+def attend(svc: Service, batch_id: str, deliver: Deliver) -> Due:
+    """Do what is due for the batch and return the last thing done."""
+    done = Due.NOTHING
+    for _ in range(MAX_STEPS):
+        batch = records.find(svc, batch_id)
+        if batch is None:
+            return done
+        if batch.running:
+            if not look(svc, batch):
+                return done
+            continue
+        due = is_due(batch, svc.now_ms())
+        if due == Due.NOTHING:
+            return done
+        done = due
+        if due == Due.DELIVER:
+            deliver(svc, batch)
+            return done
+        svc.store.apply(moves.rearm(batch, next_look_ms(batch, svc.now_ms()) if due == Due.REARM else None))
+        return done
+    return done
