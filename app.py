@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import os
 
-from chalicelib.api import deliveries, functions, links, listing, logs, meta, payloads, runs, tokens, webhook_secrets
+from chalicelib.api import (
+    batches,
+    deliveries,
+    functions,
+    links,
+    listing,
+    logs,
+    meta,
+    payloads,
+    runs,
+    tokens,
+    webhook_secrets,
+)
 from chalicelib.api.front import Api, front, refuse_other_methods
 from chalicelib.service import connection
 from chalicelib.triggers import triggers
@@ -13,7 +25,7 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     connection().warm()  # while Lambda's init phase lends a whole processor
 
 app = Api(app_name="invoke-once")
-for resource in (runs, listing, payloads, logs, deliveries, links, functions, tokens, webhook_secrets, meta):
+for resource in (runs, listing, batches, payloads, logs, deliveries, links, functions, tokens, webhook_secrets, meta):
     app.register_blueprint(resource.routes)
 refuse_other_methods(app)
 app.register_blueprint(front)

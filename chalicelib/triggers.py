@@ -44,10 +44,14 @@ def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @triggers.lambda_function(name="attend")
 def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Some runs, each on its own; or one, as a person asks for it."""
+    """Some runs, each on its own; or one, as a person asks for it; or a worker's part in spreading a batch."""
     from chalicelib.callbacks.deliver import deliver
     from chalicelib.due.attend import attend_to_all
 
+    if "spread" in event:
+        from chalicelib.batches import spread
+
+        return {"did": {event["spread"]: spread.work(service(), event["spread"], int(event.get("worker", 0)))}}
     run_ids = [str(run_id) for run_id in event.get("run_ids") or [event["run_id"]]]
     return {"did": attend_to_all(service(), run_ids, deliver)}
 

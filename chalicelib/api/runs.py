@@ -149,7 +149,7 @@ def _moved(call: Call, result: Result, refusal: str) -> Response:
 
 
 def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartRequest:
-    function = _function(call, asked.function)
+    function = function_named(call, asked.function)
     found = inputs.wrong(function, asked.input)
     if found is not None:
         pointer, detail = found
@@ -163,26 +163,26 @@ def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartR
         tenant=call.tenant,
         key=key,
         input=b"null" if text is None else text,
-        callback_url=_callback_url(call, asked.callback.url) if isinstance(asked.callback, schemas.Callback) else None,
+        callback_url=callback_url(call, asked.callback.url) if isinstance(asked.callback, schemas.Callback) else None,
         no_callback=asked.callback is None,
         delay_ms=asked.delay_seconds * 1000,
         queue_ms=asked.queue_timeout_seconds * 1000,
-        max_attempts=_or_none(retry.max_attempts),
-        backoff_ms=_ms(retry.backoff_seconds),
-        max_backoff_ms=_ms(retry.max_backoff_seconds),
+        max_attempts=or_none(retry.max_attempts),
+        backoff_ms=ms_or_none(retry.backoff_seconds),
+        max_backoff_ms=ms_or_none(retry.max_backoff_seconds),
         if_failed=asked.if_failed,
         labels=asked.labels or None,
     )
 
 
-def _function(call: Call, name: str) -> Function:
+def function_named(call: Call, name: str) -> Function:
     function = call.service.functions.get(name)
     if function is None or not function.may_be_run_by(call.tenant):
         raise problems.NotFound("There is no such function.")
     return function
 
 
-def _callback_url(call: Call, url: str) -> str:
+def callback_url(call: Call, url: str) -> str:
     from chalicelib.callbacks.receivers import check_receiver
     from chalicelib.callbacks.urls import UrlRefused
 
@@ -194,9 +194,9 @@ def _callback_url(call: Call, url: str) -> str:
         raise problems.InvalidRequest(f"{detail}.", errors=[("/callback/url", detail)]) from None
 
 
-def _or_none(value: Any) -> int | None:
+def or_none(value: Any) -> int | None:
     return None if value is UNSET else int(value)
 
 
-def _ms(seconds: Any) -> int | None:
+def ms_or_none(seconds: Any) -> int | None:
     return None if seconds is UNSET else int(seconds) * 1000

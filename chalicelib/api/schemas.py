@@ -82,6 +82,62 @@ class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
 
 
+_Labels = Annotated[
+    dict[Annotated[str, whole(LABEL_NAME)], Annotated[str, whole(LABEL_VALUE)]],
+    Meta(max_length=MAX_LABELS, description="to find it by"),
+]
+
+
+class BatchItem(Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of a batch."""
+
+    input: Annotated[Any, Meta(description="what the function gets; any JSON, null when absent")] = None
+    key: (
+        Annotated[
+            str,
+            whole(r"^[!-~]{1,255}$", description="tells the item; unique in the batch, and of no meaning outside"),
+        ]
+        | UnsetType
+    ) = UNSET
+    labels: _Labels = {}
+
+
+class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Many runs of one function, with one outcome."""
+
+    function: Annotated[str, Meta(description="a name from GET /functions", examples=["echo"])]
+    items: Annotated[list[BatchItem], Meta(min_length=1, max_length=10_000)]
+    callback: Callback | UnsetType = UNSET
+    labels: _Labels = {}
+    retry: Retry | UnsetType = UNSET
+    delay_seconds: Annotated[int, Meta(ge=0, le=7 * DAY_S, description="start every item this much later")] = 0
+    queue_timeout_seconds: Annotated[
+        int, Meta(ge=1, le=DAY_S, description="an item that was begun and is not started by then ends expired")
+    ] = 21_600
+    max_running: (
+        Annotated[int, Meta(ge=1, le=10_000, description="at most so many of its runs at once; the others begin later")]
+        | UnsetType
+    ) = UNSET
+    if_failed: Annotated[
+        Literal["replay", "rerun"],
+        Meta(description="what a repeat of a batch that failed does: give it back, or run again what did not succeed"),
+    ] = "replay"
+
+
+BATCH_EXAMPLES = {
+    "least": {"function": "echo", "items": [{"input": 1}, {"input": 2}]},
+    "all": {
+        "function": "echo",
+        "items": [{"input": {"page": 1}, "key": "page-1", "labels": {"page": "1"}}, {"input": {"page": 2}}],
+        "callback": {"url": "https://example.com/hook"},
+        "labels": {"night": "2026-11-26"},
+        "retry": {"max_attempts": 3, "backoff_seconds": 10, "max_backoff_seconds": 600},
+        "delay_seconds": 0,
+        "queue_timeout_seconds": 21600,
+        "max_running": 20,
+        "if_failed": "replay",
+    },
+}
 START_EXAMPLES = {
     "least": {"function": "echo"},
     "all": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from chalicelib.api.call import Call
 from chalicelib.api.headers import Headers
@@ -16,6 +17,7 @@ from invoke_once.life.head import Head
 FIRST_PAUSE_S, QUICK_PAUSE_S, QUICK_S, PAUSE_S = 0.1, 0.25, 2.5, 1.0
 
 MAX_WAIT_S = 25
+T = TypeVar("T", bound=Head)
 _WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:;.*)?', re.IGNORECASE | re.DOTALL)
 
 
@@ -29,8 +31,10 @@ def wait_seconds(headers: Headers) -> int | None:
     return None
 
 
-def hold(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
+def hold(call: Call, head: T, enough: Callable[[T], bool], again: Callable[[], T | None] | None = None) -> T:
     """The run as soon as `enough` of it holds, or as it is when the wait that was asked for is over.
+
+    `again` looks it up, where it is no run.
 
     It is counted from the request's begin: firing may have been slow, and the gateway gives up after 29 s. Gone
     meanwhile: as it was last.
@@ -39,6 +43,7 @@ def hold(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
     if asked_s is None:
         return head
     svc, until_ms = call.service, call.began_ms + asked_s * 1000
+    look: Callable[[], Any] = again or (lambda: svc.store.get(head.run_id, svc.now_ms()))
     call.waited_s = asked_s
     if svc.now_ms() >= until_ms or enough(head):
         return head
@@ -52,7 +57,7 @@ def hold(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
             if left_s <= 0:
                 return head
             call.backend.sleep(min(pause_s, left_s))
-            head = svc.store.get(head.run_id, svc.now_ms()) or head
+            head = look() or head
             if enough(head):
                 return head
     finally:

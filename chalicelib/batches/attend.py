@@ -17,7 +17,7 @@ MAX_STEPS = 3
 Deliver = Callable[[Service, Head], None]
 
 
-def attend(svc: Service, batch_id: str, deliver: Deliver) -> Due:
+def attend(svc: Service, batch_id: str, deliver: Deliver, *, threads: int = records.THREADS) -> Due:
     """Do what is due for the batch and return the last thing done."""
     done = Due.NOTHING
     for _ in range(MAX_STEPS):
@@ -25,7 +25,7 @@ def attend(svc: Service, batch_id: str, deliver: Deliver) -> Due:
         if batch is None:
             return done
         if batch.running:
-            if not look(svc, batch):
+            if not look(svc, batch, threads=threads):
                 return done
             continue
         due = is_due(batch, svc.now_ms())

@@ -71,7 +71,7 @@ def spacing_ms(batch: Batch) -> int:
 def count(svc: Service, batch: Batch, threads: int = records.THREADS) -> Tally:
     """Read every run that may have changed since its letter was noted."""
     tally = _noted(svc, batch)
-    open_chunks = [chunk for chunk in range(batch.chunks) if LIVE in tally.letters[chunk] and _begun(batch, tally, chunk)]
+    open_chunks = [n for n, text in enumerate(tally.letters) if LIVE in text and _begun(batch, tally, n)]
 
     def read(chunk: int) -> dict[int, Head]:
         wanted = [index for index in batch.indexes(chunk) if tally.letters[chunk][index % CHUNK] == LIVE]
@@ -210,6 +210,10 @@ def _undone(batch: Batch, tally: Tally) -> int:
 def _begin(svc: Service, batch: Batch, indexes: list[int], threads: int) -> None:
     manifest = spread.read_manifest(svc, batch)
     until_ms = svc.now_ms() + spread.BUDGET_MS
+
+    def one(index: int) -> None:
+        if svc.now_ms() < until_ms:
+            members.begin(svc, batch, manifest, index)
+
     with records.several(threads) as each:
-        for _ in each(lambda i: svc.now_ms() < until_ms and members.begin(svc, batch, manifest, i), indexes):
-            pass
+        list(each(one, indexes))

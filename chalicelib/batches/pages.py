@@ -52,7 +52,9 @@ def runs(
     return Page(found, None)
 
 
-def _parts(svc: Service, batch: Batch, begin: int, limit: int, statuses: tuple[str, ...]) -> Iterator[range | list[int]]:
+def _parts(
+    svc: Service, batch: Batch, begin: int, limit: int, statuses: tuple[str, ...]
+) -> Iterator[range | list[int]]:
     """Indexes to read, at most 100 at a time. Chunks whose letters say that nothing matches are passed over."""
     if not statuses:
         for low in range(begin, batch.total, min(limit, CHUNK)):

@@ -84,9 +84,7 @@ def free(chunk: Item | None, now_ms: int) -> bool:
     return not chunk.get("done") and int(chunk.get("at") or 0) <= now_ms - batch_moves.CHUNK_LEASE_MS
 
 
-def _do(
-    svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, until_ms: int, threads: int
-) -> bool:
+def _do(svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, until_ms: int, threads: int) -> bool:
     """Every index of a chunk; False: time was over before."""
     act = members.stop if kind == "stop" else members.begin
     ended = _ended(svc, batch, chunk)

@@ -138,6 +138,8 @@ def _text(value: Mapping[str, Any] | None) -> str | None:
 
 def _fingerprint(request: BatchRequest) -> str:
     """The same for two requests that ask for the same, whatever the order of keys in their inputs."""
-    items = [[item.key, dict(item.labels or {}), value] for item, value in zip(request.items, request.inputs, strict=True)]
+    items = [
+        [item.key, dict(item.labels or {}), value] for item, value in zip(request.items, request.inputs, strict=True)
+    ]
     return keys.digest([request.function.name, items, request.callback_url, dict(request.labels or {}),
                         dict(request.options), request.max_running])  # fmt: skip

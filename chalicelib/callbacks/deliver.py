@@ -26,7 +26,7 @@ from chalicelib.runs.documents import Document, rfc3339, run_document
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable
-from invoke_once.life.head import Head
+from invoke_once.life.head import HEAD, Head
 from invoke_once.life.moves import callbacks as callback_moves
 from invoke_once.signing import sign
 from invoke_once.store.store import Refused, Written
@@ -75,7 +75,7 @@ def deliver(svc: Service, head: Head, sender: Sender = SENDER) -> None:
 
 def _try(svc: Service, head: Head, sender: Sender, url: Receiver, gate: Breaker) -> None:
     now_ms = svc.now_ms()
-    body = message(head, sender.document(svc, head))
+    body = message(head, _document(svc, head, sender))
     headers = _signed(callback_moves.webhook_id(head), now_ms, body, sender.secrets_for(head.tenant, now_ms))
     if not _claim(svc, head, now_ms):
         return
@@ -86,6 +86,14 @@ def _try(svc: Service, head: Head, sender: Sender, url: Receiver, gate: Breaker)
     _record(svc, head, outcome, next_ms, url)
     with contextlib.suppress(StoreUnavailable):  # what it would have said is only a hint
         gate.report(outcome, svc.now_ms(), suspected=suspicion.told)
+
+
+def _document(svc: Service, head: Head, sender: Sender) -> Document:
+    if head.part == HEAD:
+        return sender.document(svc, head)
+    from chalicelib.batches.documents import batch_document
+
+    return batch_document(svc, head)
 
 
 class _Suspicion(Struct):
@@ -195,7 +203,8 @@ def message(head: Head, document: Document) -> bytes:
 
 def _encoded(head: Head, document: Document) -> bytes:
     """ASCII alone, so that no reader can misread it: JSON escapes the rest."""
-    event = {"type": f"run.{head.status}", "timestamp": rfc3339(head.finished_at), "data": document}
+    kind = "run" if head.part == HEAD else "batch"
+    event = {"type": f"{kind}.{head.status}", "timestamp": rfc3339(head.finished_at), "data": document}
     return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 

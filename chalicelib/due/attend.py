@@ -28,6 +28,10 @@ Deliver = Callable[[Service, Head], None]
 
 def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
     """Do what is due for `run_id` and return the last thing done. `deliver` sends a callback, or has it sent."""
+    if run_id.startswith("batch_"):
+        from chalicelib.batches import attend as batches
+
+        return batches.attend(svc, run_id, deliver)
     done = Due.NOTHING
     for _ in range(MAX_STEPS):
         head = svc.store.get(run_id, svc.now_ms())

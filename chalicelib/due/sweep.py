@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from chalicelib.due.attend import Deliver, attend_safely
+from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
+from invoke_once.life.due import Due
+from invoke_once.life.head import HEAD
 from invoke_once.life.keys import due_shards
 from invoke_once.store.store import Key
 
@@ -43,7 +46,7 @@ def sweep(
     with _several(workers) as each:
         for page in _pages(svc, shards(), began_ms):
             oldest_ms = min([oldest_ms, *(key.at for key in page)])
-            results = list(each(lambda key: attend_safely(svc, key.run_id, deliver), page))
+            results = list(each(lambda key: _look_at(svc, key, deliver), page))
             looked_at, failed = looked_at + len(results), failed + results.count(None)
             if svc.now_ms() - began_ms > budget_ms:
                 unfinished = True
@@ -51,6 +54,14 @@ def sweep(
     swept = Swept(looked_at, failed, unfinished, began_ms - oldest_ms)
     _report(swept, svc.now_ms() - began_ms)
     return swept
+
+
+def _look_at(svc: Service, key: Key, deliver: Deliver) -> Due | None:
+    """A run is attended to here; a batch, which may take a while, in an invocation of its own."""
+    if key.part == HEAD:
+        return attend_safely(svc, key.run_id, deliver)
+    fire_attend(svc.invoker, svc.settings.attend_function, [key.run_id])
+    return Due.NOTHING
 
 
 @contextmanager

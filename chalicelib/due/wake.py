@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
 
+from chalicelib.batches import hints
 from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
@@ -46,7 +47,7 @@ def wanted_at(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage") or {}
-    if not new or new.get("part", {}).get("S") != "head":
+    if not new or new.get("part", {}).get("S") not in ("head", "batch"):
         return None
     for name, wanted in (("not_before", True), ("cb_due", _text(new, "cb_status") == "pending")):
         at = new.get(name, {}).get("N")
@@ -84,6 +85,9 @@ def on_stream(svc: Service, queue: Queue, event: Mapping[str, Any]) -> dict[str,
 
 
 def _wake(svc: Service, queue: Queue, record: Mapping[str, Any], due_now: list[str]) -> None:
+    batch = hints.batch_of(record)
+    if batch is not None:
+        hints.look_soon(svc.now_ms(), batch, due_now, queue)
     found = wanted_at(record)
     if found is None:
         return

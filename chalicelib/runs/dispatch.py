@@ -99,10 +99,13 @@ def _repeat(svc: Service, request: StartRequest, new: moves.NewRun, found: Head)
     return Accepted(found, replayed=True)
 
 
+def input_limit(function: Function) -> int:
+    """Bytes of an input that this function may have."""
+    return payloads.MAX_INPUT_BYTES if function.mode == "tracked" else envelope.MAX_DESTINATION_INPUT_BYTES
+
+
 def _check_size(request: StartRequest) -> None:
-    limit = payloads.MAX_INPUT_BYTES
-    if request.function.mode == "destination":
-        limit = envelope.MAX_DESTINATION_INPUT_BYTES
+    limit = input_limit(request.function)
     if len(request.input) > limit:
         raise PayloadTooLarge(f"the input has {len(request.input)} bytes; the limit of this function is {limit}")
 

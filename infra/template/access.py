@@ -157,8 +157,10 @@ def _attend(functions: list[Function]) -> list[Grant]:
     moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     return [
         _may("look at a run and move it; the log of callbacks", moves, arn_of("Runs")),
-        _may("fire what is due", ["lambda:InvokeFunction"], *_targets(functions)),
-        _may("the large input of a run that is fired", ["s3:GetObject"], INPUTS),
+        _may("the runs and chunks of a batch", ["dynamodb:BatchGetItem", "dynamodb:Query"], arn_of("Runs")),
+        _may("fire what is due; have a batch spread", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
+        _may("the large input of a run that is fired; a batch's items", ["s3:GetObject"], INPUTS),
+        _may("large inputs of a batch's items", ["s3:PutObject"], INPUTS),
         _objects_that_are_missing("*/in/*"),
         _may("the key that webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
     ]

@@ -127,6 +127,11 @@ class Payloads:
             raise PayloadCorrupt("the stored input is missing")
         return _checked(unpack(item["input"]), name)
 
+    def keep_object(self, key: str, data: bytes) -> str:
+        """Keep what is no run's payload, and return the reference to it."""
+        self._objects.put(key, data)
+        return f"s3:{key}"
+
     def object(self, key: str) -> bytes:
         return self._objects.get(key)
 

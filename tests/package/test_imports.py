@@ -47,15 +47,19 @@ MAY_IMPORT: Mapping[str, str] = {
     " invoke_once.handler",
     "chalicelib.runs": "chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life invoke_once.store"
     " invoke_once.handler",
-    "chalicelib.due": "chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life invoke_once.store"
-    " invoke_once.handler",
-    "chalicelib.callbacks": "chalicelib.runs chalicelib.service chalicelib.settings chalicelib.invoker"
+    "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
+    " invoke_once.store",
+    "chalicelib.due": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life"
+    " invoke_once.store invoke_once.handler",
+    "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings chalicelib.invoker"
     " chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
     "chalicelib.destinations": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.targets"
     " invoke_once.life invoke_once.store invoke_once.handler",
-    "chalicelib.api": "chalicelib.runs chalicelib.callbacks chalicelib.service chalicelib.functions chalicelib.targets"
-    " chalicelib.keyring chalicelib.tokens chalicelib.web invoke_once.life invoke_once.store",
-    "chalicelib.triggers": "chalicelib.due chalicelib.callbacks chalicelib.destinations chalicelib.service",
+    "chalicelib.api": "chalicelib.batches chalicelib.runs chalicelib.callbacks chalicelib.service"
+    " chalicelib.functions chalicelib.targets chalicelib.keyring chalicelib.tokens chalicelib.web"
+    " invoke_once.life invoke_once.store",
+    "chalicelib.triggers": "chalicelib.batches chalicelib.due chalicelib.callbacks chalicelib.destinations"
+    " chalicelib.service",
     "chalicelib.startup": "chalicelib.service invoke_once.store",
     "chalicelib.web": "",
     "chalicelib.jobs": "invoke_once invoke_once.store",  # what a user's own job may import: nothing of the service

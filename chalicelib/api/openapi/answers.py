@@ -15,6 +15,7 @@ from invoke_once.life.status import Status
 Time = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", examples=["2026-11-23T10:00:00.000Z"],
                            extra_json_schema={"format": "date-time"})]  # fmt: skip
 RunId = Annotated[str, Meta(pattern="^run_[a-z2-7]{26}$", examples=["run_wq4c5nqlp3wbc6c5ibd2iyhkeu"])]
+BatchId = Annotated[str, Meta(pattern="^batch_[a-z2-7]{26}$", examples=["batch_wq4c5nqlp3wbc6c5ibd2iyhkeu"])]
 Cursor = Annotated[str, Meta(description="opaque; pass it as it is, with the same query, within a day")]
 Link = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
 
@@ -24,6 +25,13 @@ class Progress(Struct):
 
     fraction: Annotated[float, Meta(ge=0, le=1)] | None
     message: str | None
+
+
+class RunBatch(Struct):
+    """The batch that a run belongs to, and its place in it."""
+
+    id: BatchId
+    index: Annotated[int, Meta(ge=0)]
 
 
 class RunError(Struct):
@@ -81,6 +89,7 @@ class Run(Struct):
     finished_at: Time | None
     expires_at: Annotated[Time, Meta(description="when the run and its key are forgotten")]
     cancel_requested: bool
+    batch: RunBatch | None
     callback: RunCallback | None
     links: Links
     output: Annotated[
@@ -100,6 +109,84 @@ class RunList(Struct):
     """A page of runs, newest first."""
 
     runs: list[Run]
+    next_cursor: Cursor | None
+
+
+class BatchCounts(Struct):
+    """How many of its runs are where. Late by seconds while it runs, exact once it has ended."""
+
+    total: Annotated[int, Meta(ge=1)]
+    waiting: Annotated[int, Meta(ge=0, description="not begun, scheduled or queued")]
+    running: Annotated[int, Meta(ge=0)]
+    succeeded: Annotated[int, Meta(ge=0)]
+    failed: Annotated[int, Meta(ge=0)]
+    timed_out: Annotated[int, Meta(ge=0)]
+    cancelled: Annotated[int, Meta(ge=0)]
+    expired: Annotated[int, Meta(ge=0)]
+
+
+class BatchLinks(Struct, rename={"self_": "self"}):
+    """References that resolve against the URL of the request."""
+
+    self_: Link
+    runs: Link
+    results: Link
+    cancel: Link
+    retry: Link
+    deliveries: Link | UnsetType = UNSET
+
+
+class Batch(Struct):
+    """Many runs with one outcome. `succeeded`: every run did."""
+
+    id: BatchId
+    function: str
+    status: Literal["running", "succeeded", "failed", "cancelled"]
+    idempotency_key: str | None
+    counts: BatchCounts
+    labels: dict[str, str]
+    max_running: int | None
+    cancel_requested: bool
+    created_at: Time
+    finished_at: Time | None
+    expires_at: Time
+    callback: RunCallback | None
+    links: BatchLinks
+
+
+class BatchList(Struct):
+    """A page of batches, newest first."""
+
+    batches: list[Batch]
+    next_cursor: Cursor | None
+
+
+class BatchRuns(Struct):
+    """A page of a batch's runs, by index."""
+
+    runs: list[Run]
+    next_cursor: Cursor | None
+
+
+class OutputLink(Struct):
+    output: Link
+
+
+class BatchResult(Struct):
+    """What became of one item. `output`, or its link where it is over 16 KB, once it has succeeded."""
+
+    index: Annotated[int, Meta(ge=0)]
+    run_id: RunId
+    status: Status
+    error: RunError | None
+    output: Any | UnsetType = UNSET
+    links: OutputLink | UnsetType = UNSET
+
+
+class BatchResults(Struct):
+    """A page of results, by index."""
+
+    results: list[BatchResult]
     next_cursor: Cursor | None
 
 
@@ -211,16 +298,24 @@ class Problem(Struct):
     status: Annotated[int, Meta(ge=400, le=599)]
     detail: str | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
+    batch_status: (
+        Annotated[
+            Literal["running", "succeeded", "failed", "cancelled"],
+            Meta(description="of a batch whose state forbids what was asked"),
+        ]
+        | UnsetType
+    ) = UNSET
     run_status: Annotated[Status, Meta(description="of a run whose state forbids what was asked")] | UnsetType = UNSET
 
 
 class Event(Struct):
     """The body of a callback."""
 
-    type: Literal["run.succeeded", "run.failed", "run.timed_out", "run.cancelled", "run.expired"]
+    type: Literal["run.succeeded", "run.failed", "run.timed_out", "run.cancelled", "run.expired", "batch.succeeded",
+                  "batch.failed", "batch.cancelled"]  # fmt: skip
     timestamp: Time
-    data: Annotated[Any, Meta(description="the run; without `output` where the body would be over 20 KB")]
+    data: Annotated[Any, Meta(description="the run, or the batch; without `output` where the body would be over 20 KB")]
 
 
 ALL = (Run, RunLink, RunList, LogPage, DeliveryList, Function, FunctionList, Token, NewToken, TokenList,
-       WebhookSecrets, Health, Problem, Event)  # fmt: skip
+       WebhookSecrets, Health, Problem, Event, Batch, BatchList, BatchRuns, BatchResults)  # fmt: skip

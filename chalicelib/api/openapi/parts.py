@@ -17,6 +17,7 @@ same `Idempotency-Key` as often as you like: it is the same run. Every error is 
 
 TAGS = {
     "runs": "Start runs, look at them, change their course.",
+    "batches": "Many runs with one outcome.",
     "functions": "What can be run.",
     "tokens": "Who may call: for administrators.",
     "service": "The service itself; no token needed.",
@@ -73,6 +74,7 @@ HEADER_OF_PROBLEM = {
 #: By a path's first segment: what its parameter is, pattern, example.
 _IN_PATH = {
     "runs": ("a run's id", "^run_[a-z2-7]{26}$", "run_wq4c5nqlp3wbc6c5ibd2iyhkeu"),
+    "batches": ("a batch's id", "^batch_[a-z2-7]{26}$", "batch_wq4c5nqlp3wbc6c5ibd2iyhkeu"),
     "functions": ("a function's name", "^[a-z][a-z0-9-]{0,39}$", "report"),
     "tokens": ("a token's id", "^[a-z0-9]{8,32}$", "0123456789abcdef"),
     "assets": ("a file's name", r"^[a-z0-9][a-z0-9-]{0,60}\.(js|css|svg)$", "app.js"),
@@ -104,6 +106,7 @@ RUN: Json = {
     "finished_at": "2026-11-23T10:00:04.512Z",
     "expires_at": "2026-12-23T10:00:04.000Z",
     "cancel_requested": False,
+    "batch": None,
     "callback": None,
     "links": {
         "self": "run_wq4c5nqlp3wbc6c5ibd2iyhkeu",
