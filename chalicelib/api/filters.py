@@ -25,6 +25,7 @@ class ListQuery(Struct, frozen=True):
         list[Annotated[str, Meta(pattern="^[^:]+:")]],
         Meta(description="name:value; repeated, runs that have all of them", examples=[["batch:7"]]),
     ] = []
+    batch: Annotated[str, Meta(min_length=1, max_length=64, description="runs of this batch, by index")] | None = None
     created_after: Annotated[datetime, Meta(tz=True, description="runs created later than this")] | None = None
     created_before: Annotated[datetime, Meta(tz=True, description="runs created earlier than this")] | None = None
     limit: Annotated[int, Meta(ge=1, le=100, description="at most this many runs")] = 20
@@ -34,6 +35,7 @@ class ListQuery(Struct, frozen=True):
         return Filters(
             function=self.function,
             key=self.key,
+            batch=self.batch,
             statuses=tuple(sorted(set(self.status))),
             labels=tuple(sorted({(name, value) for name, _, value in (text.partition(":") for text in self.label)})),
             low_ms=0 if self.created_after is None else _ms(self.created_after) + 1,
@@ -50,11 +52,13 @@ class Filters(Struct, frozen=True):
     labels: tuple[tuple[str, str], ...]
     low_ms: int
     high_ms: int
+    batch: str | None = None
 
     def match(self, head: Head, labels: dict[str, str]) -> bool:
         return (
             (self.function is None or head.function == self.function)
             and (self.key is None or head.key == self.key)
+            and (self.batch is None or head.batch == self.batch)
             and (not self.statuses or head.status in self.statuses)
             and self.low_ms <= head.created_at <= self.high_ms
             and all(labels.get(name) == value for name, value in self.labels)
@@ -63,7 +67,8 @@ class Filters(Struct, frozen=True):
     @property
     def asked(self) -> list[Any]:
         """What a cursor is bound to."""
-        return [self.function, self.key, self.statuses, self.labels, self.low_ms, self.high_ms]
+        asked = [self.function, self.key, self.statuses, self.labels, self.low_ms, self.high_ms]
+        return asked if self.batch is None else [*asked, self.batch]
 
 
 def _ms(moment: datetime) -> int:

@@ -47,7 +47,10 @@ def list_runs(call: Call) -> Response:
     wanted, limit, sealed = query.filters(), query.limit, query.cursor
     asked = ["runs", call.tenant, *wanted.asked]
     position = None if sealed is None else cursor.unseal(call.backend.cursor_keys, asked, sealed, call.began_ms)
-    page = _by_key(call, wanted, limit, position) if wanted.key else _by_time(call, wanted, limit, position)
+    if wanted.batch:
+        page = _by_batch(call, wanted, limit, position)
+    else:
+        page = _by_key(call, wanted, limit, position) if wanted.key else _by_time(call, wanted, limit, position)
     return _reply(call, asked, page)
 
 
@@ -76,6 +79,20 @@ def _by_key(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
     skip = int(position or 0)
     runs = [documents.run_json(call.service, head, "runs/") for head in found[skip : skip + limit]]
     return Page(runs, skip + limit if len(found) > skip + limit else None)
+
+
+def _by_batch(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
+    """A batch's runs by their place in it: their ids are derived too. Another tenant's batch has none."""
+    from chalicelib.batches import pages, records
+
+    batch = records.find(call.service, wanted.batch or "")
+    if batch is None or batch.tenant != call.tenant:
+        return Page()
+    found = pages.runs(
+        call.service, batch, int(position or 0), limit, lambda head: _matches(wanted, call.tenant, head),
+        wanted.statuses, lambda head: documents.run_json(call.service, head, "runs/"),
+    )  # fmt: skip
+    return Page(found.texts, found.next_index)
 
 
 def _heads(store: Store, ids: list[str], now_ms: int) -> list[Head]:

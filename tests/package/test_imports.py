@@ -51,8 +51,8 @@ MAY_IMPORT: Mapping[str, str] = {
     " invoke_once.store",
     "chalicelib.due": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life"
     " invoke_once.store invoke_once.handler",
-    "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings chalicelib.invoker"
-    " chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
+    "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings"
+    " chalicelib.invoker chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
     "chalicelib.destinations": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.targets"
     " invoke_once.life invoke_once.store invoke_once.handler",
     "chalicelib.api": "chalicelib.batches chalicelib.runs chalicelib.callbacks chalicelib.service"

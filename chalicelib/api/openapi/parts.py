@@ -133,11 +133,12 @@ _WEBHOOK_HEADERS = [
 def webhooks() -> Json:
     """One an outcome: what `callback.url` gets, signed as Standard Webhooks have it."""
     body = {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}}
+    ends = [("run", str(status)) for status in sorted(TERMINAL)]
     return {
-        f"run.{status}": {
+        f"{kind}.{status}": {
             "post": {
-                "operationId": f"on_run_{status}",
-                "summary": f"A run with a callback ended {status}",
+                "operationId": f"on_{kind}_{status}",
+                "summary": f"A {kind} with a callback ended {status}",
                 "description": _WEBHOOK,
                 "security": [],
                 "parameters": _WEBHOOK_HEADERS,
@@ -149,5 +150,5 @@ def webhooks() -> Json:
                 },
             }
         }
-        for status in sorted(TERMINAL)
+        for kind, status in [*ends, ("batch", "succeeded"), ("batch", "failed"), ("batch", "cancelled")]
     }

@@ -21,11 +21,12 @@ OPEN = {"/", "/assets/{name}", "/docs", "/healthz", "/openapi.json"}
 
 def ask(world: World, operation: Any, run_id: str, token: str | None) -> Answered:
     """A good call of that operation."""
-    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16}
+    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16, "batch_id": run_id.replace("run_", "batch_")}
     used = {name: value for name, value in params.items() if f"{{{name}}}" in operation.uri_pattern}
     body: dict[str, Any] | None = None
     if operation.method == "POST":
-        body = {"function": "echo"} if operation.uri_pattern == "/runs" else {}
+        asked = {"/runs": {"function": "echo"}, "/batches": {"function": "echo", "items": [{}]}}
+        body = asked.get(operation.uri_pattern, {})
     return world.call(operation.method, operation.uri_pattern, json_body=body, token=token, **used)
 
 

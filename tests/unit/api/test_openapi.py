@@ -82,7 +82,8 @@ def test_every_body_has_examples_that_are_valid(path: str, method: str, describe
     assert content["examples"]
     for example in content["examples"].values():
         assert contract.validator(app, json.dumps(content["schema"])).is_valid(example["value"])
-        kind = schemas.StartRequest if path == "/runs" else schemas.TokenRequest
+        kinds = {"/runs": schemas.StartRequest, "/batches": schemas.BatchRequest}
+        kind: Any = kinds.get(path, schemas.TokenRequest)
         schemas.read(example["value"], kind, opaque="input")
     assert {"413", "415", "422"} <= set(described["responses"])
 
@@ -173,7 +174,8 @@ def test_every_problem_is_in_the_document_with_an_example() -> None:
 
 def test_the_webhooks_are_described(world: World) -> None:
     assert sorted(DOCUMENT["webhooks"]) == [
-        f"run.{s}" for s in ("cancelled", "expired", "failed", "succeeded", "timed_out")
+        *(f"batch.{s}" for s in ("cancelled", "failed", "succeeded")),
+        *(f"run.{s}" for s in ("cancelled", "expired", "failed", "succeeded", "timed_out")),
     ]
     for item in DOCUMENT["webhooks"].values():
         names = {parameter["name"] for parameter in item["post"]["parameters"]}
