@@ -205,8 +205,8 @@ def _mistakes(function: Function, table: Mapping[str, Any]) -> Iterator[tuple[st
     yield "runtime", bool(function.code) != bool(function.runtime), "code and runtime go together"
     yield (
         "mode",
-        function.code and not function.runtime.startswith("python") and function.mode == "tracked",
-        'only Python functions can be wrapped: use mode = "destination"',
+        function.code and not function.runtime.startswith(("python", "nodejs")) and function.mode == "tracked",
+        'only Python and Node.js functions can be wrapped: use mode = "destination"',
     )
     yield "schedule_input", function.schedule_input is not None and not function.schedule, "there is no schedule"
     yield "qualifier", function.qualifier and target and target.qualifier, "the target names one already"

@@ -30,7 +30,7 @@ from chalicelib.functions import Function, load, target_of
 from chalicelib.runs.inputs import check_schemas
 from infra import stages
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
-from infra.ship import libraries, zips
+from infra.ship import libraries, node, zips
 from infra.ship.callbacks import check_callbacks
 from infra.ship.handlers import check_handlers
 from infra.ship.libraries import NotInstalled
@@ -46,8 +46,8 @@ REGION_FOR_PACKAGING = "us-east-1"  # Chalice and SAM want one; nothing of it is
 RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six"})
 ANY_REQUIREMENT = "six==1.17.0\n"  # Chalice declares a layer if anything is required; its content is `libraries`'
 INPUTS = (
-    "app.py", "requirements.lock", "functions.toml", ".chalice/config.json",
-    "infra/ship/package.py", "infra/ship/libraries.py", "infra/ship/zips.py",
+    "app.py", "requirements.lock", "node/package-lock.json", "functions.toml", ".chalice/config.json",
+    "infra/ship/package.py", "infra/ship/libraries.py", "infra/ship/zips.py", "infra/ship/node.py",
 )  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def content(stage: Stage) -> str:
     files = {name: (ROOT / name).read_bytes() for name in INPUTS}
     for directory in ("chalicelib", "invoke_once"):
         files |= zips.tree(ROOT / directory, f"{directory}/")
+    files |= node.library()
     made: list[Any] = [merge_template(stage, functions, stage.python), exceptions.REASONS, alarms.values(stage)]
     made += [stage.bundle_boto3, stage.python, stage.architecture, stage.tags]
     return zips.digest(files | {"template": json.dumps(made).encode()})
@@ -185,10 +186,18 @@ def _write_zips(stage: Stage, staging: Path, out: Path, functions: list[Function
     }
     for function in functions:
         if function.code:
-            contents[code_parameter(function)] = (f"{function.name}.zip", zips.tree(ROOT / function.code))
+            contents[code_parameter(function)] = (f"{function.name}.zip", _own_code(stage, function))
     for name, files in contents.values():
         zips.write(out / name, files)
     return {parameter: out / name for parameter, (name, _) in contents.items()}
+
+
+def _own_code(stage: Stage, function: Function) -> dict[str, bytes]:
+    """The files of a function in another language; a tracked one in Node.js has its library beside them."""
+    files = zips.tree(ROOT / function.code)
+    if function.mode == "tracked" and function.runtime.startswith("nodejs"):
+        files |= node.library() | (node.sdk() if stage.local else {})
+    return files
 
 
 def _libraries(stage: Stage, files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -6,6 +6,8 @@ import { NoCurrentRun } from "../../src/errors.js";
 import { currentRun, tracked } from "../../src/index.js";
 import { Bench } from "./bench.js";
 
+for (const name of ["AWS_LAMBDA_FUNCTION_NAME", "ONCE_RUNS_TABLE", "ONCE_FUNCTION"]) delete process.env[name]; // a shell may have them
+
 test("outside Lambda a call runs the body alone, and the run is an inert one", async () => {
   const handler = tracked(async (event) => { currentRun().progress(0.5); await currentRun().check(); return [event, currentRun().id]; });
   assert.deepEqual(await handler(1, {}), [1, "local"]);
