@@ -31,10 +31,15 @@ from invoke_once.store.models import RunModel
 OUT = ROOT / "node" / "src" / "life" / "moves.data.js"
 VECTORS = ROOT / "node" / "test" / "life" / "vectors.json"
 WRITTEN = "// Written by `python -m infra.node.export` from invoke_once/life; not to be changed by hand.\n"
-#: Of a head, what may be absent, as its declaration says.
-NULLABLE = frozenset(f.name for f in fields(Head) if "None" in str(f.type))
-HEAD: Any = Given("head", NULLABLE, lease_id=Sym({"or": [{"$": "head.lease_id"}, ""]}, sure=True))
-NEW: Any = Given("new", frozenset({"fingerprint", "mode", "labels", "callback_url"}))
+
+
+def _nullable(kind: Any) -> frozenset[str]:
+    """What may be absent of it, as its declaration says."""
+    return frozenset(f.name for f in fields(kind) if "None" in str(f.type))
+
+
+HEAD: Any = Given("head", _nullable(Head), lease_id=Sym({"or": [{"$": "head.lease_id"}, ""]}, sure=True))
+NEW: Any = Given("new", _nullable(moves.NewRun))
 MINE = moves.Fence(*(Sym({"$": f"mine.{name}"}) for name in moves.Fence._fields))  # type: ignore[arg-type]
 NOW: Any = Sym({"$": "now_ms"})
 _TYPES = {"UnicodeAttribute": "S", "NumberAttribute": "N", "BooleanAttribute": "BOOL", "BinaryAttribute": "B"}
@@ -189,7 +194,7 @@ def data() -> dict[str, Any]:
             name: _TYPES[type(attribute).__name__] for name, attribute in RunModel.get_attributes().items()
         },
         "head": {
-            "fields": [f.name for f in fields(Head)], "defaults": _defaults(), "compared": sorted(heads._COMPARED),
+            "fields": [f.name for f in fields(Head)], "defaults": _defaults(), "compared": sorted(heads.COMPARED),
         },
         "statuses": {"all": list(status.Status), "terminal": sorted(status.TERMINAL)},
         "keys": {

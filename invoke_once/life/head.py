@@ -122,11 +122,11 @@ class Head:
 _NAMES = tuple(f.name for f in fields(Head))
 _VALUES = attrgetter(*_NAMES)
 HEAD_FIELDS = frozenset(_NAMES)
-_COMPARED = {"max_attempts"}  # conditions read these; a missing attribute would compare as false
+COMPARED = {"max_attempts"}  # conditions read these; a missing attribute would compare as false
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Head)}
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` without what a reader would fill in anyway: a shorter head costs less."""
-    kept = {k: v for k, v in values.items() if v is not None and (k in _COMPARED or v != _DEFAULTS.get(k, ...))}
+    kept = {k: v for k, v in values.items() if v is not None and (k in COMPARED or v != _DEFAULTS.get(k, ...))}
     return kept | {"part": values.get("part", HEAD)}

@@ -19,6 +19,7 @@ from infra.paths import ROOT, VENV
 from infra.ship import package, zips
 
 # as on AWS, but for the Python that runs these tests
+OTHER_LANGUAGES = tuple(ROOT / "chalicelib" / "jobs" / name for name in ("node_hello", "node_report"))
 HERE = dataclasses.replace(stages.load("prod"), name="here", runtime="")
 SITE = f"python/lib/{HERE.python}/site-packages/"
 
@@ -53,7 +54,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
 
 def test_the_code_holds_the_app_the_service_the_library_and_the_registry(shipped: Shipped) -> None:
     assert {"app.py", "functions.toml", "chalice/app.py"} <= set(shipped.code)
-    expected = set(zips.tree(ROOT / "chalicelib", "chalicelib/", without=(ROOT / "chalicelib/jobs/node_hello",)))
+    expected = set(zips.tree(ROOT / "chalicelib", "chalicelib/", without=OTHER_LANGUAGES))
     assert {name for name in shipped.code if name.startswith("chalicelib/")} == expected
     library = set(zips.library(ROOT / "invoke_once", "invoke_once/"))
     assert {name for name in shipped.code if name.startswith("invoke_once/")} == library
@@ -152,3 +153,11 @@ def run_isolated(shipped: Shipped, code: str) -> subprocess.CompletedProcess[str
         [sys.executable, "-I", "-S", "-c", start + code], capture_output=True, text=True,
         env={"AWS_DEFAULT_REGION": "us-east-1", "ONCE_STACK": "s"},
     )  # fmt: skip
+
+
+def test_a_tracked_node_function_has_its_library_and_only_what_runs(shipped: Shipped) -> None:
+    files = zips.read(shipped.made.zips["NodeReportKey"])
+    assert {"index.mjs", "node_modules/invoke-once/package.json", "node_modules/invoke-once/src/index.js"} <= set(files)
+    assert not [name for name in files if "test" in name.split("/") or name.endswith(".map")]
+    has_sdk = any(name.startswith("node_modules/@aws-sdk/client-dynamodb/") for name in files)
+    assert has_sdk is shipped.made.directory.name.startswith("local"), "Lambda's runtime brings the SDK"

@@ -38,7 +38,7 @@ const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 /** How runs that register themselves are kept and retried (the function's entry in functions.toml). */
 const POLICY = {
   function: "", tenant: "default", retentionS: 30 * 86_400, onLost: "retry", maxAttempts: 1, backoffMs: 10_000,
-  maxBackoffMs: 600_000, jitter: true, heartbeatMs: 0,
+  maxBackoffMs: 600_000, jitter: true, heartbeatMs: 0, callback: "",
 };
 
 function policyOf(env) {
@@ -53,6 +53,7 @@ function policyOf(env) {
     maxBackoffMs: number("ONCE_MAX_BACKOFF_SECONDS", 600, 1_000),
     jitter: env.ONCE_JITTER !== "0",
     heartbeatMs: number("ONCE_HEARTBEAT_SECONDS", 0, 1_000),
+    callback: env.ONCE_CALLBACK ?? "",
   };
 }
 

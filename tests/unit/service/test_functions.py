@@ -117,7 +117,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ),
         ('handler = "a.b"\nname = "x"', "name: there is no such key"),
         ('code = "dir"', "runtime: code and runtime go together"),
-        ('code = "dir"\nruntime = "nodejs24.x"', 'use mode = "destination"'),
+        ('code = "dir"\nruntime = "java25"', 'use mode = "destination"'),
     ],
 )
 def test_a_mistake_is_told_by_table_and_key(tmp_path: Path, body: str, complaint: str) -> None:

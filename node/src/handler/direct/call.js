@@ -83,7 +83,7 @@ class Call {
   #newRun(key) {
     const { policy } = this.#rt;
     return {
-      tenant: policy.tenant, function: this.#name, key, fingerprint: null, mode: null, labels: null, callback_url: null,
+      tenant: policy.tenant, function: this.#name, key, fingerprint: null, mode: null, labels: null, callback_url: policy.callback || null,
       queue_ms: 6 * 3_600_000, retention_s: policy.retentionS, on_lost: policy.onLost,
       max_attempts: this.#stream ? 1 : policy.maxAttempts, backoff_ms: policy.backoffMs,
       max_backoff_ms: policy.maxBackoffMs, jitter: policy.jitter, payload: {},
