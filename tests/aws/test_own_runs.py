@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from itertools import combinations
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.functions import load
 from infra import stages
@@ -124,7 +124,7 @@ def test_ids_keep_their_form_and_tell_their_function_alone() -> None:
 
 def test_while_runs_of_an_earlier_release_are_under_way_a_stage_can_open_the_roles() -> None:
     functions = list(FUNCTIONS.values())
-    opened = compute.resources(dataclasses.replace(stages.load("prod"), any_run=True), functions, "python3.13")
+    opened = compute.resources(replace(stages.load("prod"), any_run=True), functions, "python3.13")
     role = opened["TargetEchoRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     (runs,) = [s for s in role if "dynamodb:UpdateItem" in s["Action"]]
     assert "Condition" not in runs

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.functions import load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
-from infra.stages import Stage, StageProblem
+from infra.stages import CallbackTarget, StageProblem
 from infra.template.merge import merge_template
 
 PROD = stages.load("prod")
@@ -21,7 +23,7 @@ FUNCTIONS = list(load(FUNCTIONS_TOML, PROD.stack).values())
 
 
 def merged(**options: Any) -> dict[str, Any]:
-    stage = dataclasses.replace(PROD, **options)
+    stage = replace(PROD, **options)
     return merge_template(stage, FUNCTIONS, stage.python)["Resources"]  # type: ignore[no-any-return]
 
 
@@ -112,7 +114,7 @@ QUEUE, BUS = (
 
 
 def test_callbacks_may_go_to_the_stage_s_targets_and_attend_alone_may_send_there() -> None:
-    found = merged(callback_targets=(QUEUE, {"arn": BUS, "tenants": ["acme"]}))
+    found = merged(callback_targets=(QUEUE, CallbackTarget(BUS, ("acme",))))
     sending = {
         (name, action, str(statement["Resource"]))
         for name, role in found.items()
@@ -142,18 +144,21 @@ def test_an_unknown_path_is_the_service_s_to_answer() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"runtime": "nodejs24.x"}, "runtime is a Python"),
-        ({"architecture": "sparc"}, "architecture is one of"),
-        ({"vpc_subnets": ("s",)}, "go together"),
-        ({"domain": "a.b"}, "go together"),
-        ({"reserved_concurrency": {"echo": 1}}, "reserved_concurrency is of"),
-        ({"callback_targets": ("https://a.example",)}, "callback_targets has ARNs"),
-        ({"callback_targets": (QUEUE, {"arn": QUEUE, "tenant": "acme"})}, "callback_targets has ARNs"),
-        ({"callback_targets": ({"arn": QUEUE, "tenants": []},)}, "callback_targets has ARNs"),
-        ({"callback_targets": (QUEUE,) * 80}, "callback_targets has at most"),
+        ('runtime = "nodejs24.x"', "runtime is a Python"),
+        ('architecture = "x86-64"', "architecture = 'x86-64': it is one of arm64, x86_64; did you mean x86_64?"),
+        ('vpc_subnets = ["s"]', "go together"),
+        ('domain = "a.b"', "go together"),
+        ("reserved_concurrency = { echo = 1 }", "reserved_concurrency (echo): "),
+        ("worker_memory = 1", "worker_memory: there is no such key; did you mean worker_memory_mb?"),
+        ("xray = 1", "xray = 1: expected bool, got int"),
+        ('callback_targets = ["https://a.example"]', "callback_targets has ARNs"),
+        (f'callback_targets = [{{ arn = "{QUEUE}", tenant = "acme" }}]', "tenant: there is no such key"),
+        (f'callback_targets = [{{ arn = "{QUEUE}", tenants = [] }}]', "callback_targets[0].tenants = []: "),
+        (f"callback_targets = {[QUEUE] * 80}", "callback_targets has at most"),
     ],
 )
-def test_what_aws_would_refuse_is_refused(wrong: dict[str, Any], why: str) -> None:
-    stage: Stage = dataclasses.replace(PROD, **wrong)
-    with pytest.raises(StageProblem, match=why):
-        stages._check(stage)
+def test_what_aws_would_refuse_is_refused(tmp_path: Path, wrong: str, why: str) -> None:
+    file = tmp_path / "stages.toml"
+    file.write_text(f"[stages.prod]\n{wrong}")
+    with pytest.raises(StageProblem, match=re.escape(why)):
+        stages.load("prod", file)

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.functions import Function, Retry, Statement
 from infra.paths import ROOT
+from infra.stages import Stage
 from tests.docs.keys import rows
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -17,6 +18,7 @@ REFERENCE = ROOT / "docs" / "reference"
     ("page", "expected"),
     [
         ("functions-toml.md", [*rows(Function, without=("name",)), *rows(Retry), *rows(Statement)]),
+        ("stages-toml.md", rows(Stage, without=("name",))),
     ],
 )
 def test_a_page_has_a_row_for_each_key_with_its_type_default_and_meaning(page: str, expected: list[str]) -> None:

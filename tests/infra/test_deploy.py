@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import stat
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from msgspec.structs import replace
 
 from infra import stages
 from infra.ship import bootstrap, package
@@ -70,7 +70,7 @@ def test_a_deploy_after_a_change_keeps_the_address_and_the_data(service: Service
     dynamodb, table = service.aws("dynamodb"), f"{service.stack}-runs"
     dynamodb.put_item(TableName=table, Item={"run_id": {"S": "kept"}, "part": {"S": "by the deploy's test"}})
     api = stack.outputs()["RestAPIId"]
-    changed = dataclasses.replace(stage, worker_memory_mb=320)
+    changed = replace(stage, worker_memory_mb=320)
     try:
         assert stack.deploy(package.package(changed), "changed by a test")
         sweep = service.aws("lambda").get_function_configuration(FunctionName=service.target("sweep"))
@@ -88,7 +88,7 @@ def test_a_template_that_fails_is_told_with_the_resource_and_rolled_back(service
     template = json.loads(made.template.read_text())
     broken: dict[str, Any] = {"FunctionName": "no-such-function", "Qualifier": "$LATEST"}
     template["Resources"]["Broken"] = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": broken}
-    made = dataclasses.replace(made, directory=tmp_path)
+    made = replace(made, directory=tmp_path)
     made.template.write_text(json.dumps(template))
     with pytest.raises(DeployFailed, match="Broken (CREATE|UPDATE)_FAILED: "):
         stack.deploy(made, "broken by a test")

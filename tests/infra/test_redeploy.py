@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import stat
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from msgspec.structs import replace
 
 from infra import stages
 from infra.local.emulator import Emulator
@@ -55,7 +55,7 @@ def broken(made: package.Package, tmp_path: Path) -> package.Package:
     before = [name for name in template["Resources"] if name.startswith("Target")]
     refused = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": wrong, "DependsOn": before}
     template["Resources"]["Broken"] = refused
-    found = dataclasses.replace(made, directory=tmp_path)
+    found = replace(made, directory=tmp_path)
     found.template.write_text(json.dumps(template))
     return found
 
@@ -135,7 +135,7 @@ def test_what_was_deployed_before_can_be_deployed_again_without_its_sources(
     stack: Stack, made: package.Package
 ) -> None:
     stack.deploy(made, "small")
-    stack.deploy(package.package(dataclasses.replace(STAGE, name="bigger", worker_memory_mb=320)), "big")
+    stack.deploy(package.package(replace(STAGE, name="bigger", worker_memory_mb=320)), "big")
     assert (memory(stack), stack.content()) == (320, "big")
     assert rollback(stack).content == "small"
     assert (memory(stack), stack.content()) == (STAGE.worker_memory_mb, "small")

@@ -65,7 +65,7 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.jobs": "invoke_once invoke_once.store",  # what a user's own job may import: nothing of the service
     # what builds, deploys and shows it; nothing of the above may import anything of it
     "infra": "",
-    "infra.stages": "",
+    "infra.stages": "chalicelib.tables",
     "infra.matrix": "infra.stages",
     "infra.template": "infra.stages chalicelib.functions chalicelib.targets invoke_once.outside",
     "infra.ship": "infra.template infra.stages chalicelib.functions chalicelib.runs chalicelib.callbacks"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.functions import load
 from infra import stages
@@ -156,7 +156,7 @@ def test_an_e_mail_address_is_subscribed_if_one_is_given(template: dict[str, Any
     subscription = template["Resources"]["AlarmsByEmail"]
     assert subscription["Condition"] in template["Conditions"]
     assert template["Parameters"]["AlarmEmail"]["Default"] == ""
-    stage = dataclasses.replace(stages.load("prod"), alarm_email="ops@example.com")
+    stage = replace(stages.load("prod"), alarm_email="ops@example.com")
     assert alarms.values(stage) == {"AlarmEmail": "ops@example.com"}
     assert alarms.values(stages.load("local")) == {}
 
@@ -189,7 +189,7 @@ def test_the_dashboard_shows_every_alarm(board: list[dict[str, Any]], template: 
 
 @pytest.mark.parametrize("on", [True, False])
 def test_tracing_is_a_matter_of_the_stage_for_functions_and_api_alike(on: bool) -> None:
-    stage, functions = dataclasses.replace(stages.load("prod"), xray=on), load(FUNCTIONS_TOML, STACK).values()
+    stage, functions = replace(stages.load("prod"), xray=on), load(FUNCTIONS_TOML, STACK).values()
     resources = merge_template(stage, functions, "python3.11")["Resources"]
     assert resources["RestAPI"]["Properties"]["TracingEnabled"] is on
     assert resources["Sweep"]["Properties"]["Tracing"] == ("Active" if on else "PassThrough")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from infra import stages
 from infra.paths import ROOT
 from infra.ship import package
-from infra.stages import STACK_LIMIT, Stage, StageProblem
+from infra.stages import STACK_LIMIT, StageProblem
 
 GUIDE = ROOT / "docs" / "how-to" / "deploy.md"
 REGION = re.compile(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:gov-)?(?:[a-z]+)-[0-9]\b|arn:aws:|\b\d{12}\b")
@@ -90,16 +89,6 @@ def test_a_stage_whose_buckets_could_not_be_called_so_is_refused() -> None:
     assert stages.load("a" * (STACK_LIMIT - len("invoke-once-")))
     with pytest.raises(StageProblem, match="buckets are called after it"):
         stages.load("a" * (STACK_LIMIT - len("invoke-once-") + 1))
-
-
-def test_the_guide_tells_every_parameter_of_a_stage_and_its_default() -> None:
-    rows = [row for row in GUIDE.read_text().splitlines() if row.startswith("| `")]
-    told = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert told == {field.name for field in fields(Stage)} - {"name"}
-    default = stages.load("any")
-    for name in ("log_retention_days", "bundle_boto3", "alarms", "deletion_protection", "tls_only", "xray", "local"):
-        (row,) = [row for row in rows if f"`{name}`" in row.split("|")[1]]
-        assert row.split("|")[2].strip() == str(getattr(default, name)).lower(), row
 
 
 def test_the_guide_tells_every_service_that_a_deployer_needs(template: dict[str, Any]) -> None:

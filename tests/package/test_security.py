@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from infra import stages
 from infra.operate import security_doc
@@ -79,7 +79,7 @@ def test_a_statement_that_nobody_wrote_down_would_show(template: dict[str, Any])
 
 
 def test_tracing_adds_its_two_actions_and_nothing_else(template: dict[str, Any]) -> None:
-    traced = dataclasses.replace(stages.load("prod"), name="traced", xray=True)
+    traced = replace(stages.load("prod"), name="traced", xray=True)
     found = json.loads(package.package(traced).template.read_text())
     added = set(allowed(found)) - set(allowed(template))
     assert {actions for _, actions, _ in added} == {("xray:PutTelemetryRecords", "xray:PutTraceSegments")}

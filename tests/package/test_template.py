@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.api import schemas
 from chalicelib.api.problems import InvalidRequest
@@ -199,7 +199,7 @@ def test_packaging_wants_no_credentials_and_leaves_one_template(tmp_path: Path) 
 
 
 def test_what_a_tenant_may_ask_for_is_the_stages(template: dict[str, Any]) -> None:
-    stage = dataclasses.replace(stages.load("prod"), calls_per_second=2.5, calls_burst=9, runs_in_flight=7)
+    stage = replace(stages.load("prod"), calls_per_second=2.5, calls_burst=9, runs_in_flight=7)
     made = compute.resources(stage, [], "python3.11")
     variables = made["APIHandler"]["Properties"]["Environment"]["Variables"]
     assert limits.rates(variables) == limits.Rates(2.5, 9, 7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import infra.ship.layer
 from infra import stages
@@ -20,7 +20,7 @@ from infra.ship import package, zips
 
 # as on AWS, but for the Python that runs these tests
 OTHER_LANGUAGES = tuple(ROOT / "chalicelib" / "jobs" / name for name in ("node_hello", "node_report"))
-HERE = dataclasses.replace(stages.load("prod"), name="here", runtime="")
+HERE = replace(stages.load("prod"), name="here", runtime="")
 SITE = f"python/lib/{HERE.python}/site-packages/"
 
 
@@ -117,10 +117,10 @@ def test_what_decides_a_deployment_is_what_is_deployed() -> None:
     prod = stages.load("prod")
     assert package.content(prod) == package.content(stages.load("prod"))
     for changed in (
-        dataclasses.replace(prod, worker_memory_mb=320),
-        dataclasses.replace(prod, xray=True),
-        dataclasses.replace(prod, bundle_boto3=False),
-        dataclasses.replace(prod, alarm_email="ops@example.com"),
+        replace(prod, worker_memory_mb=320),
+        replace(prod, xray=True),
+        replace(prod, bundle_boto3=False),
+        replace(prod, alarm_email="ops@example.com"),
     ):
         assert package.content(changed) != package.content(prod)
 
