@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.functions import Function, load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
 from infra.ship.callbacks import check_callbacks
 from infra.ship.handlers import check_handlers
+from infra.stages import CallbackTarget
 from invoke_once.errors import ConfigurationError
 
 
@@ -39,7 +40,7 @@ LOCAL_QUEUE = f"arn:aws:sqs:us-east-1:000000000000:{LOCAL.stack}-callbacks"
 
 
 def test_a_callback_that_may_be_called_is_taken() -> None:
-    own = dataclasses.replace(PROD, callback_targets=({"arn": QUEUE, "tenants": ["acme", "demo"]},))
+    own = replace(PROD, callback_targets=(CallbackTarget(QUEUE, ("acme", "demo")),))
     check_callbacks([Function("f", "f"), Function("g", "g", callback="https://hook.example/x")], PROD)
     check_callbacks([Function("f", "f", callback=QUEUE, tenants=("acme",))], own)
     check_callbacks(
@@ -59,6 +60,6 @@ def test_a_callback_that_may_be_called_is_taken() -> None:
     ],
 )
 def test_one_that_every_delivery_would_refuse_is_told_by_its_table(callback: str, more: dict[str, Any]) -> None:
-    stage = dataclasses.replace(PROD, callback_targets=({"arn": QUEUE, "tenants": ["acme", "demo"]},))
+    stage = replace(PROD, callback_targets=(CallbackTarget(QUEUE, ("acme", "demo")),))
     with pytest.raises(ConfigurationError, match=r"\[functions.mine\] callback: it "):
         check_callbacks([Function("mine", "t-mine", callback=callback, **more)], stage)
