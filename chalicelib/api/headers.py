@@ -19,6 +19,8 @@ _MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
 _PARAMETER = re.compile(rf'[ \t]*;[ \t]*(?:(?P<name>{_TOKEN})=(?P<value>{_TOKEN}|"[^"\\]*"))?')
 LONGEST_MEDIA_TYPE = 1_000
 _QUOTED_KEY = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")  # longer ones may be left out (W3C Trace Context, "tracestate Limits")
 # a bare key is no other structured-field value: no list, parameter, inner list, byte sequence, boolean
 _BARE_KEY = re.compile(r"(?![:?])[\x21\x23-\x27\x2a\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 
@@ -75,6 +77,16 @@ def idempotency_key(headers: Headers) -> str | None:
     if key.startswith(RESERVED_KEYS):
         raise InvalidKey(f"Keys that begin with {RESERVED_KEYS} are made by direct calls alone.")
     return key
+
+
+def trace_context(headers: Headers) -> tuple[str | None, str | None]:
+    """(traceparent, tracestate) as they came (W3C Trace Context). What does not parse is ignored, as it says."""
+    sent = headers.get("traceparent", ())
+    parent = sent[0].strip(" \t") if len(sent) == 1 else ""
+    if not _TRACEPARENT.fullmatch(parent):
+        return None, None
+    state = ",".join(headers.get("tracestate", ())).strip(" \t")
+    return parent, state if _TRACESTATE.fullmatch(state) else None
 
 
 def matches_etag(headers: Headers, etag: str) -> bool:

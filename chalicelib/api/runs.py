@@ -36,7 +36,7 @@ _RUN_ID = re.compile(r"run_[a-z2-7]{26}")
     scope="runs:write",
     body=schemas.StartRequest,
     examples=schemas.START_EXAMPLES,
-    headers=("Idempotency-Key", "Prefer"),
+    headers=("Idempotency-Key", "Prefer", "traceparent", "tracestate"),
     problems=(404,),
 )
 def start_run(call: Call) -> Response:
@@ -158,6 +158,7 @@ def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartR
         )
     retry = asked.retry if asked.retry is not UNSET else schemas.Retry()
     text = strictjson.member_text(call.body, "input")
+    traceparent, tracestate = headers.trace_context(call.headers)
     return StartRequest(
         function=function,
         tenant=call.tenant,
@@ -165,6 +166,8 @@ def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartR
         input=b"null" if text is None else text,
         callback_url=callback_url(call, asked.callback.url) if isinstance(asked.callback, schemas.Callback) else None,
         no_callback=asked.callback is None,
+        traceparent=traceparent,
+        tracestate=tracestate,
         delay_ms=asked.delay_seconds * 1000,
         queue_ms=asked.queue_timeout_seconds * 1000,
         max_attempts=or_none(retry.max_attempts),

@@ -77,6 +77,8 @@ def _try(svc: Service, head: Head, sender: Sender, url: Receiver, gate: Breaker)
     now_ms = svc.now_ms()
     body = message(head, _document(svc, head, sender))
     headers = _signed(callback_moves.webhook_id(head), now_ms, body, sender.secrets_for(head.tenant, now_ms))
+    if head.traceparent is not None:
+        headers["traceparent"] = head.traceparent
     if not _claim(svc, head, now_ms):
         return
     suspicion = _Suspicion(gate, svc.now_ms)

@@ -51,6 +51,8 @@ class StartRequest(Struct, frozen=True):
     if_failed: str = "replay"
     labels: Mapping[str, str] | None = None
     no_callback: bool = False  #: not even the function's own
+    traceparent: str | None = None  #: no part of the fingerprint: a repeat may come by another way
+    tracestate: str | None = None  #: goes with the first event alone
 
 
 class Accepted(Struct, frozen=True):
@@ -81,7 +83,10 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
         return _repeat(svc, request, new, result.head)
     head = result.head
     log.event("accepted", run_id=head.run_id, function=head.function, tenant=head.tenant, metrics={"Accepted": 1})
-    return Accepted(_fire_now(svc, head, request.input) if head.status == Status.QUEUED else head, replayed=False)
+    return Accepted(
+        _fire_now(svc, head, request.input, request.tracestate) if head.status == Status.QUEUED else head,
+        replayed=False,
+    )
 
 
 def is_known(svc: Service, request: StartRequest) -> bool:
@@ -128,6 +133,7 @@ def new_run(request: StartRequest) -> moves.NewRun:
         on_lost=function.on_lost,
         labels=json.dumps(request.labels, separators=(",", ":"), sort_keys=True) if request.labels else None,
         callback_url=request.callback_url or (None if request.no_callback else function.callback or None),
+        traceparent=request.traceparent,
     )
 
 
@@ -149,16 +155,16 @@ def fingerprint(request: StartRequest) -> str:
     return keys.digest(asked)
 
 
-def _fire_now(svc: Service, head: Head, text: bytes | None = None) -> Head:
+def _fire_now(svc: Service, head: Head, text: bytes | None = None, tracestate: str | None = None) -> Head:
     """Fire what was just accepted. That stays accepted where the store fails on the way: the sweep comes by."""
     try:
-        return fire(svc, head, text)
+        return fire(svc, head, text, tracestate)
     except StoreUnavailable as error:
         log.event("dispatch_delayed", run_id=head.run_id, reason=str(error), metrics={"DispatchDelayed": 1})
         return head
 
 
-def fire(svc: Service, head: Head, text: bytes | None = None) -> Head:
+def fire(svc: Service, head: Head, text: bytes | None = None, tracestate: str | None = None) -> Head:
     """Fire the target of a queued run; returns the run as it is afterwards. A refusal for good ends the run."""
     function = svc.functions.get(head.function)
     if function is None:
@@ -170,8 +176,8 @@ def fire(svc: Service, head: Head, text: bytes | None = None) -> Head:
     if function.mode == "destination":
         if not envelope.is_object(text):
             return _reject(svc, head, "TargetRefused", "the input of an unwrapped function is an object")
-        return _fire_unwrapped(svc, head, function, text)
-    event = envelope.fired_event(head, text, svc.now_ms())
+        return _fire_unwrapped(svc, head, function, text, tracestate)
+    event = envelope.fired_event(head, text, svc.now_ms(), tracestate)
     answer = _invoke(svc, head, function, event, tries=FIRE_TRIES)
     if isinstance(answer, Rejected):
         return _reject(svc, head, answer.type, answer.message)
@@ -197,14 +203,14 @@ def _tried(head: Head) -> int:
     return head.attempt if head.mode is not None else head.dispatches
 
 
-def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes) -> Head:
+def _fire_unwrapped(svc: Service, head: Head, function: Function, text: bytes, tracestate: str | None) -> Head:
     """Claim for a function that cannot claim for itself, then fire it, once: nothing there refuses a second event."""
     lease_ms = (function.timeout_seconds + 6 * 3600) * 1000  # Lambda may keep the event in its queue for 6 h
     launched = svc.store.apply(moves.launch(head, svc.now_ms(), lease_ms))
     if isinstance(launched, Refused):
         return launched.head or head
     head = launched.head
-    answer = _invoke(svc, head, function, envelope.merged_event(head, text))
+    answer = _invoke(svc, head, function, envelope.merged_event(head, text, tracestate))
     if isinstance(answer, Fired) or (isinstance(answer, Unavailable) and not answer.known):
         return head
     if isinstance(answer, Rejected):

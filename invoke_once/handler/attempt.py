@@ -32,7 +32,7 @@ class Attempt:
     Only the process that claimed writes: a fork has a copy, which knows its run and tells nothing of it.
     """
 
-    def __init__(self, runtime: Runtime, head: Head, deadline_ms: int) -> None:
+    def __init__(self, runtime: Runtime, head: Head, deadline_ms: int, tracestate: str | None = None) -> None:
         self._runtime = runtime
         self._head = head
         self._pid = os.getpid()
@@ -45,6 +45,7 @@ class Attempt:
         self._superseded = False
         self._lock = threading.RLock()
         self._settled: Result | None = None
+        self.tracestate = tracestate
 
     @property
     def id(self) -> str:
@@ -61,6 +62,10 @@ class Attempt:
     @property
     def tenant(self) -> str:
         return self._head.tenant
+
+    @property
+    def traceparent(self) -> str | None:
+        return self._head.traceparent
 
     @property
     def forked(self) -> bool:

@@ -20,12 +20,18 @@ from invoke_once.store.store import Result
 
 
 def run_attempt(
-    rt: Runtime, handler: Handler, value: Any, context: Any, head: Head, deadline_ms: int
+    rt: Runtime,
+    handler: Handler,
+    value: Any,
+    context: Any,
+    head: Head,
+    deadline_ms: int,
+    tracestate: str | None = None,
 ) -> tuple[Result, tuple[Any, BaseException | None]]:
     """Run the body of a claimed run and record how it ended. Returns (how it was recorded, (value, error))."""
     log.event("claimed", run_id=head.run_id, attempt=head.attempt, claim=head.claim_token, function=head.function,
               request_id=getattr(context, "aws_request_id", None), metrics={"Claimed": 1})  # fmt: skip
-    attempt = Attempt(rt, head, deadline_ms)
+    attempt = Attempt(rt, head, deadline_ms, tracestate)
     value_or_error: tuple[Any, BaseException | None]
     with Watchdog(attempt, deadline_ms - rt.now_ms(), rt.policy.heartbeat_ms):
         try:

@@ -27,6 +27,16 @@ class Run(Protocol):
     def tenant(self) -> str: ...
 
     @property
+    def traceparent(self) -> str | None:
+        """Of the request that started it (W3C Trace Context): the parent of what the handler traces."""
+        ...
+
+    @property
+    def tracestate(self) -> str | None:
+        """That came with it; the first event of a run alone has it."""
+        ...
+
+    @property
     def cancel_requested(self) -> bool:
         """Somebody asked to cancel. Looked up at most every 2 s."""
         ...
@@ -47,6 +57,8 @@ class NoRun:
     attempt = 1
     function = "local"
     tenant = "local"
+    traceparent = None
+    tracestate = None
     cancel_requested = False
 
     def progress(self, fraction: float | None = None, message: str | None = None) -> None:

@@ -3,6 +3,8 @@
     tracked       {"invoke_once": {"run_id", "generation", "attempt", "fired_at", "v": 1[, "input_ref"]}, "input": any}
     destination   {...the input's own members, "invoke_once": {"run_id", "generation", "attempt", "lease_id", "v": 1}}
 
+Both may have `traceparent`, and the first event of a run `tracestate` (W3C Trace Context), as its start had them.
+
 `attempt` is the attempt that the event is to begin (tracked), or has (destination).
 
 Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB), in bytes as sent: a
@@ -31,29 +33,36 @@ class Envelope(NamedTuple):
     lease_id: str | None = None
     fired_at: int | None = None
     input_ref: str | None = None
+    tracestate: str | None = None
 
 
-def fired_event(head: Head, text: bytes, now_ms: int) -> bytes:
+def fired_event(head: Head, text: bytes, now_ms: int, tracestate: str | None = None) -> bytes:
     """The payload that fires a tracked function; `text` is the input's JSON text, embedded as it is."""
     meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt + 1,
-                            "fired_at": now_ms, "v": 1}  # fmt: skip
+                            "fired_at": now_ms, "v": 1, **_trace(head, tracestate)}  # fmt: skip
     event = _event(meta, text)
     if len(event) <= INLINE_EVENT_BYTES or head.input_ref is None:
         return event
     return _event(meta | {"input_ref": head.input_ref}, b"null")
 
 
+def _trace(head: Head, tracestate: str | None) -> dict[str, str]:
+    if head.traceparent is None:
+        return {}
+    return {"traceparent": head.traceparent} | ({"tracestate": tracestate} if tracestate else {})
+
+
 def _event(meta: dict[str, Any], text: bytes) -> bytes:
     return b'{"%s":%s,"input":%s}' % (MEMBER.encode(), json.dumps(meta).encode(), text)
 
 
-def merged_event(head: Head, text: bytes) -> bytes:
+def merged_event(head: Head, text: bytes, tracestate: str | None = None) -> bytes:
     """The payload that fires an unwrapped function: its input, an object, with one reserved member.
 
     Ours comes last: of two members with one name, JSON readers take the last.
     """
     meta = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt,
-            "lease_id": head.lease_id, "v": 1}  # fmt: skip
+            "lease_id": head.lease_id, "v": 1, **_trace(head, tracestate)}  # fmt: skip
     body = b"{}" if text.strip() == b"null" else text.strip()
     if not is_object(body):
         raise ValueError("the input of an unwrapped function is an object")
@@ -73,6 +82,8 @@ def envelope_of(event: Any) -> Envelope | None:
     if not isinstance(meta, dict) or not isinstance(meta.get("run_id"), str):
         return None
     known = {
-        name: meta[name] for name in ("attempt", "lease_id", "fired_at", "input_ref") if meta.get(name) is not None
+        name: meta[name]
+        for name in ("attempt", "lease_id", "fired_at", "input_ref", "tracestate")
+        if meta.get(name) is not None
     }
     return Envelope(meta["run_id"], str(meta.get("generation", "")), **known)

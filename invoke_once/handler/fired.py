@@ -39,7 +39,7 @@ def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope:
     if isinstance(value, Outcome):
         settled = Attempt(rt, claimed.head, deadline_ms).settle(value)
     else:
-        settled, _ = run_attempt(rt, handler, value, context, claimed.head, deadline_ms)
+        settled, _ = run_attempt(rt, handler, value, context, claimed.head, deadline_ms, envelope.tracestate)
     return _summary(envelope.run_id, settled.head)
 
 

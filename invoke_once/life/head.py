@@ -101,6 +101,7 @@ class Head:
     batch: str | None = None  #: A; the batch it belongs to
     batch_index: int | None = None  #: A; its place in it, from 0
     batch_pass: int | None = None  #: BO, and O of a batch; which pass of the batch it runs for, None: the first
+    traceparent: str | None = None  #: A; of the start request (W3C Trace Context), 55 characters
 
     @property
     def terminal(self) -> bool:

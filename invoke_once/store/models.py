@@ -126,6 +126,7 @@ class RunModel(Model):
     batch = _text()
     batch_index = _number()
     batch_pass = _number()
+    traceparent = _text()
 
     # of a run's other parts
     token = _text()

@@ -49,6 +49,7 @@ def test_a_queue_is_told_as_a_url_is(service: Service, queue: Queue) -> None:
     told = {name: value["StringValue"] for name, value in found["MessageAttributes"].items()}
     assert (told["type"], told["function"]) == ("run.succeeded", "echo")
     assert told["webhook-signature"].startswith("v1,")
+    assert told["traceparent"] == TRACE
 
     def delivered() -> Any:
         return service.run(run["id"])["callback"]["status"] == "delivered"

@@ -64,6 +64,12 @@ IN_HEADER: Json = {
         pattern=_KEY_PATTERN,
         examples=['"order-4711"'],
     ),
+    "traceparent": _header(
+        "traceparent",
+        "W3C Trace Context: kept, given to the function, sent with the callback. One that does not parse is ignored.",
+        examples=["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+    ),
+    "tracestate": _header("tracestate", "of the same; it goes with the run's first event alone"),
     "Prefer": _header("Prefer", "`wait=N`: hold the call up to N seconds, at most 25.", examples=["wait=20"]),
     "If-None-Match": _header("If-None-Match", "an ETag: 304 while nothing has changed"),
 }
@@ -127,6 +133,7 @@ _WEBHOOK_HEADERS = [
     _header("webhook-id", "the same for every attempt") | {"required": True},
     _header("webhook-timestamp", "seconds since 1970, of this attempt", pattern="^[0-9]+$") | {"required": True},
     _header("webhook-signature", "`v1,` and a base64 HMAC-SHA256; two while a secret is rotated") | {"required": True},
+    _header("traceparent", "of the request that started the run, if it had one"),
 ]
 
 

@@ -17,9 +17,9 @@ const LATE_LOGS_MS = 20_000;
 export function mount(root, { id, params, setTitle }) {
   const whole = !linked(); // a link opens the run and its output, nothing else
   const page = layout(id, whole);
-  const logs = logPanel(id);
+  const logs = whole ? logPanel(id) : null;
   const output = payloadPanel("Output", `${id}-output.json`, () => getOutput(id), false);
-  const input = payloadPanel("Input", `${id}-input.json`, () => getInput(id), whole && preference("panel-input") !== "off");
+  const input = whole ? payloadPanel("Input", `${id}-input.json`, () => getInput(id), preference("panel-input") !== "off") : null;
   const calls = deliveryPanel(id, () => { tries = null; poller.now(); });
   const line = timeline();
   const details = h("section", { class: "card", "aria-labelledby": "details-title" });
@@ -62,7 +62,7 @@ export function mount(root, { id, params, setTitle }) {
     if (ended(run) && before?.status !== run.status) settle();
     if (run.callback && wantsTries(before)) tries = await calls.load(signal).catch(() => tries ?? []);
     paint();
-    if (whole) logs.follow();
+    logs?.follow();
   }
 
   function wantsTries(before) {
@@ -71,7 +71,7 @@ export function mount(root, { id, params, setTitle }) {
   }
 
   function build() {
-    replace(page.main, failure, output.element, whole ? logs.element : null, whole ? input.element : null);
+    replace(page.main, failure, output.element, logs?.element, input?.element);
     replace(page.side, line.element, run.callback ? calls.element : null, details);
     if (params.replayed) page.say("This key already had a run: here it is. Nothing new was started.");
   }
@@ -80,8 +80,8 @@ export function mount(root, { id, params, setTitle }) {
   function settle() {
     if (Date.now() - millis(run.finished_at) < 60_000) lateUntil = Date.now() + LATE_LOGS_MS;
     if (run.status === "succeeded") output.open();
-    else if (run.attempt && whole) logs.open();
-    if (whole) logs.follow(true);
+    else if (run.attempt) logs?.open();
+    logs?.follow(true);
   }
 
   function paint() {
@@ -89,7 +89,7 @@ export function mount(root, { id, params, setTitle }) {
     setTitle(run.status === "running" && typeof run.progress?.fraction === "number" ? `${percent(run.progress.fraction)} ${run.function}` : name);
     page.show(run, { act });
     line.show(run, tries ?? []);
-    logs.setAttempts(run.attempt);
+    logs?.setAttempts(run.attempt);
     output.element.hidden = run.status !== "succeeded";
     replace(failure, run.error ? errorCard(run) : null);
     if (run.callback) calls.show(run, tries ?? [], ended(run));
@@ -114,7 +114,7 @@ export function mount(root, { id, params, setTitle }) {
     if (!run) return;
     line.tick(Date.now());
     page.tick(run);
-    if (whole && Date.now() < lateUntil && !document.hidden) logs.follow();
+    if (Date.now() < lateUntil && !document.hidden) logs?.follow();
   }
 }
 

@@ -39,6 +39,7 @@ class NewRun:
     batch_seed: str = ""
     batch_index: int = 0
     batch_pass: int | None = None
+    traceparent: str | None = None
 
     @property
     def run_id(self) -> str:
@@ -69,6 +70,7 @@ def birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
         "on_lost": new.on_lost,
         "labels": new.labels,
         "callback_url": new.callback_url,
+        "traceparent": new.traceparent,
         "tenant_shard": keys.tenant_shard(new.tenant, new.run_id),
         "due_shard": keys.due_shard(new.run_id),
         **({} if new.batch is None else _place(new)),

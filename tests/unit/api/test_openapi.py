@@ -179,7 +179,7 @@ def test_the_webhooks_are_described(world: World) -> None:
     ]
     for item in DOCUMENT["webhooks"].values():
         names = {parameter["name"] for parameter in item["post"]["parameters"]}
-        assert names == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+        assert names == {"webhook-id", "webhook-timestamp", "webhook-signature", "traceparent"}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ WORST: dict[str, dict[str, list[str]]] = {
         "_PARAMETER": [" " * 5_000, ";" + " " * N + "(", ";" + "a" * N, ";a=" + "a" * N + "(", ';a="' + "a" * N],
         "_QUOTED_KEY": ['"' + "a" * N, '"' + "\\" * N, '"' + '\\"' * N],
         "_BARE_KEY": ["a" * N + ";"],
+        "_TRACEPARENT": ["00-" + "0" * N, "00-" + "a" * N],
+        "_TRACESTATE": ["a" * N],
     },
     "chalicelib.api.log_lines": {
         "PLATFORM_TEXT": ["START RequestId: " + "0" * N, "END RequestId: " + "0" * 36 + " " * N + "\n"],

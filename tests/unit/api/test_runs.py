@@ -273,3 +273,20 @@ def test_callback_null_is_none_and_another_request_than_an_absent_one(world: Wor
     assert run.status == 202 and run.json["callback"] is None
     assert world.post({"function": "echo", "callback": None}, headers=KEY).json["id"] == run.json["id"]
     assert world.post({"function": "echo"}, headers=KEY).status == 422
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_the_trace_is_kept_and_what_is_none_is_ignored(world: World) -> None:
+    run_id = world.post(headers={"traceparent": TRACE, "tracestate": ["a=1", "b=2"]}).json["id"]
+    assert world.head(run_id).traceparent == TRACE
+    assert json.loads(world.targets.fired[-1][1])["invoke_once"]["tracestate"] == "a=1,b=2"
+    wrong: list[str | list[str]] = [
+        "", "x", TRACE + "0", TRACE.upper(), TRACE.replace("00f067aa0ba902b7", "0" * 16), "ff" + TRACE[2:],
+        [TRACE, TRACE],
+    ]  # fmt: skip
+    for none in wrong:
+        answer = world.post(headers={"traceparent": none, "tracestate": "a=1"})
+        assert answer.status == 202 and world.head(answer.json["id"]).traceparent is None
+        assert "trace" not in str(json.loads(world.targets.fired[-1][1]))

@@ -637,3 +637,15 @@ def test_a_queue_that_is_no_longer_allowed_is_not_sent_to(targets: Any) -> None:
     (row,) = stage.rows(run_id)
     assert (head.cb_status, stage.wire.sent) == ("failed", [])
     assert "refused: it is not the ARN of" in row["error"]
+
+
+def test_the_trace_of_the_start_goes_with_the_callback() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    stage = Stage()
+    run_id = stage.ended_run()
+    stage.deliver(run_id)
+    assert "traceparent" not in stage.wire.sent[-1][1]
+    stage.bench.table.items[run_id, "head"] |= {"traceparent": trace}
+    send_again(stage.svc, stage.head(run_id))
+    stage.deliver(run_id)
+    assert stage.wire.sent[-1][1]["traceparent"] == trace

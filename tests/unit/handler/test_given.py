@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once import tracked
+from invoke_once import current_run, tracked
 from invoke_once.errors import NotClaimed, PayloadCorrupt, StoreUnavailable
 from invoke_once.handler import outcomes
 from invoke_once.handler.attempt import Attempt
@@ -183,3 +183,18 @@ def test_on_managed_instances_alone_the_process_ends_itself(monkeypatch: pytest.
 
 def test_the_reference_in_an_event_is_only_a_sign() -> None:
     assert envelope_of({"invoke_once": {"run_id": "r", "generation": "g", "input_ref": "s3:in/x"}}) is not None
+
+
+def test_a_body_sees_the_trace_it_was_started_under() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    bench, seen = Bench(traceparent=trace), []
+
+    def body(_event: Any, _context: Any) -> None:
+        seen.append((current_run().traceparent, current_run().tracestate))
+
+    head = bench.start(1)
+    event = json.loads(fired_event(head, b"1", bench.clock(), "vendor=1"))
+    with bench._in_use():
+        tracked(body)(event, Context(bench.clock, 60_000))
+    bench.call(tracked(body), 1)
+    assert seen == [(trace, "vendor=1"), (None, None)]

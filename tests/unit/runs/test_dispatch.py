@@ -20,10 +20,10 @@ from chalicelib.settings import read
 from invoke_once.errors import PayloadTooLarge, StoreUnavailable
 from invoke_once.life import keys, moves
 from invoke_once.life.due import FIRST_LOOK_MS, Due
-from invoke_once.life.head import Head
+from invoke_once.life.head import Head, to_item
 from invoke_once.life.move import Move
 from invoke_once.life.status import Status
-from invoke_once.store.payloads import MAX_INPUT_BYTES, error_of
+from invoke_once.store.payloads import MAX_INPUT_BYTES, error_of, item_size
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import Bench, MemoryTable
 
@@ -404,3 +404,32 @@ def test_no_callback_is_another_request_than_none_said(stage: Stage) -> None:
             stage.post(function, key=function.callback, no_callback=True)
         stage.post(function, key=f"{function.callback} none", no_callback=True)
         assert stage.post(function, key=f"{function.callback} none", no_callback=True).replayed
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_the_trace_goes_with_each_event_and_what_is_beside_it_with_the_first(stage: Stage) -> None:
+    head = stage.post(traceparent=TRACE, tracestate="vendor=1").head
+    stage.clock.step(FIRST_LOOK_MS)
+    assert stage.attend(head) == Due.DISPATCH
+    first, second = (event["invoke_once"] for event in stage.lambda_.events)
+    assert (first["traceparent"], first["tracestate"]) == (TRACE, "vendor=1")
+    assert second["traceparent"] == TRACE and "tracestate" not in second
+    assert stage.now(head).traceparent == TRACE
+    unwrapped = stage.post(PLAIN, key="u", traceparent=TRACE, tracestate="vendor=1")
+    assert stage.lambda_.events[-1]["invoke_once"]["tracestate"] == "vendor=1"
+    assert unwrapped.head.traceparent == TRACE
+
+
+def test_a_repeat_with_another_trace_is_a_repeat(stage: Stage) -> None:
+    head = stage.post(traceparent=TRACE).head
+    for other in (None, TRACE.replace("4bf9", "4bfa")):
+        again = stage.post(traceparent=other)
+        assert again.replayed and again.head.traceparent == TRACE == head.traceparent
+
+
+def test_a_head_with_a_trace_stays_within_a_write_unit(stage: Stage) -> None:
+    for size in range(0, 1_500, 50):
+        head = stage.post(key=f"size {size}", text=b'"' + b"x" * size + b'"', traceparent=TRACE).head
+        assert item_size(to_item(stage.claim(head).item())) <= 1024
