@@ -55,9 +55,11 @@ describe("a fired run", () => {
     assert.equal(bench.head(idOf(event)).not_before, bench.now + 10_000);
     const retry = tracked(async () => currentRun().attempt);
     assert.equal((await bench.call(retry, event)).duplicate, true, "its backoff is not over");
+    const { claim_token: claim, started_at: started } = bench.head(idOf(event));
     await bench.step(10_000);
     assert.equal((await bench.call(retry, event)).status, "succeeded");
     assert.equal(await bench.output(idOf(event)), 2);
+    assert.deepEqual([bench.head(idOf(event)).claim_token, bench.head(idOf(event)).started_at], [claim, started]);
   });
 
   for (const [what, value, type] of [
@@ -173,7 +175,9 @@ describe("progress", () => {
 describe("the watchdog", () => {
   test("records timed_out before the kill, and the call does not return while the body is pending", async () => {
     const bench = new Bench(), event = await bench.queued();
-    let end, returned = false;
+    let end, returned = false, writes = 0;
+    const write = bench.table.write;
+    bench.table.write = (move) => { writes += 1; return write.call(bench.table, move); };
     const call = bench.call(tracked(() => new Promise((resolve) => { end = resolve; })), event, bench.context(10_000)).then((answer) => { returned = true; return answer; });
     await new Promise(setImmediate);
     await bench.step(7_999);
@@ -185,6 +189,7 @@ describe("the watchdog", () => {
     end("too late");
     assert.equal((await call).status, "timed_out");
     assert.equal(bench.error(idOf(event)).type, "TimedOut");
+    assert.equal(writes, 2, "a claim and one outcome");
   });
 
   test("sends it back to the queue where a retry is left, and not before Lambda has killed it", async () => {
@@ -222,7 +227,9 @@ describe("while DynamoDB is away", () => {
   test("the outcome is tried again, and a lost answer is recognised", async () => {
     const engine = new Away(), bench = new Bench({ engine }), event = await bench.queued();
     engine.failures.push({ letters: "H", times: 3, lost: true });
-    assert.equal((await bench.call(tracked(async () => 1), event)).status, "succeeded");
+    const lines = await logged(() => bench.call(tracked(async () => 1), event));
+    assert.equal(bench.head(idOf(event)).status, "succeeded");
+    assert.equal(lines.at(-1).event, "attempt_ended");
   });
 
   test("a claim is tried again; in the end the service is told which lease it may have", async () => {
