@@ -20,7 +20,8 @@ export class Attempt {
   #settled;
   #abort; #polling;
 
-  constructor(rt, head, deadlineMs) {
+  constructor(rt, head, deadlineMs, tracestate = null) {
+    this.tracestate = tracestate;
     this.#rt = rt;
     this.#head = head;
     this.#mine = fence(head);
@@ -34,6 +35,8 @@ export class Attempt {
   get attempt() { return this.#head.attempt; }
   get function() { return this.#head.function; }
   get tenant() { return this.#head.tenant; }
+  /** Of the request that started it (W3C Trace Context): the parent of what the handler traces. */
+  get traceparent() { return this.#head.traceparent ?? null; }
 
   /** Somebody asked to cancel, as far as is known. Looked up, in the background, at most every 2 s. */
   get cancelRequested() {

@@ -10,9 +10,9 @@ import { watch } from "./watchdog.js";
  * Returns `{ settled, value, error, failed }`. Never before the body's promise is settled, whatever the watchdog has
  * recorded: a sandbox that is thawed for another event would go on with a body that was left pending.
  */
-export async function runAttempt(rt, handler, event, context, head, deadlineMs) {
+export async function runAttempt(rt, handler, event, context, head, deadlineMs, tracestate) {
   logEvent("claimed", { run_id: head.run_id, attempt: head.attempt, claim: head.claim_token, function: head.function, request_id: context?.awsRequestId }, { Claimed: 1 });
-  const attempt = new Attempt(rt, head, deadlineMs);
+  const attempt = new Attempt(rt, head, deadlineMs, tracestate);
   const stop = watch(rt, attempt, deadlineMs - rt.now(), rt.policy.heartbeatMs);
   try {
     const ended = await answered(attempt, handler, event, context);

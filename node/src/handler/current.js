@@ -9,7 +9,7 @@ const live = new Set();
 
 /** Outside Lambda and any run: everything works and does nothing, so that a handler runs in a plain test. */
 const NO_RUN = Object.freeze({
-  id: "local", attempt: 1, function: "local", tenant: "local", cancelRequested: false, signal: new AbortController().signal,
+  id: "local", attempt: 1, function: "local", tenant: "local", cancelRequested: false, traceparent: null, tracestate: null, signal: new AbortController().signal,
   progress() {}, async check() {},
 });
 

@@ -25,7 +25,7 @@ export async function runFired(rt, handler, event, context, envelope) {
   }
   const given = await inputOf(rt, event, envelope, claimed.head);
   if (given.lost) return summary(envelope.runId, (await new Attempt(rt, claimed.head, deadlineMs).settle(given.lost)).head);
-  const { settled } = await runAttempt(rt, handler, given.value, context, claimed.head, deadlineMs);
+  const { settled } = await runAttempt(rt, handler, given.value, context, claimed.head, deadlineMs, envelope.tracestate);
   return summary(envelope.runId, settled.head);
 }
 

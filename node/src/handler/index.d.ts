@@ -15,6 +15,9 @@ export interface CurrentRun {
   readonly cancelRequested: boolean;
   /** Aborted after a cancel, or when another attempt has taken over. From its first use on the run is looked at every 2 s. */
   readonly signal: AbortSignal;
+  /** Of the request that started it (W3C Trace Context), and what came with it in the first event. */
+  readonly traceparent: string | null;
+  readonly tracestate: string | null;
   /** Tell how far the run is: a fraction from 0 to 1, and a message. As often as you like: one write per 2 s. */
   progress(fraction?: number | null, message?: string | null): void;
   /** Throws `RunCancelled` after a cancel, `AttemptSuperseded` when another attempt has taken over. */

@@ -108,6 +108,14 @@ describe("a fired run", () => {
   });
 });
 
+test("its trace goes on", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const bench = new Bench(), event = await bench.queued(null, { traceparent });
+  event.invoke_once.tracestate = "a=b";
+  await bench.call(tracked(async () => [currentRun().traceparent, currentRun().tracestate]), event);
+  assert.deepEqual(await bench.output(idOf(event)), [traceparent, "a=b"]);
+});
+
 describe("progress", () => {
   test("is one write per 2 s, and the last is in the outcome", async () => {
     const bench = new Bench(), event = await bench.queued();
