@@ -109,12 +109,16 @@ class World:
         head = claimed.head
         index = head.batch_index or 0
         self.bodies[index] += 1
+        self.began(head)
         self.live_most = max(self.live_most, len(self.queues.targets) + 1)
         status = self.body(index, self.bodies[index])
         fields = {"output": b"\x00" + json.dumps(event["input"]).encode(), "output_size": 1}
         if status != Status.SUCCEEDED:
             fields = {"error": error_fields("E", "no")}
         self.store.apply(moves.finish(moves.fence(head), head, status, self.clock(), fields, moves.new_token()))
+
+    def began(self, head: Head) -> None:
+        """A body starts."""
 
     def tell(self, svc: Service, head: Head) -> None:
         """The callback: delivered at once, at most one try under way."""
