@@ -76,6 +76,11 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     on_lost: Annotated[
         Literal["retry", "fail"], Meta(description="what becomes of a run whose attempt was lost, attempts left")
     ] = "retry"
+    on_timeout: Annotated[
+        Literal["fail", "continue"],
+        Meta(description="`continue`: a run that has a checkpoint goes on in another leg, when Lambda's time is over"),
+    ] = "fail"
+    max_legs: Annotated[int, Meta(ge=1, le=10_000, description="of one run, at most")] = 100
     retention_days: Annotated[int, Meta(ge=1, le=3650, description="how long a run is kept after its end")] = 30
     heartbeat_seconds: Annotated[
         int, Meta(ge=0, le=MANAGED_S, description="the longest silence of an attempt that is not lost; 0: any")
@@ -190,6 +195,11 @@ def _mistakes(function: Function, table: Mapping[str, Any]) -> Iterator[tuple[st
         "",
         deployed and (function.name in SERVICE_NAMES or len(function.target) > LAMBDA_NAME_LIMIT),
         f"the Lambda's name {function.target} is the service's own, or over {LAMBDA_NAME_LIMIT} characters",
+    )
+    yield (
+        "on_timeout",
+        function.on_timeout == "continue" and function.mode != "tracked",
+        "only a wrapped function has checkpoints to go on from",
     )
     yield "target", target is None, f"{function.target!r} is neither a Lambda's name nor its ARN"
     yield (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from invoke_once.errors import AttemptSuperseded, InvokeOnceError, RunCancelled
+from invoke_once.errors import AttemptSuperseded, ContinueLater, InvokeOnceError, RunCancelled
 from invoke_once.handler.current import Run, current_run
 from invoke_once.version import __version__ as __version__
 
@@ -20,6 +20,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "AttemptSuperseded",
+    "ContinueLater",
     # Starting runs
     "Once",
     "AsyncOnce",

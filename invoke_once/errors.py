@@ -8,12 +8,17 @@
     ├── PayloadError            an input or output cannot be kept
     │   ├── NotSerializable       it is not JSON
     │   ├── PayloadTooLarge       it is over the limit
+    │   ├── CheckpointTooLarge    a ValueError: the state is over 256 KB
     │   └── PayloadCorrupt        what is stored is not what was written
     ├── RunCancelled            raised inside a handler by `run.check()` after somebody asked to cancel
     ├── AttemptSuperseded       raised inside a handler by `run.check()` when its lease was taken over
     ├── NoCurrentRun            `current_run()` was asked where no run, or more than one, can be meant
     ├── StillRunning            a direct caller's own time ran out while the first call still runs
     └── RecordedFailure         a direct caller's run failed in another call: raised under the first error's own name
+
+Beside the tree, because it is no error and no `except Exception` may stop it:
+
+    ContinueLater (BaseException)   ends a leg: `run.continue_later()`, and `run.checkpoint()` near the timeout
 
 The client's errors (`invoke_once.client_errors`) hang below `InvokeOnceError` too.
 """
@@ -85,6 +90,10 @@ class PayloadTooLarge(PayloadError):
     """The payload is over the limit."""
 
 
+class CheckpointTooLarge(PayloadTooLarge, ValueError):
+    """The state of a checkpoint is over the limit; the one before it stays."""
+
+
 class PayloadCorrupt(PayloadError):
     """The stored payload does not match its recorded size and hash."""
 
@@ -95,6 +104,16 @@ class RunCancelled(InvokeOnceError):
 
 class AttemptSuperseded(InvokeOnceError):
     """Another attempt has taken this run over; nothing this one does will be recorded."""
+
+
+class ContinueLater(BaseException):
+    """This leg of the run ends here; another one goes on with the newest state. Let it pass."""
+
+    def __init__(self, after_s: float = 0, *, asked: bool = True) -> None:
+        """`asked`: by the handler itself; else a checkpoint of this leg is needed."""
+        super().__init__(" ".join((self.__doc__ or "").split()))
+        self.after_s = after_s
+        self.asked = asked
 
 
 class NoCurrentRun(InvokeOnceError):

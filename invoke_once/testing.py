@@ -17,12 +17,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from invoke_once.errors import PayloadCorrupt
 from invoke_once.life import moves
 from invoke_once.life.head import HEAD, INDEX_KEYS, Head
 from invoke_once.life.move import Move
+from invoke_once.life.status import Status
+from invoke_once.store import states
 from invoke_once.store.marshal import event_text
 from invoke_once.store.payloads import Payloads, error_of
 from invoke_once.store.store import Applied, Item, Key, Store, Unwritten, Written
@@ -145,6 +147,12 @@ class Finished:
     error: Mapping[str, Any] | None
     progress: float | None
     head: Head
+    leg: int = 1
+    state: Any = None  #: of its newest checkpoint
+
+
+class KilledByLambda(BaseException):
+    """The time of a handler is over (`Bench.time_out`)."""
 
 
 #: Options in the words of functions.toml, and what they are here: (name, factor).
@@ -189,8 +197,8 @@ class Bench:
     """One in-memory store and clock, and a way to run a handler on them.
 
     Options are those of a function in functions.toml: `max_attempts`, `backoff_seconds`, `max_backoff_seconds`,
-    `jitter`, `on_lost`, `heartbeat_seconds`, `retention_days`; and of a start: `delay_seconds`,
-    `queue_timeout_seconds`.
+    `jitter`, `on_lost`, `on_timeout`, `max_legs`, `heartbeat_seconds`, `retention_days`; and of a start:
+    `delay_seconds`, `queue_timeout_seconds`.
     """
 
     def __init__(self, *, tenant: str = "demo", function: str = "test", **policy: Any) -> None:
@@ -254,13 +262,63 @@ class Bench:
         if head is None:
             raise LookupError(run_id)
         output = json.loads(self.payloads.output(head)) if head.status == "succeeded" else None
-        return Finished(head.run_id, head.status, head.attempt, output, error_of(head), head.progress, head)
+        kept = states.read(self.payloads, head)
+        state = None if kept is None else json.loads(kept)
+        return Finished(head.run_id, head.status, head.attempt_number, output, error_of(head), head.progress, head,
+                        head.leg, state)  # fmt: skip
 
-    def run(self, handler: Callable[[Any, Any], Any], event: Any = None, *, key: str | None = None) -> Finished:
+    def run(
+        self,
+        handler: Callable[[Any, Any], Any],
+        event: Any = None,
+        *,
+        key: str | None = None,
+        timeout_ms: int = 900_000,
+    ) -> Finished:
         """Start, deliver once, and look."""
         head = self.start(event, key=key)
-        self.deliver(handler, head)
+        self.deliver(handler, head, timeout_ms=timeout_ms)
         return self.finished(head.run_id)
 
+    def go_on(self, handler: Callable[[Any, Any], Any], run: Finished, *, timeout_ms: int = 900_000) -> Finished:
+        """The next leg or attempt of a run that waits for it, at its time, as the service would fire it."""
+        head = self.store.get(run.id, self.clock())
+        if head is None or head.status != Status.QUEUED:
+            raise ValueError(f"the run is {head.status if head else 'gone'}: it waits for no leg and no attempt")
+        if head.not_before is not None:
+            self.clock.to(head.not_before)
+            head = self.store.apply(moves.release(head, self.clock())).head
+            assert head is not None
+        self.deliver(handler, head, timeout_ms=timeout_ms)
+        return self.finished(run.id)
 
-__all__ = ["Applied", "Bench", "Clock", "Context", "Finished", "MemoryObjects", "MemoryTable", "updated"]
+    def time_out(self) -> NoReturn:
+        """Called in a handler, or in what it calls: its time is over now. The watchdog acts, then Lambda ends it.
+
+        The clock is stepped to the end of its time. What the handler would have done next is not done.
+        """
+        from invoke_once.handler.attempt import Attempt
+        from invoke_once.handler.current import current_run
+        from invoke_once.handler.watchdog import margin_ms
+
+        attempt = current_run()
+        if not isinstance(attempt, Attempt):
+            raise RuntimeError("time_out is called in a handler")
+        left_ms = int(attempt.time_left * 1000)
+        self.clock.step(left_ms - margin_ms(left_ms))
+        attempt.run_out(left_ms / 1000)
+        self.clock.step(margin_ms(left_ms))
+        raise KilledByLambda
+
+
+__all__ = [
+    "Applied",
+    "Bench",
+    "Clock",
+    "Context",
+    "Finished",
+    "KilledByLambda",
+    "MemoryObjects",
+    "MemoryTable",
+    "updated",
+]

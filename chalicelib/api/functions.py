@@ -43,6 +43,8 @@ def document(function: Function) -> dict[str, Any]:
         "memory_mb": function.memory_mb,
         "retry": asdict(function.retry),
         "on_lost": function.on_lost,
+        "on_timeout": function.on_timeout,
+        "max_legs": function.max_legs,
         "heartbeat_seconds": function.heartbeat_seconds,
         "retention_days": function.retention_days,
         "input_schema": None if function.input_schema is None else dict(function.input_schema),

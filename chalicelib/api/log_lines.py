@@ -1,6 +1,7 @@
 """Which lines of a log are the wrapper's own, and which end an attempt. A handler may print whatever it is sent.
 
-The wrapper prints `{"event": "claimed", "run_id", "attempt", "claim", "request_id"}` when an attempt begins and
+The wrapper prints `{"event": "claimed", "run_id", "attempt", "claim", "request_id"}` when an attempt begins, with
+`leg` and `legs` (legs that spent no attempt, so far) where it has had any, and
 `attempt_ended` when it is over. `claim` is a random text that the claim also put into the head, and that no caller
 and no other run is told: so a line proves itself. Any other line is a handler's, whatever it looks like.
 Runs of a wrapper before 0.2 have no such token, and their lines are believed.
@@ -27,12 +28,20 @@ _CLAIM = re.compile(r"[a-z2-7]{8,64}")
 
 
 class Claim(Struct, frozen=True, array_like=True):
-    """Where an attempt began: its number, the log stream, the time in ms, Lambda's id of the invocation."""
+    """Where an attempt began: its number, legs counted, the log stream, the time in ms, Lambda's id of the invocation;
+    which leg it is, and how many legs spent no attempt."""
 
     attempt: int
     stream: str
     at_ms: int
     request_id: str = ""
+    leg: int = 1
+    legs: int = 0
+
+    @property
+    def attempt_number(self) -> int:
+        """As people count it."""
+        return self.attempt - self.legs
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -64,7 +73,13 @@ def claim_of(event: dict[str, Any], head: Head) -> Claim | None:
         return None
     request_id = line.get("request_id")
     name, at_ms = str(event["logStreamName"]), int(event["timestamp"])
-    return Claim(int(line["attempt"]), name, at_ms, request_id if isinstance(request_id, str) else "")
+    return Claim(int(line["attempt"]), name, at_ms, request_id if isinstance(request_id, str) else "",
+                 _count(line, "leg", 1), _count(line, "legs", 0))  # fmt: skip
+
+
+def _count(line: dict[str, Any], name: str, least: int) -> int:
+    value = line.get(name)
+    return value if type(value) is int and value >= least else least
 
 
 def ends(line: dict[str, Any], head: Head, claim: Claim) -> bool:

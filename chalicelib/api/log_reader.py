@@ -144,7 +144,8 @@ class Logs:
         told = {
             "time": documents.rfc3339(int(event["timestamp"])),
             "message": log_lines.readable(text, line, head, claim),
-            "attempt": claim.attempt,
+            "attempt": claim.attempt_number,
+            "leg": claim.leg,
         }
         if not page.add(told):
             return "more"

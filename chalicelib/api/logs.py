@@ -77,7 +77,7 @@ def _read(call: Call, head: Head, attempt: int | None, at: Position, page: Page)
     if head.attempt == 0:
         return not head.terminal
     logs = Logs(call.backend.logs(), _group(call, head), _Confirmed(call))
-    found = [c for c in logs.claims(head, at.search) if c.attempt >= at.attempt and attempt in (None, c.attempt)]
+    found = [c for c in logs.claims(head, at.search) if c.attempt >= at.attempt and attempt in (None, c.attempt_number)]
     known = [] if at.claim is None else [at.claim]
     claims = known + [c for c in found if not known or c.attempt > known[0].attempt]
     settled = head.terminal and call.began_ms - (head.finished_at or 0) > LATE_MS
@@ -94,7 +94,7 @@ def _read(call: Call, head: Head, attempt: int | None, at: Position, page: Page)
         return attempt is None or not claims
     if claims:
         _search_from(at, claims[-1])
-    wanted = attempt is None or attempt >= at.attempt
+    wanted = attempt is None or attempt >= at.attempt - head.legs
     return wanted and not settled and (not head.terminal or at.attempt <= head.attempt)
 
 

@@ -1,4 +1,4 @@
-"""`GET /runs/{run_id}/input` and `/output`: the JSON text, byte for byte."""
+"""`GET /runs/{run_id}/input`, `/output` and `/checkpoint`: the JSON text, byte for byte."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chalicelib.api.runs import find
 from invoke_once.errors import PayloadCorrupt
 from invoke_once.life.head import Head
 from invoke_once.life.status import Status
+from invoke_once.store import states
 
 routes = Routes(__name__, tag="runs")
 
@@ -49,6 +50,16 @@ def show_output(call: Call, run_id: str) -> Response:
     if _is_large(head.output_ref, head.output_size):
         return _elsewhere(call, call.service.payloads.output_url(head, LINK_S))
     return reply(_kept(call.service.payloads.output, head))
+
+
+@routes.route("/runs/{run_id}/checkpoint", methods=["GET"])
+@routes.operation({200: Answer("the JSON text, byte for byte")}, scope="runs:read", problems=(409,))
+def show_checkpoint(call: Call, run_id: str) -> Response:
+    """The state that the run's newest checkpoint kept."""
+    head = find(call, run_id)
+    if not head.has_state:
+        raise problems.WrongState("The run has no checkpoint.", run_status=str(head.status))
+    return reply(_kept(lambda kept: states.read(call.service.payloads, kept) or b"null", head))
 
 
 def _kept(read: Callable[[Head], bytes], head: Head) -> str:

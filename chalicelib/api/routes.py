@@ -34,6 +34,7 @@ class About(Struct, frozen=True):
     scope: str | None = None
     query: type[Struct] | None = None  #: the parameters that the view knows; any other is an error
     body: type[Struct] | None = None
+    body_optional: bool = False
     examples: Mapping[str, Any] = {}  #: of a body
     headers: Sequence[str] = ()  #: that the view reads, beside If-None-Match where it may answer 304
     linked: bool = False  #: a link to its run opens it too, also for other sites' pages

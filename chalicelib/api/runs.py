@@ -96,13 +96,23 @@ def cancel_run(call: Call, run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/retry", methods=["POST"])
-@routes.operation(MOVED, scope="runs:write", problems=(409,))
+@routes.operation(
+    MOVED,
+    scope="runs:write",
+    body=schemas.RetryRequest,
+    body_optional=True,
+    examples={"start": {"from": "start"}},
+    problems=(409,),
+)
 def retry_run(call: Call, run_id: str) -> Response:
     """Send a run that ended without success again.
 
-    For a run that ended failed, timed_out, cancelled or expired. Its attempts go on counting.
+    For a run that ended failed, timed_out, cancelled or expired. Its attempts go on counting, and it begins with its
+    newest checkpoint, where it has one, unless told otherwise.
     """
-    redriven = dispatch.redrive(call.service, find(call, run_id))
+    head = find(call, run_id)
+    asked = schemas.read(call.json_body(), schemas.RetryRequest) if call.body else schemas.RetryRequest()
+    redriven = dispatch.redrive(call.service, head, from_start=asked.from_ == "start")
     return _moved(call, redriven, "Only a run that ended without success can be sent again.")
 
 

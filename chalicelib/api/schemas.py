@@ -138,6 +138,16 @@ BATCH_EXAMPLES = {
         "if_failed": "replay",
     },
 }
+
+
+class RetryRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """How to send a run again. The body may be left out."""
+
+    from_: Annotated[
+        Literal["checkpoint", "start"], Meta(description="begin with its newest checkpoint, or without")
+    ] = msgspec.field(default="checkpoint", name="from")
+
+
 START_EXAMPLES = {
     "least": {"function": "echo"},
     "all": {

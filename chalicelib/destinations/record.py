@@ -142,7 +142,7 @@ def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any
 
 
 def _lose(svc: Service, head: Head, report: Report) -> Result:
-    why = f"attempt {head.attempt} died: {_reason(report)}"
+    why = f"attempt {head.attempt_number} died: {_reason(report)}"
     return recovery.lose(svc.store, head, svc.now_ms(), why=why, seen_dead=True, spread=svc.spread)
 
 

@@ -105,7 +105,7 @@ def _move(svc: Service, head: Head, due: Due) -> Result:
             error = error_fields("Expired", why)
             return svc.store.apply(moves.expire(head, now_ms, error))
         case Due.LOSE:
-            why = f"attempt {head.attempt} vanished: its lease ended without an outcome"
+            why = f"attempt {head.attempt_number} vanished: its lease ended without an outcome"
             return recovery.lose(svc.store, head, now_ms, why=why, spread=svc.spread)
         case Due.REARM:
             return svc.store.apply(moves.rearm(head, next_look_ms(head, now_ms)))

@@ -27,13 +27,18 @@ def text(given: dict[str, Any], name: str, default: str | None = None) -> str:
 
 def seconds(given: dict[str, Any], default: float | None = None) -> float:
     """The member `seconds`: a number that is not negative."""
-    value = given.get("seconds", default)
+    return number(given, "seconds", default)
+
+
+def number(given: dict[str, Any], name: str, default: float | None = None) -> float:
+    """A member that is a number and not negative."""
+    value = given.get(name, default)
     if value is None:
-        raise ValueError("the input needs `seconds`")
+        raise ValueError(f"the input needs `{name}`")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"`seconds` must be a number, not {kind(value)}")
+        raise TypeError(f"`{name}` must be a number, not {kind(value)}")
     if not 0 <= value < math.inf:
-        raise ValueError(f"`seconds` must be 0 or more, not {value}")
+        raise ValueError(f"`{name}` must be 0 or more, not {value}")
     return float(value)
 
 

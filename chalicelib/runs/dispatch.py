@@ -25,7 +25,7 @@ from invoke_once.life import keys, moves
 from invoke_once.life.batch import BATCH
 from invoke_once.life.head import Head, to_item
 from invoke_once.life.status import REDRIVABLE, RERUNNABLE, Status
-from invoke_once.store import payloads
+from invoke_once.store import payloads, states
 from invoke_once.store.store import Applied, Refused, Result
 
 FIRE_TRIES = 3  #: of a tracked function, whose claim makes a second event harmless
@@ -131,6 +131,8 @@ def new_run(request: StartRequest) -> moves.NewRun:
         max_backoff_ms=_given(request.max_backoff_ms, retry.max_backoff_seconds * 1000),
         jitter=retry.jitter,
         on_lost=function.on_lost,
+        on_timeout=function.on_timeout,
+        max_legs=function.max_legs,
         labels=json.dumps(request.labels, separators=(",", ":"), sort_keys=True) if request.labels else None,
         callback_url=request.callback_url or (None if request.no_callback else function.callback or None),
         traceparent=request.traceparent,
@@ -241,13 +243,16 @@ def cancel(svc: Service, head: Head) -> Result:
     return result
 
 
-def redrive(svc: Service, head: Head) -> Result:
-    """Send an ended run again. Refused: it succeeded, it is live, or its batch runs (and may count it already)."""
+def redrive(svc: Service, head: Head, *, from_start: bool = False) -> Result:
+    """Send an ended run again, from its newest checkpoint or `from_start`.
+
+    Refused: it succeeded, it is live, or its batch runs (and may count it already).
+    """
     if head.batch is not None and _batch_runs(svc, head.batch):
         return Refused(head, ("its batch has ended",))
-    result = _reopen(svc, head)
+    result = _reopen(svc, head, from_start)
     if isinstance(result, Refused) and result.only(moves.AS_SEEN) and result.head is not None:
-        result = _reopen(svc, result.head)  # an attempt was made, and ended, since it was read
+        result = _reopen(svc, result.head, from_start)  # an attempt was made, and ended, since it was read
     if isinstance(result, Refused):
         return result
     log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
@@ -259,9 +264,11 @@ def _batch_runs(svc: Service, batch: str) -> bool:
     return item is not None and item.get("status") == Status.RUNNING
 
 
-def _reopen(svc: Service, head: Head) -> Result:
-    """The move itself, with an input that lasts as long as the run will."""
-    move = moves.redrive(head, svc.now_ms())
+def _reopen(svc: Service, head: Head, from_start: bool) -> Result:
+    """The move itself, with an input and a state that last as long as the run will."""
+    move = moves.redrive(head, svc.now_ms(), from_start=from_start)
     if head.status in REDRIVABLE:
         svc.payloads.renew_input(head, move.set["expires_at"])
+        if not from_start:
+            states.renew(svc.payloads, head, move.set["expires_at"])
     return svc.store.apply(move)

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once.life.head import Head
-from invoke_once.store.payloads import error_of
+from invoke_once.store.payloads import error_of, unpack
 
 Document = dict[str, Any]
 
@@ -63,9 +63,11 @@ def _fields(head: Head, links_base: str) -> Document:
         "function": head.function,
         "status": str(head.status),
         "idempotency_key": head.key,
-        "attempt": head.attempt,
-        "max_attempts": head.max_attempts,
+        "attempt": head.attempt_number,
+        "max_attempts": head.attempt_limit,
+        "leg": head.leg,
         "progress": _progress(head),
+        "checkpoint": _checkpoint(head),
         "error": _error(head),
         "labels": json.loads(head.labels) if head.labels else {},
         "created_at": rfc3339(head.created_at),
@@ -88,6 +90,14 @@ def _progress(head: Head) -> Document | None:
     return {"fraction": head.progress, "message": head.message}
 
 
+def _checkpoint(head: Head) -> Document | None:
+    """The newest one; `state` is there while it is in the head, else `links.checkpoint` leads to it."""
+    if not head.has_state:
+        return None
+    told: Document = {"at": rfc3339(head.state_at), "leg": head.state_leg, "size": head.state_size}
+    return told if head.state is None else told | {"state": json.loads(unpack(head.state))}
+
+
 def _error(head: Head) -> Document | None:
     """Also of a run that waits for its next attempt: why the last one failed."""
     found = error_of(head)
@@ -105,6 +115,8 @@ def _links(head: Head, base: str) -> Document:
     parts = ["input", "logs", "cancel", "retry"]
     if head.output_size is not None:
         parts.append("output")
+    if head.has_state:
+        parts.append("checkpoint")
     if head.callback_url is not None:
         parts.append("deliveries")
     return {"self": here} | {part: f"{here}/{part}" for part in parts}

@@ -14,14 +14,17 @@ from invoke_once.store import payloads
 
 
 def waiting_for(head: Head) -> str | None:
-    """`delay`, `backoff` (before its next attempt), `dispatch` (it was, or will be, fired), or None."""
+    """`delay`, `backoff` (before its next attempt), `continue` (before its next leg), `dispatch`, or None.
+
+    dispatch: it was, or will be, fired.
+    """
     if head.status == Status.SCHEDULED:
         return "delay"
     if head.status != Status.QUEUED:
         return None
     if head.not_before is None or queue_clock_runs(head):
         return "dispatch"
-    return "backoff"
+    return "continue" if head.between_legs else "backoff"
 
 
 def next_attempt_at_ms(head: Head) -> int | None:
@@ -42,7 +45,7 @@ def note(svc: Service, head: Head, type_: str, message: str, trace: str | None =
 def _of_last_attempt(head: Head, before: Mapping[str, Any]) -> str:
     if not head.attempt or not before:
         return ""
-    begin, text = f" (attempt {head.attempt} failed: ", str(before.get("message"))
+    begin, text = f" (attempt {head.attempt_number} failed: ", str(before.get("message"))
     if begin in text:
         return text[text.index(begin) :]
     return f"{begin}{before.get('type')}: {text[:500]})"

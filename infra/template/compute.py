@@ -144,6 +144,7 @@ def _target_environment(function: Function) -> dict[str, Any]:
         "ONCE_TENANT": function.tenant,
         "ONCE_RETENTION_DAYS": str(function.retention_days),
         "ONCE_ON_LOST": function.on_lost,
+        **_legs(function),
         "ONCE_MAX_ATTEMPTS": str(function.retry.max_attempts),
         "ONCE_BACKOFF_SECONDS": str(function.retry.backoff_seconds),
         "ONCE_MAX_BACKOFF_SECONDS": str(function.retry.max_backoff_seconds),
@@ -151,6 +152,12 @@ def _target_environment(function: Function) -> dict[str, Any]:
         "ONCE_HEARTBEAT_SECONDS": str(function.heartbeat_seconds),
         **({"ONCE_CALLBACK": function.callback} if function.callback else {}),
     }
+
+
+def _legs(function: Function) -> dict[str, str]:
+    if function.on_timeout == "fail" and function.max_legs == 100:
+        return {}
+    return {"ONCE_ON_TIMEOUT": function.on_timeout, "ONCE_MAX_LEGS": str(function.max_legs)}
 
 
 def _outcome(function: Function, logical_id: str) -> dict[str, Any]:

@@ -2,104 +2,36 @@
 
 from __future__ import annotations
 
-import math
-import os
 import random
-import threading
+from collections.abc import Mapping
 from typing import Any
 
 from invoke_once import log
-from invoke_once.errors import AttemptSuperseded, PayloadTooLarge, RunCancelled, StoreUnavailable
+from invoke_once.errors import PayloadTooLarge, StoreUnavailable
 from invoke_once.handler import outcomes
+from invoke_once.handler.live import LiveRun
 from invoke_once.handler.outcomes import Outcome
 from invoke_once.handler.runtime import Runtime
 from invoke_once.life import moves
 from invoke_once.life.due import backoff_ms, may_retry
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS
+from invoke_once.life.moves import State
 from invoke_once.life.status import Status
-from invoke_once.store import texts
 from invoke_once.store.payloads import error_in
-from invoke_once.store.store import Applied, Refused, Result
+from invoke_once.store.store import Refused, Result
 
-TELL_EVERY_MS = 2_000
-MESSAGE_CHARS = 500
+#: How long the end of an attempt waits for where a large checkpoint goes, while that is away.
+STATE_PATIENCE_MS = 10_000
 
 
-class Attempt:
-    """The `Run` a handler sees, and the one that may write its outcome.
-
-    Only the process that claimed writes: a fork has a copy, which knows its run and tells nothing of it.
-    """
+class Attempt(LiveRun):
+    """And the one that may write its outcome."""
 
     def __init__(self, runtime: Runtime, head: Head, deadline_ms: int, tracestate: str | None = None) -> None:
-        self._runtime = runtime
-        self._head = head
-        self._pid = os.getpid()
-        self._fence = moves.fence(head)
-        self._deadline_ms = deadline_ms
-        self._began_ms = self._told_ms = self._looked_ms = runtime.now_ms()
-        self._told_ms -= TELL_EVERY_MS
-        self._pending: dict[str, Any] = {}
-        self._cancel_requested = head.cancel_requested
-        self._superseded = False
-        self._lock = threading.RLock()
+        super().__init__(runtime, head, deadline_ms, tracestate)
         self._settled: Result | None = None
-        self.tracestate = tracestate
-
-    @property
-    def id(self) -> str:
-        return self._head.run_id
-
-    @property
-    def attempt(self) -> int:
-        return self._head.attempt
-
-    @property
-    def function(self) -> str:
-        return self._head.function
-
-    @property
-    def tenant(self) -> str:
-        return self._head.tenant
-
-    @property
-    def traceparent(self) -> str | None:
-        return self._head.traceparent
-
-    @property
-    def forked(self) -> bool:
-        """This is a fork's copy: the attempt belongs to another process."""
-        return os.getpid() != self._pid
-
-    @property
-    def cancel_requested(self) -> bool:
-        if not self._cancel_requested and not self.forked and self._runtime.now_ms() - self._looked_ms >= TELL_EVERY_MS:
-            self._look()
-        return self._cancel_requested
-
-    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
-        if fraction is not None:
-            if not isinstance(fraction, (int, float)) or not math.isfinite(fraction):
-                raise ValueError("progress takes a fraction from 0 to 1")
-            self._pending["fraction"] = round(min(max(float(fraction), 0.0), 1.0), 4)
-        if message is not None:
-            self._pending["message"] = texts.text_of(message, MESSAGE_CHARS)
-        if self._pending and not self.forked and self._runtime.now_ms() - self._told_ms >= TELL_EVERY_MS:
-            self._tell()
-
-    def check(self) -> None:
-        if self._superseded:
-            raise AttemptSuperseded
-        if self.cancel_requested:
-            raise RunCancelled
-
-    def beat(self, lease_ms: int) -> None:
-        """Say that the attempt lives: the lease goes on, never beyond the attempt's own deadline."""
-        if self.forked:
-            return
-        until = min(self._runtime.now_ms() + lease_ms, self._deadline_ms) + LEASE_GRACE_MS
-        self._tell(lease_until=until)
+        self._state_until_ms = 0
 
     def run_out(self, seconds: float) -> None:
         """Lambda is about to kill the attempt, which had `seconds`. Where it does not, the process ends itself here:
@@ -110,32 +42,8 @@ class Attempt:
             self.settle(outcomes.out_of_time(seconds))
         finally:
             if self._runtime.end_process is not None:
-                log.event("process_ended", run_id=self.id, attempt=self.attempt, reason="timed out")
+                log.event("process_ended", run_id=self.id, attempt=self._head.attempt, reason="timed out")
                 self._runtime.end_process(1)
-
-    def _tell(self, lease_until: int | None = None) -> None:
-        told, self._pending = {"fraction": None, "message": None} | self._pending, {}
-        self._told_ms = self._looked_ms = self._runtime.now_ms()
-        try:
-            result = self._runtime.store.apply(moves.progress(self._fence, lease_until=lease_until, **told))
-        except StoreUnavailable as error:
-            log.event("progress_not_told", run_id=self.id, attempt=self.attempt, reason=str(error))
-            return
-        self._see(result.head if isinstance(result, Applied) else None)
-
-    def _look(self) -> None:
-        self._looked_ms = self._runtime.now_ms()
-        try:
-            head = self._runtime.store.get(self.id, self._looked_ms, consistent=False)
-        except StoreUnavailable:
-            return
-        if head is not None and head.attempt >= self.attempt:
-            self._see(head if head.lease_id == self._head.lease_id and not head.terminal else None)
-
-    def _see(self, head: Head | None) -> None:
-        """Take in what a write or a read showed; None: this attempt is no longer the run's."""
-        self._superseded = head is None
-        self._cancel_requested = self._cancel_requested or (head is not None and head.cancel_requested)
 
     def settle(self, outcome: Outcome) -> Result:
         """Record the outcome, once: the watchdog and the handler's end may both come here, the first one counts.
@@ -164,8 +72,10 @@ class Attempt:
 
     def _record_less(self, outcome: Outcome, token: str, why: str) -> Result:
         """Part of the outcome was refused for good: without what may be missing, then with the refusal in its place."""
-        if self._pending:
+        if self._pending or (self._checkpoints is not None and self._checkpoints.pending):
             self._pending = {}
+            if self._checkpoints is not None:
+                self._checkpoints.drop()
             try:
                 return self._keep_recording(outcome, token)
             except StoreUnavailable as error:
@@ -177,48 +87,107 @@ class Attempt:
         def delayed(error: StoreUnavailable) -> None:
             if error.for_good:
                 raise error
-            log.event("outcome_delayed", run_id=self.id, attempt=self.attempt, reason=str(error))
+            log.event("outcome_delayed", run_id=self.id, attempt=self._head.attempt, reason=str(error))
 
         until_ms = self._deadline_ms + LEASE_GRACE_MS
         return self._runtime.keep_trying(lambda: self._record(outcome, token), until_ms, delayed)
 
     def _record(self, outcome: Outcome, token: str) -> Result:
-        store, now_ms = self._runtime.store, self._runtime.now_ms()
-        if outcome.retriable and outcome.error is not None and may_retry(self._head):
-            again_ms = self._retry_at(outcome, now_ms)
-            result = store.apply(moves.requeue(self._fence, self._head, again_ms, outcome.error, token))
-            if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
+        now_ms, told = self._runtime.now_ms(), self._as_kept(self._pending)
+        state = self._state_to_keep(self._shown | told, now_ms, head_only=outcome.status == Status.SUCCEEDED)
+        if self._goes_on(outcome):
+            ended = self._continue(outcome, told, state, now_ms, token)
+            if not isinstance(ended, Outcome):
+                return ended
+            outcome = ended
+        error = outcome.error
+        if outcome.retriable and error is not None and may_retry(self._head):
+            again_ms = self._not_before(outcome, now_ms + backoff_ms(self._head, random.random()))
+            self._renew(again_ms)
+            result = self._apply(
+                lambda kept: moves.carrying(moves.requeue(self._fence, self._head, again_ms, error, token), kept), state
+            )
+            if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
                 return result
             outcome = Outcome(Status.CANCELLED)
-        fields = self._fields(outcome)
-        return store.apply(moves.finish(self._fence, self._head, outcome.status, now_ms, fields, token))
+        fields, status = told | self._fields(outcome), outcome.status
+        return self._apply(
+            lambda kept: moves.carrying(moves.finish(self._fence, self._head, status, now_ms, fields, token), kept),
+            state,
+        )
 
-    def _retry_at(self, outcome: Outcome, now_ms: int) -> int:
-        """After the backoff; a timed-out body may go on until Lambda kills it, so not before that, on any clock."""
-        again_ms = now_ms + backoff_ms(self._head, random.random())
-        return max(again_ms, self._deadline_ms + LEASE_GRACE_MS) if outcome.status == Status.TIMED_OUT else again_ms
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Another leg is asked for; or its time is over, and its function goes on from a checkpoint then."""
+        if outcome.status == Status.TIMED_OUT and self._head.on_timeout == "continue":
+            return self._checkpoints is not None and self._checkpoints.newer
+        return outcome.status == Status.QUEUED
+
+    def _continue(
+        self, outcome: Outcome, told: Mapping[str, Any], state: State | None, now_ms: int, token: str
+    ) -> Result | Outcome:
+        """Move W, or how the run ends where there is no other leg."""
+        head = self._head
+        if head.leg >= head.max_legs:
+            return outcomes.legs_exhausted(head.max_legs)
+        begin_ms = self._not_before(outcome, now_ms + outcome.after_ms)
+        self._renew(begin_ms)
+        result = self._apply(
+            lambda kept: moves.continue_later(head, begin_ms, token, state=kept, asked=outcome.asked, told=told), state
+        )
+        if isinstance(result, Refused) and set(result.arms) <= {moves.NOT_CANCELLED, moves.NEWER_STATE}:
+            cancelled = moves.NOT_CANCELLED in result.arms
+            return Outcome(Status.CANCELLED) if cancelled else outcomes.out_of_time((now_ms - self._began_ms) / 1000)
+        return result
+
+    def _not_before(self, outcome: Outcome, at_ms: int) -> int:
+        """A timed-out body may go on until Lambda kills it, so not before that, on any clock."""
+        return max(at_ms, self._deadline_ms + LEASE_GRACE_MS) if outcome.status == Status.TIMED_OUT else at_ms
+
+    def _state_to_keep(self, told: Mapping[str, Any], now_ms: int, *, head_only: bool) -> State | None:
+        """The pending checkpoint, for the write that ends this attempt. The outcome does not wait for long for it."""
+        made = self._checkpoints
+        if made is None:
+            return None
+        try:
+            return made.write(told, head_only=head_only)
+        except StoreUnavailable as error:
+            self._state_until_ms = self._state_until_ms or min(now_ms + STATE_PATIENCE_MS, self._deadline_ms)
+            if now_ms < self._state_until_ms and not error.for_good:
+                raise
+            log.event("checkpoint_not_kept", run_id=self.id, attempt=self._head.attempt, reason=str(error))
+            made.drop()
+            return None
+
+    def _renew(self, not_before: int) -> None:
+        """The input, and a state of its own, last until the next attempt or leg has ended."""
+        if self._head.input_ref is None and self._checkpoints is None and self._head.state_ref is None:
+            return
+        from invoke_once.store import states
+
+        expires_at = states.outlives(self._head, not_before)
+        if expires_at is not None:
+            self._runtime.payloads.renew_input(self._head, expires_at)
+            self._own_checkpoints().renew(expires_at)
 
     def _fields(self, outcome: Outcome) -> dict[str, Any]:
-        told = {"progress": self._pending.get("fraction"), "message": self._pending.get("message")}
-        fields = {k: v for k, v in told.items() if v is not None}
         if outcome.output is not None:
-            return fields | self._runtime.payloads.keep_output(self._head, outcome.output)
-        return fields | ({"error": outcome.error} if outcome.error is not None else {})
+            return self._runtime.payloads.keep_output(self._head, outcome.output)
+        return {"error": outcome.error} if outcome.error is not None else {}
 
     def _report(self, result: Result, outcome: Outcome) -> None:
         now = result.head
         took = self._runtime.now_ms() - self._began_ms
         if isinstance(result, Refused):
-            log.event("outcome_refused", run_id=self.id, attempt=self.attempt, claim=self._head.claim_token,
+            log.event("outcome_refused", run_id=self.id, attempt=self._head.attempt, claim=self._head.claim_token,
                       outcome=outcome.status, winner=now.status if now else None, because=result.arms,
                       metrics={"OutcomesRefused": 1})  # fmt: skip
             return
         if outcome.error is not None:
             told = error_in(outcome.error)
-            log.event("attempt_failed", level="ERROR", run_id=self.id, attempt=self.attempt,
+            log.event("attempt_failed", level="ERROR", run_id=self.id, attempt=self._head.attempt,
                       claim=self._head.claim_token, function=self.function, error_type=told.get("type"),
                       message=told.get("message"), trace=told.get("trace"))  # fmt: skip
-        log.event("attempt_ended", run_id=self.id, attempt=self.attempt, claim=self._head.claim_token,
+        log.event("attempt_ended", run_id=self.id, attempt=self._head.attempt, claim=self._head.claim_token,
                   function=self.function, outcome=outcome.status, run_status=result.head.status,
                   error_type=outcome.error_type,
                   metrics={"attempt_ms": took, f"Ended_{result.head.status}": 1})  # fmt: skip

@@ -30,6 +30,7 @@ def run_attempt(
 ) -> tuple[Result, tuple[Any, BaseException | None]]:
     """Run the body of a claimed run and record how it ended. Returns (how it was recorded, (value, error))."""
     log.event("claimed", run_id=head.run_id, attempt=head.attempt, claim=head.claim_token, function=head.function,
+              leg=head.leg if head.leg > 1 else None, legs=head.legs or None,
               request_id=getattr(context, "aws_request_id", None), metrics={"Claimed": 1})  # fmt: skip
     attempt = Attempt(rt, head, deadline_ms, tracestate)
     value_or_error: tuple[Any, BaseException | None]

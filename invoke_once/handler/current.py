@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
-from invoke_once.errors import NoCurrentRun
+from invoke_once.errors import ContinueLater, NoCurrentRun
 
 
 class Run(Protocol):
@@ -45,6 +46,40 @@ class Run(Protocol):
         """Tell how far the run is: `fraction` from 0 to 1. As often as you like: one write per 2 s."""
         ...
 
+    @property
+    def state(self) -> Any:
+        """What the newest checkpoint has, of this leg, an earlier one or an earlier attempt; None: there is none."""
+        ...
+
+    @property
+    def leg(self) -> int:
+        """Which leg this is, from 1: a run that goes on after `continue_later` or its timeout has several."""
+        ...
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until Lambda ends this leg."""
+        ...
+
+    def checkpoint(
+        self, state: Any, fraction: float | None = None, message: str | None = None, *, now: bool = False
+    ) -> None:
+        """Keep `state`, any JSON to 256 KB: another leg, a retry and a redrive begin with it. Tells progress too.
+
+        As often as you like: one write per 2 s, and the newest is written when the leg ends. With `now` it is written
+        when this returns. Where the function has `on_timeout = "continue"`, it ends the leg (`ContinueLater`) when
+        the time left would not do for another stretch of work; another leg goes on at once.
+        Raises `CheckpointTooLarge` and `NotSerializable`, and with `now` `AttemptSuperseded` and `StoreUnavailable`.
+        """
+        ...
+
+    def continue_later(self, after: float = 0) -> NoReturn:
+        """End this leg: another one begins after so many seconds, to seven days, with the state.
+
+        Nothing runs meanwhile. Raises `ContinueLater`, which the handler lets pass.
+        """
+        ...
+
     def check(self) -> None:
         """Raise `RunCancelled` after a cancel, `AttemptSuperseded` when another attempt has taken over."""
         ...
@@ -60,9 +95,20 @@ class NoRun:
     traceparent = None
     tracestate = None
     cancel_requested = False
+    state: Any = None
+    leg = 1
+    time_left = math.inf
 
     def progress(self, fraction: float | None = None, message: str | None = None) -> None:
         return None
+
+    def checkpoint(
+        self, state: Any, fraction: float | None = None, message: str | None = None, *, now: bool = False
+    ) -> None:
+        return None
+
+    def continue_later(self, after: float = 0) -> NoReturn:
+        raise ContinueLater(after)
 
     def check(self) -> None:
         return None

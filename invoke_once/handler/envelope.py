@@ -1,11 +1,12 @@
 """The event that the service fires, and how the wrapper tells it from any other event.
 
-    tracked       {"invoke_once": {"run_id", "generation", "attempt", "fired_at", "v": 1[, "input_ref"]}, "input": any}
+    tracked       {"invoke_once": {"run_id", "generation", "attempt", "fired_at", "v": 1[, "leg", "input_ref"]},
+                   "input": any}
     destination   {...the input's own members, "invoke_once": {"run_id", "generation", "attempt", "lease_id", "v": 1}}
 
 Both may have `traceparent`, and the first event of a run `tracestate` (W3C Trace Context), as its start had them.
 
-`attempt` is the attempt that the event is to begin (tracked), or has (destination).
+`attempt` is the attempt that the event is to begin (tracked), or has (destination). `leg`: it goes on in that leg.
 
 Lambda takes 1 MB in an asynchronous invocation (API reference, Invoke; older pages say 256 KB), in bytes as sent: a
 larger input of a tracked function goes by reference (`given.py`). A destination's record holds request
@@ -34,12 +35,15 @@ class Envelope(NamedTuple):
     fired_at: int | None = None
     input_ref: str | None = None
     tracestate: str | None = None
+    leg: int | None = None
 
 
 def fired_event(head: Head, text: bytes, now_ms: int, tracestate: str | None = None) -> bytes:
     """The payload that fires a tracked function; `text` is the input's JSON text, embedded as it is."""
     meta: dict[str, Any] = {"run_id": head.run_id, "generation": head.generation, "attempt": head.attempt + 1,
                             "fired_at": now_ms, "v": 1, **_trace(head, tracestate)}  # fmt: skip
+    if head.between_legs:
+        meta["leg"] = head.leg
     event = _event(meta, text)
     if len(event) <= INLINE_EVENT_BYTES or head.input_ref is None:
         return event
@@ -76,14 +80,13 @@ def is_object(text: bytes) -> bool:
     return text.strip()[:1] == b"{" or text.strip() == b"null"
 
 
+_OPTIONAL = ("attempt", "lease_id", "fired_at", "input_ref", "leg", "tracestate")
+
+
 def envelope_of(event: Any) -> Envelope | None:
     """Which run the event is for; None: nobody's, it is a direct invocation."""
     meta = event.get(MEMBER) if isinstance(event, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("run_id"), str):
         return None
-    known = {
-        name: meta[name]
-        for name in ("attempt", "lease_id", "fired_at", "input_ref", "tracestate")
-        if meta.get(name) is not None
-    }
+    known = {name: meta[name] for name in _OPTIONAL if meta.get(name) is not None}
     return Envelope(meta["run_id"], str(meta.get("generation", "")), **known)

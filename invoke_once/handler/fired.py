@@ -56,7 +56,8 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     now_ms = rt.now_ms()
     left_ms = time_left_ms(context)
     lease_ms = min(left_ms, rt.policy.heartbeat_ms) if rt.policy.heartbeat_ms else left_ms
-    claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at)
+    claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at,
+                        goes_on=envelope.leg is not None)  # fmt: skip
 
     def delayed(error: StoreUnavailable) -> None:
         if error.for_good:

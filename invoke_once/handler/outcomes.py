@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from invoke_once.errors import NotSerializable, RunCancelled
+from invoke_once.errors import ContinueLater, NotSerializable, RunCancelled
 from invoke_once.life.status import Status
 from invoke_once.store import marshal, texts
 from invoke_once.store.payloads import error_fields
@@ -18,6 +18,8 @@ class Outcome(NamedTuple):
     error: bytes | None = None
     error_type: str | None = None
     retriable: bool = False
+    after_ms: int = 0  #: of a leg that is to go on (`QUEUED`): not before this much later
+    asked: bool = False  #: the handler itself asked for another leg
 
 
 def returned(value: Any) -> Outcome:
@@ -32,6 +34,8 @@ def raised(error: BaseException) -> Outcome:
     """The handler raised. Whatever `error` is, something is kept of it."""
     if isinstance(error, RunCancelled):
         return Outcome(Status.CANCELLED)
+    if isinstance(error, ContinueLater):
+        return Outcome(Status.QUEUED, after_ms=int(error.after_s * 1000), asked=error.asked)
     return failed(texts.name_of(error), texts.text_of(error), texts.trace_of(error), retriable=True)
 
 
@@ -43,3 +47,7 @@ def failed(type_name: str, message: str, trace: str | None = None, *, retriable:
 def out_of_time(seconds: float) -> Outcome:
     message = f"the attempt was about to pass its function's timeout after {seconds:.1f} s"
     return Outcome(Status.TIMED_OUT, error=error_fields("TimedOut", message), error_type="TimedOut", retriable=True)
+
+
+def legs_exhausted(most: int) -> Outcome:
+    return failed("LegsExhausted", f"the run was not done after {most} legs, which is its function's max_legs")

@@ -19,12 +19,29 @@ Spread = Callable[[], float]
 def lose(
     store: Store, head: Head, now_ms: int, *, why: str, seen_dead: bool = False, spread: Spread = random.random
 ) -> Result:
-    """Move J for an attempt that is gone: back to the queue if the policy allows, else `failed` with `AttemptLost`."""
+    """Move J for an attempt that is gone: back to the queue if the policy allows, else `failed` with `AttemptLost`.
+
+    A leg that made a checkpoint goes on in another one, if its function's timeouts do; no attempt is spent then.
+    """
+    if _may_go_on(head):
+        result = store.apply(moves.lose_leg(head, now_ms, seen_dead=seen_dead))
+        if isinstance(result, Applied):
+            log.event("leg_lost", run_id=head.run_id, attempt=head.attempt, leg=head.leg, function=head.function,
+                      metrics={"LegsLost": 1})  # fmt: skip
+            return result
+        if result.arms != (moves.NOT_CANCELLED,) or result.head is None:
+            return result
+        head = result.head
     result = _lose(store, head, now_ms, error_fields("AttemptLost", why), seen_dead, spread)
     if isinstance(result, Applied) and not result.repeated:
         log.event("attempt_lost", run_id=head.run_id, attempt=head.attempt, function=head.function,
                   run_status=result.head.status, metrics={"Lost": 1})  # fmt: skip
     return result
+
+
+def _may_go_on(head: Head) -> bool:
+    newer = head.on_timeout == "continue" and head.state_lease is not None and head.state_lease == head.lease_id
+    return newer and head.on_lost == "retry" and head.leg < head.max_legs and not head.cancel_requested
 
 
 def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, spread: Spread) -> Result:
@@ -42,7 +59,7 @@ def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, 
 
 def give_back(store: Store, head: Head, now_ms: int, error: bytes | None = None) -> Result:
     """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
-    not_before = now_ms + dispatch_wait_ms(max(head.attempt, 1))
+    not_before = now_ms + dispatch_wait_ms(max(head.attempt_number, 1))
     result = store.apply(moves.give_back(head, not_before, error))
     if isinstance(result, Refused) and result.only(moves.NOT_CANCELLED):
         return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))

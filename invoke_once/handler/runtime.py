@@ -44,6 +44,8 @@ class Policy(NamedTuple):
     jitter: bool = True
     heartbeat_ms: int = 0
     callback: str = ""
+    on_timeout: str = "fail"
+    max_legs: int = 100
 
 
 class Runtime(NamedTuple):
@@ -84,6 +86,8 @@ def _policy() -> Policy:
         backoff_ms=int(float(env("ONCE_BACKOFF_SECONDS", "10")) * 1000),
         max_backoff_ms=int(float(env("ONCE_MAX_BACKOFF_SECONDS", "600")) * 1000),
         jitter=env("ONCE_JITTER", "1") != "0",
+        on_timeout=env("ONCE_ON_TIMEOUT", "fail"),
+        max_legs=int(env("ONCE_MAX_LEGS", "100")),
         heartbeat_ms=int(float(env("ONCE_HEARTBEAT_SECONDS", "0")) * 1000),
         callback=env("ONCE_CALLBACK", ""),
     )

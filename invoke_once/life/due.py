@@ -76,8 +76,8 @@ def dispatch_wait_ms(dispatches: int) -> int:
 
 
 def backoff_ms(head: Head, spread: float) -> int:
-    """The wait before the attempt after `head.attempt`; `spread`, in [0, 1), takes off up to half of it."""
-    wait = min(head.backoff_ms * 2 ** min(max(head.attempt - 1, 0), 20), head.max_backoff_ms)
+    """The wait before the attempt after this one; `spread`, in [0, 1), takes off up to half of it."""
+    wait = min(head.backoff_ms * 2 ** min(max(head.attempt_number - 1, 0), 20), head.max_backoff_ms)
     return int(wait * (1 - 0.5 * spread)) if head.jitter else int(wait)
 
 

@@ -4,6 +4,7 @@ One table, one item collection a run (partition key `run_id`), told apart by the
 
     head                          the run itself: `Head` below
     input#HASH                    an input too large for the head (up to 8 KB packed), written before the head
+    state#LEASE#NNNNNN            a checkpoint too large for the head (up to 8 KB packed), written before the head
     delivery#GENERATION#NNNN      one try of the callback, written before it is sent
     slot                          how many runs equal direct calls have begun (`run_id` is then `slot_…`)
     receiver                      failures in a row of one callback receiver (`run_id` is then `receiver_…`)
@@ -49,7 +50,7 @@ class Head:
     generation: str  #: A, B, O; random: tells a reused id, and a redriven run, from its namesake
     created_at: int  #: A, B
     expires_at: int  #: A, B, and again at the end; SECONDS; reads treat a later item as absent
-    queue_until: int  #: A, C, I, J, O: not claimed by then: expired
+    queue_until: int  #: A, C, I, J, O, W: not claimed by then: expired
     queue_ms: int = 0  #: A; the queue timeout, for the next queueing
     retention_s: int = 0  #: A, B; how long the run is kept after its end
     part: str = HEAD
@@ -58,23 +59,35 @@ class Head:
     fingerprint: str | None = None  #: A; of function, input and options
     mode: str | None = None  #: A; None = tracked, else "destination"
     direct: bool = False  #: B; it registered itself
-    attempt: int = 0  #: E, F, B
-    max_attempts: int = 1  #: A, B, O; of the whole life, redrives included
-    extra_attempts: int = 0  #: O; attempts made before the last redrive
+    attempt: int = 0  #: E, F, B; starts of the body, legs included: people are told `attempt_number`
+    max_attempts: int = 1  #: A, B, O, and one more with each W, J of a leg, U; of the whole life
+    extra_attempts: int = 0  #: O, W, J, U; of `max_attempts`, what is not the budget
     backoff_ms: int = 0  #: A, B
     max_backoff_ms: int = 0  #: A, B
     jitter: bool = True  #: A, B
     on_lost: str = "retry"  #: A, B
+    on_timeout: str = "fail"  #: A, B; "continue": a leg that has a newer checkpoint goes on in another one
+    max_legs: int = 100  #: A, B; of one life
+    leg: int = 1  #: W, J, O; since the start or the last redrive; between two legs, the one to come
+    legs: int = 0  #: W, J, O; legs that spent no attempt, of the whole life
+    between_legs: bool = False  #: W, J; until E
+    state: bytes | None = None  #: G, H, I, W; packed JSON: the newest checkpoint, while it fits the head
+    state_ref: str | None = None  #: G, H, I, W; `item:NAME:SHA` or `s3:KEY:SHA`
+    state_size: int | None = None  #: G, H, I, W; bytes of the JSON text
+    state_seq: int | None = None  #: G, H, I, W; counts the checkpoints: an older one never comes after a newer one
+    state_lease: str | None = None  #: G, H, I, W; whose checkpoint it is
+    state_at: int | None = None  #: G, H, I, W; when the handler made it
+    state_leg: int | None = None  #: G, H, I, W; in which leg
     lease_id: str | None = None  #: E, F, B; random: the fence of every later write of the attempt
     lease_until: int = 0  #: E, F, B, G
     claim_token: str | None = None  #: E, B, at the first claim; random: a log line that has it is this run's own
     fired_at: int | None = None  #: E; of the event that claimed: ties a death that Lambda reports to its attempt
     request_id: str | None = None  #: B, E; Lambda's, of a direct invocation that claimed (`fired_at` is then 0)
-    not_before: int | None = None  #: A, I, J: may not be fired earlier; removed when it is fired
+    not_before: int | None = None  #: A, I, J, W: may not be fired earlier; removed when it is fired
     started_at: int | None = None  #: E, F, B; of the first attempt
     attempt_started_at: int | None = None  #: E, F, B; of the attempt that runs, or ran last
     finished_at: int | None = None  #: every move to an end
-    settled_by: str | None = None  #: H, I; random: recognises the writer's own repeated write
+    settled_by: str | None = None  #: H, I, W; random: recognises the writer's own repeated write
     progress: float | None = None  #: G, H
     message: str | None = None  #: G, H
     cancel_requested: bool = False  #: N
@@ -106,6 +119,20 @@ class Head:
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def attempt_number(self) -> int:
+        """The attempt as people count it: a run that goes on in another leg is still at the same one."""
+        return self.attempt - self.legs + (1 if self.between_legs else 0)
+
+    @property
+    def attempt_limit(self) -> int:
+        """`max_attempts` as people count it."""
+        return self.max_attempts - self.legs
+
+    @property
+    def has_state(self) -> bool:
+        return self.state_seq is not None
 
     def expired_at(self, now_ms: int) -> bool:
         """Its retention is over, whether or not TTL has deleted it yet."""

@@ -36,6 +36,7 @@ LETTERS: Mapping[str, str] = {
     "T": "postpone",
     "U": "give_back",
     "V": "note",
+    "W": "continue",
 }
 
 #: Added to every lease: the clocks of two machines may differ by this much and still never overlap two attempts.

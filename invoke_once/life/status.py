@@ -13,7 +13,7 @@ class Status(StrEnum):
     FAILED = "failed"  #: the handler raised, vanished with no retry left, or could not be started
     TIMED_OUT = "timed_out"  #: the last attempt ran into its function's timeout
     CANCELLED = "cancelled"  #: somebody asked, and no outcome had been recorded before
-    EXPIRED = "expired"  #: nobody claimed it within the queue timeout: it never ran
+    EXPIRED = "expired"  #: nobody claimed it, or its next leg, within the queue timeout
 
 
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED, Status.EXPIRED})

@@ -79,8 +79,8 @@ class Payloads:
     """Keeps and finds payloads: the store for items, `objects` for S3."""
 
     def __init__(self, store: Store, objects: Objects) -> None:
-        self._store = store
-        self._objects = objects
+        self.store = store
+        self.objects = objects
 
     def keep_input(
         self, function: str, run_id: str, text: bytes, head_size: int, expires_at: int, limit: int = MAX_INPUT_BYTES
@@ -92,13 +92,13 @@ class Payloads:
         if fits_head(text, head_size):
             return {"input": packed, **size}
         name = sha(text)
-        if _fits_an_item(packed, text):
+        if fits_an_item(packed, text):
             part = f"input#{name}"
             item = {"run_id": run_id, "part": part, "input": packed, "expires_at": expires_at}
-            self._store.put_part(Move("input", run_id, (), item, part=part, replace=True))
+            self.store.put_part(Move("input", run_id, (), item, part=part, replace=True))
             return {"input_ref": f"item:{name}", **size}
         key = f"{function}/in/{run_id}/{name}.json"
-        self._objects.put(key, text)
+        self.objects.put(key, text)
         return {"input_ref": f"s3:{key}", **size}
 
     def renew_input(self, head: Head, expires_at: int) -> None:
@@ -107,10 +107,13 @@ class Payloads:
         if kind == "item":
             there = (Arm("still there", equals("run_id", head.run_id)),)
             part = f"input#{name}"
-            self._store.put_part(Move("input", head.run_id, there, {"expires_at": expires_at}, part=part))
+            self.store.put_part(Move("input", head.run_id, there, {"expires_at": expires_at}, part=part))
         elif kind == "s3":
-            with suppress(PayloadCorrupt):
-                self._objects.put(name, self._objects.get(name))
+            self.renew_object(name)
+
+    def renew_object(self, key: str) -> None:
+        with suppress(PayloadCorrupt):
+            self.objects.put(key, self.objects.get(key))
 
     def input(self, head: Head) -> bytes:
         """The input's JSON text. `null` where none was given."""
@@ -122,10 +125,10 @@ class Payloads:
         return self.object(name) if kind == "s3" else self.input_item(head.run_id, name)
 
     def input_item(self, run_id: str, name: str) -> bytes:
-        item = self._store.part(run_id, f"input#{name}")
+        item = self.store.part(run_id, f"input#{name}")
         if item is None:
             raise PayloadCorrupt("the stored input is missing")
-        return _checked(unpack(item["input"]), name)
+        return checked(unpack(item["input"]), name)
 
     def keep_object(self, key: str, data: bytes) -> str:
         """Keep what is no run's payload, and return the reference to it."""
@@ -133,31 +136,31 @@ class Payloads:
         return f"s3:{key}"
 
     def object(self, key: str) -> bytes:
-        return self._objects.get(key)
+        return self.objects.get(key)
 
     def keep_output(self, head: Head, text: bytes) -> dict[str, Any]:
         """Put the output where it fits and return the head's fields for it. The head's own write commits it."""
         if len(text) > MAX_OUTPUT_BYTES:
             raise PayloadTooLarge(f"the output has {len(text)} bytes; the limit is {MAX_OUTPUT_BYTES}")
         packed, known = pack(text), {"output_size": len(text), "output_sha": sha(text)}
-        if _fits_an_item(packed, text):
+        if fits_an_item(packed, text):
             return {"output": packed, **known}
         key = f"{head.function}/out/{head.run_id}/{head.generation}/{head.attempt}-{head.lease_id}.json"
-        self._objects.put(key, text)
+        self.objects.put(key, text)
         return {"output_ref": f"s3:{key}", **known}
 
     def output(self, head: Head) -> bytes:
         """The output's JSON text, checked against the hash the outcome recorded."""
         text = unpack(head.output) if head.output is not None else self.object(output_key(head))
-        return _checked(text, head.output_sha)
+        return checked(text, head.output_sha)
 
     def input_url(self, head: Head, seconds: int = 300) -> str:
         """The same for an input that lies in S3."""
-        return self._objects.url((head.input_ref or "").removeprefix("s3:"), seconds)
+        return self.objects.url((head.input_ref or "").removeprefix("s3:"), seconds)
 
     def output_url(self, head: Head, seconds: int = 300) -> str:
         """A link to a large output that needs no token; it gives the JSON text for `seconds`."""
-        return self._objects.url(output_key(head), seconds)
+        return self.objects.url(output_key(head), seconds)
 
 
 def fits_head(text: bytes, head_size: int) -> bool:
@@ -165,7 +168,7 @@ def fits_head(text: bytes, head_size: int) -> bool:
     return len(text) <= MAX_INLINE_TEXT and head_size + len(pack(text)) <= HEAD_ROOM_BYTES
 
 
-def _fits_an_item(packed: bytes, text: bytes) -> bool:
+def fits_an_item(packed: bytes, text: bytes) -> bool:
     return len(packed) <= MAX_ITEM_BYTES and len(text) <= MAX_INLINE_TEXT
 
 
@@ -195,7 +198,7 @@ def error_in(fields: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _checked(text: bytes, expected: str | None) -> bytes:
+def checked(text: bytes, expected: str | None) -> bytes:
     if expected is not None and sha(text) != expected:
         raise PayloadCorrupt
     return text

@@ -34,6 +34,15 @@ class RunBatch(Struct):
     index: Annotated[int, Meta(ge=0)]
 
 
+class Checkpoint(Struct):
+    """What the handler last kept; another leg, a retry and a redrive begin with it."""
+
+    at: Time
+    leg: Annotated[int, Meta(ge=1)]
+    size: Annotated[int, Meta(ge=0, description="bytes of the state's JSON text")]
+    state: Annotated[Any, Meta(description="a larger one is behind links.checkpoint")] | UnsetType = UNSET
+
+
 class RunError(Struct):
     """Why the run, or its last attempt, did not succeed."""
 
@@ -59,6 +68,7 @@ class Links(Struct, rename={"self_": "self"}):
     cancel: Link
     retry: Link
     output: Link | UnsetType = UNSET
+    checkpoint: Link | UnsetType = UNSET
     deliveries: Link | UnsetType = UNSET
 
 
@@ -71,7 +81,9 @@ class Run(Struct):
     idempotency_key: str | None
     attempt: Annotated[int, Meta(ge=0, description="attempts so far; 0 before the first")]
     max_attempts: Annotated[int, Meta(ge=1)]
+    leg: Annotated[int, Meta(ge=1, description="a run that goes on after its timeout, or a sleep, has several")]
     progress: Progress | None
+    checkpoint: Checkpoint | None
     error: RunError | None
     labels: dict[str, str]
     created_at: Time
@@ -80,10 +92,10 @@ class Run(Struct):
         Time | None, Meta(description="when the attempt began that runs, or ran last; null where none did")
     ]
     next_attempt_at: Annotated[
-        Time | None, Meta(description="of a run that waits: not before this, by its delay or its backoff")
+        Time | None, Meta(description="of a run that waits: not before this, by its delay, its backoff or its sleep")
     ]
     waiting_for: Annotated[
-        Literal["delay", "backoff", "dispatch"] | None,
+        Literal["delay", "backoff", "continue", "dispatch"] | None,
         Meta(description="of a run that waits. dispatch: it may begin at any moment; `error` says what hindered it"),
     ]
     finished_at: Time | None
@@ -194,6 +206,7 @@ class LogEvent(Struct):
     time: Time
     message: str
     attempt: Annotated[int, Meta(ge=1)]
+    leg: Annotated[int, Meta(ge=1)]
 
 
 class LogPage(Struct):
@@ -239,6 +252,8 @@ class Function(Struct):
     memory_mb: int
     retry: FunctionRetry
     on_lost: Literal["retry", "fail"]
+    on_timeout: Literal["fail", "continue"]
+    max_legs: Annotated[int, Meta(ge=1)]
     heartbeat_seconds: int
     retention_days: int
     input_schema: Annotated[dict[str, Any] | None, Meta(description="JSON Schema of the input")]

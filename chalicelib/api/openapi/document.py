@@ -135,7 +135,7 @@ def _request_body(about: About, functions: Collection[str]) -> Json | None:
     there = {name: value for name, value in about.examples.items() if value.get("function") in (None, *functions)}
     examples = {name: {"value": value} for name, value in there.items()}
     content = {"schema": {"$ref": _REF.format(name=about.body.__name__)}, "examples": examples}
-    return {"required": True, "content": {"application/json": content}}
+    return {"required": not about.body_optional, "content": {"application/json": content}}
 
 
 def _responses(routes: Sequence[Any], about: About, has_path: bool) -> Json:

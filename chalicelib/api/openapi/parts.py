@@ -101,6 +101,8 @@ RUN: Json = {
     "idempotency_key": "order-4711",
     "attempt": 1,
     "max_attempts": 1,
+    "leg": 1,
+    "checkpoint": None,
     "progress": {"fraction": 1.0, "message": "120000 rows"},
     "error": None,
     "labels": {"batch": "7"},

@@ -114,6 +114,7 @@ class _Call:
             policy.tenant, self._function, key, retention_s=policy.retention_s, on_lost=policy.on_lost,
             max_attempts=1 if self._is_stream else policy.max_attempts, backoff_ms=policy.backoff_ms,
             max_backoff_ms=policy.max_backoff_ms, jitter=policy.jitter, callback_url=policy.callback or None,
+            on_timeout=policy.on_timeout, max_legs=policy.max_legs,
         )  # fmt: skip
 
     def _lease_ms(self, now_ms: int) -> int:
@@ -121,7 +122,10 @@ class _Call:
         return min(left_ms, self._rt.policy.heartbeat_ms) if self._rt.policy.heartbeat_ms else left_ms
 
     def _run(self, head: Head) -> Any:
-        """Run the body as `head`'s attempt. What is recorded is returned or raised, to this caller as to all others."""
+        """Run the body as `head`'s attempt. What is recorded is returned or raised, to this caller as to all others.
+
+        A run that goes on in another leg is the service's from then on: the caller is told which it is.
+        """
         settled, (value, error) = run_attempt(
             self._rt, self._handler, self._event, self._context, head, self._deadline_ms
         )
@@ -133,6 +137,8 @@ class _Call:
             if self._is_stream and error is None and _has_type(settled.head, replies.REPORTED, replies.MALFORMED):
                 return value  # Lambda reads from it where to go on
             return self._outcome(settled.head)
+        if isinstance(settled, Applied) and settled.head.between_legs:
+            return _goes_on(settled.head)
         now = settled.head or head  # a retry is left, or another attempt has taken over
         if error is not None and not now.terminal and not self._attach:
             raise error
@@ -140,7 +146,7 @@ class _Call:
 
     def _follow(self, found: Head) -> Any:
         """What the run came to. A live one is waited for (`attach`), or dropped; one nobody works at is run."""
-        if not found.terminal:
+        if not found.terminal and not found.between_legs:
             taken = self._take_over(found)
             if isinstance(taken, Applied):
                 return self._run(taken.head)
@@ -187,7 +193,7 @@ class _Call:
         if head.status in (Status.CANCELLED, Status.EXPIRED):
             return {replies.MEMBER: []}
         budget = self._rt.policy.max_attempts
-        if head.status != Status.SUCCEEDED and (budget == 1 or head.attempt < budget):
+        if head.status != Status.SUCCEEDED and (budget == 1 or head.attempt_number < budget):
             now_ms = self._rt.now_ms()
             again = self._rt.store.apply(moves.redrive(head, now_ms))
             taken = self._take_over(again.head) if isinstance(again, Applied) else None
@@ -200,13 +206,16 @@ class _Call:
         """End an attempt that has vanished: without the service nobody else would."""
         if is_due(head, self._rt.now_ms()) != Due.LOSE:
             return head
-        why = f"attempt {head.attempt} vanished: its lease ended without an outcome"
+        why = f"attempt {head.attempt_number} vanished: its lease ended without an outcome"
         return recovery.lose(self._rt.store, head, self._rt.now_ms(), why=why).head or head
 
     def _wait(self, head: Head) -> Head:
-        """The run when it has ended; `StillRunning` shortly before Lambda would kill this call. Disturbs nothing."""
+        """The run when it has ended, or gone on in another leg. Disturbs nothing.
+
+        Raises `StillRunning` shortly before Lambda would kill this call.
+        """
         tries = 0
-        while not (head := self._lose(head)).terminal:
+        while not ((head := self._lose(head)).terminal or head.leg > 1):
             if self._rt.now_ms() >= self._deadline_ms - margin_ms(self._left_ms):
                 raise StillRunning(head.run_id)
             self._rt.sleep(LOOK_EVERY_S[min(tries, len(LOOK_EVERY_S) - 1)])
@@ -222,7 +231,13 @@ class _Call:
             raise recorded_failure(str(told["type"]), str(told["message"]))
         if head.terminal:
             raise recorded_failure(RunCancelled.__name__, str(RunCancelled()))
+        if head.leg > 1:
+            return _goes_on(head)
         raise StillRunning(head.run_id)  # by another attempt, which has taken it over
+
+
+def _goes_on(head: Head) -> dict[str, str]:
+    return {"run_id": head.run_id, "status": str(head.status)}
 
 
 def _has_type(head: Head, *types: str) -> bool:

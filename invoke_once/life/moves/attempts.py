@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from invoke_once.life.conditions import Condition, all_of, any_of, at_most, below, below_field, equals, missing
+from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
 from invoke_once.life.moves.common import back_in_queue, look_by, new_token, nobody_asked_to_cancel
@@ -55,14 +56,19 @@ def claim(
     lease_ms: int,
     fired_at: int | None = None,
     request_id: str | None = None,
+    *,
+    goes_on: bool = False,
 ) -> Move:
     """E. An attempt takes the run, and with a new lease fences every attempt before it. By the wrapped handler.
 
     The lease is what Lambda itself leaves the attempt plus a grace: nothing has to beat to be safe.
     `fired_at` or `request_id` says which invocation has it: one fired by the service, or a direct one.
+    `goes_on`: its event was for another leg of an attempt, which keeps its progress; a long one also says itself when
+    to look again, at the price of a look that would have to say it.
     Refused: another attempt has it, it ended, or its backoff is not over.
     """
-    lease_id = new_token()
+    lease_id, until = new_token(), now_ms + max(lease_ms, 0) + LEASE_GRACE_MS
+    told = () if goes_on else ("progress", "message")
     guard = (Arm("same generation", equals("generation", generation)), Arm("free", _free_to_claim(now_ms)))
     return Move(
         "E",
@@ -71,13 +77,14 @@ def claim(
         set={
             "status": Status.RUNNING,
             "lease_id": lease_id,
-            "lease_until": now_ms + max(lease_ms, 0) + LEASE_GRACE_MS,
+            "lease_until": until,
             "attempt_started_at": now_ms,
             **_holder(fired_at, request_id),
+            **({"due_at": until + 1} if goes_on and lease_ms > FIRST_LOOK_MS else {}),
         },
         set_once={"started_at": now_ms, "claim_token": new_token()},
         add={"attempt": 1},
-        remove=("not_before", "progress", "message", "error"),
+        remove=("not_before", *told, "error", "between_legs"),
         mine={"lease_id": lease_id},
     )
 

@@ -17,6 +17,8 @@ DAY_S = 86_400
 NOT_CANCELLED = "nobody asked to cancel"
 #: The arm that refuses a redrive counted from an old state; it is tried again with the state it carries.
 AS_SEEN = "as it was seen"
+#: A checkpoint.
+STATE_FIELDS = ("state", "state_ref", "state_size", "state_seq", "state_lease", "state_at", "state_leg")
 
 
 def new_token() -> str:

@@ -53,9 +53,10 @@ def finish(mine: Fence, head: Head, status: Status, now_ms: int, fields: Mapping
                 mine={"settled_by": token}, known=head.item())  # fmt: skip
 
 
-def _lease_is_over(head: Head, now_ms: int) -> tuple[Arm, ...]:
-    """The attempt seen is still the one, and its lease is over now too: a heartbeat since then wins."""
-    return (*fence(head).arms, Arm("lease over", below("lease_until", now_ms)))
+def gone(head: Head, now_ms: int, *, seen_dead: bool) -> tuple[Arm, ...]:
+    """The attempt seen is still the one, and is dead, or its lease is over now too: a heartbeat since then wins."""
+    mine = fence(head).arms
+    return mine if seen_dead else (*mine, Arm("lease over", below("lease_until", now_ms)))
 
 
 def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, Any], *, seen_dead: bool) -> Move:
@@ -64,7 +65,7 @@ def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, A
     With `not_before` the run goes back to the queue, else it ends with `fields` (an error, or cancelled).
     By attend, or by record.
     """
-    guard = fence(head).arms if seen_dead else _lease_is_over(head, now_ms)
+    guard = gone(head, now_ms, seen_dead=seen_dead)
     if not_before is not None:
         guard = (*guard, nobody_asked_to_cancel())
         sets = back_in_queue(head, not_before) | dict(fields)
@@ -81,7 +82,7 @@ def reject(head: Head, now_ms: int, error: bytes) -> Move:
 
 
 def expire(head: Head, now_ms: int, error: bytes) -> Move:
-    """L. Nobody claimed it within its queue timeout: it never ran, so it is safe to send again."""
+    """L. Nobody claimed it, or its next leg, within its queue timeout."""
     guard = (
         same_generation(head),
         Arm("not claimed", one_of("status", WAITING)),

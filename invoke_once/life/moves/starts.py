@@ -40,6 +40,8 @@ class NewRun:
     batch_index: int = 0
     batch_pass: int | None = None
     traceparent: str | None = None
+    on_timeout: str = "fail"
+    max_legs: int = 100
 
     @property
     def run_id(self) -> str:
@@ -68,6 +70,8 @@ def birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
         "max_backoff_ms": new.max_backoff_ms,
         "jitter": new.jitter,
         "on_lost": new.on_lost,
+        "on_timeout": new.on_timeout,
+        "max_legs": new.max_legs,
         "labels": new.labels,
         "callback_url": new.callback_url,
         "traceparent": new.traceparent,

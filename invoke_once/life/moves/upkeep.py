@@ -7,7 +7,7 @@ from invoke_once.life.conditions import equals, missing, one_of
 from invoke_once.life.due import FIRST_LOOK_MS, dispatch_wait_ms, queue_clock_runs
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
-from invoke_once.life.moves.common import AS_SEEN, DAY_S, WAITING, look_by, new_token, same_generation
+from invoke_once.life.moves.common import AS_SEEN, DAY_S, STATE_FIELDS, WAITING, look_by, new_token, same_generation
 from invoke_once.life.status import REDRIVABLE, Status
 
 
@@ -22,13 +22,16 @@ def release(head: Head, now_ms: int) -> Move:
         Arm("still held back", equals("not_before", head.not_before)),
     )
     queue_until = head.queue_until if queue_clock_runs(head) else now_ms + head.queue_ms
+    due_at = look_by(now_ms + FIRST_LOOK_MS, queue_until)
+    if head.due_at is not None and now_ms < head.due_at <= due_at:
+        due_at = head.due_at  # of a leg: an index entry that stays costs nothing
     return Move(
         "C",
         head.run_id,
         guard,
         set={
             "status": Status.QUEUED,
-            "due_at": look_by(now_ms + FIRST_LOOK_MS, queue_until),
+            "due_at": due_at,
             "queue_until": queue_until,
             "dispatches": 1,
         },
@@ -59,9 +62,10 @@ def request_cancel(head: Head) -> Move:
     return Move("N", head.run_id, guard, {"cancel_requested": True})
 
 
-def redrive(head: Head, now_ms: int) -> Move:
+def redrive(head: Head, now_ms: int, *, from_start: bool = False) -> Move:
     """O. A person sends an ended run again: a new generation, the attempt counter goes on, `max_attempts` more.
 
+    It begins with its newest checkpoint, if it has one, or (`from_start`) without. A leg that never began is no leg.
     Refused: it succeeded, it is live, somebody redrove it first, or an attempt was made since `head` was read.
     """
     generation = new_token()
@@ -82,9 +86,12 @@ def redrive(head: Head, now_ms: int) -> Move:
         "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
         "due_shard": keys.due_shard(head.run_id),
     }
+    if head.legs:
+        sets["legs"] = head.attempt - head.attempt_number
     removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "progress",
                "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by",
-               "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
+               "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs",
+               *(STATE_FIELDS if from_start else ()))  # fmt: skip
     return Move("O", head.run_id, guard, sets, remove=removes, mine={"generation": generation})
 
 

@@ -118,7 +118,7 @@ class World:
         self.engine = Counted(self.bench.table)
         self.store = Store(self.engine)  # type: ignore[arg-type]
         self.bench.store = self.store
-        self.bench.payloads._store = self.store
+        self.bench.payloads.store = self.store
         self.targets = Targets()
         self.service = Service(
             read(ENV), self.store, self.bench.payloads, FUNCTIONS, self.targets, self.clock, lambda: 0.0

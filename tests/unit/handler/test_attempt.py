@@ -13,8 +13,9 @@ import pytest
 
 from invoke_once import AttemptSuperseded, RunCancelled, current_run, tracked
 from invoke_once.errors import NotClaimed, StoreUnavailable
-from invoke_once.handler.attempt import MESSAGE_CHARS, TELL_EVERY_MS, Attempt
+from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.envelope import fired_event
+from invoke_once.handler.live import MESSAGE_CHARS, TELL_EVERY_MS
 from invoke_once.handler.outcomes import out_of_time, raised, returned
 from invoke_once.handler.runtime import Policy, Runtime, use_runtime
 from invoke_once.life import moves

@@ -42,6 +42,8 @@ Spoiled = dict[str, dict[str, Any]]
 WORKER: Spoiled = {"still running": {"status": "queued"}, "my attempt": {"attempt": 2}, "my lease": {"lease_id": "m"}}
 OTHER_LIFE: Spoiled = {"same generation": {"generation": "h"}}
 CANCELLED: Spoiled = {moves.NOT_CANCELLED: {"cancel_requested": True}}
+KEPT = RUNNING | {"max_legs": 5, "leg": 2, "state_seq": 3, "state_lease": "l"}
+LAST: Spoiled = {"a leg is left": {"leg": 5}}
 CLAIMED: Spoiled = {"not claimed": {"status": "running"}}
 #: (letter, item that the move is made on and for, the move, arm -> what makes it refuse)
 TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
@@ -68,6 +70,7 @@ TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
     ("T", TELLING, lambda h: callback_moves.postpone(h, NOW), OTHER_LIFE | {"callback pending": {"cb_status": "failed"}, "nobody rescheduled it": {"cb_due": NOW}}),
     ("U", RUNNING, lambda h: moves.give_back(h, NOW), WORKER | CANCELLED),
     ("V", QUEUED, lambda h: moves.note(h, ERROR), OTHER_LIFE | {"still queued": {"status": "running"}}),
+    ("W", KEPT, lambda h: moves.continue_later(h, NOW, "t", state=moves.State(3, {})), WORKER | CANCELLED | LAST | {moves.NO_NEWER_STATE: {"state_seq": 4}}),
 ]  # fmt: skip
 CASES = [(letter, item, make, arm, spoiled) for letter, item, make, arms in TABLE for arm, spoiled in arms.items()]
 
@@ -108,8 +111,27 @@ def test_every_letter_and_every_arm_is_in_the_table() -> None:
         assert {arm.name for arm in guard} == set(arms), letter
 
 
+FURTHER: list[tuple[dict[str, Any], Make, Spoiled]] = [
+    (KEPT, lambda h: moves.carrying(moves.progress(moves.fence(h), fraction=0.1, message=None), moves.State(3, {})),
+     WORKER | {moves.NO_NEWER_STATE: {"state_seq": 4}}),
+    (KEPT, lambda h: moves.continue_later(h, NOW, "t"), WORKER | CANCELLED | LAST | {moves.NEWER_STATE: {"state_lease": "m"}}),
+    (KEPT, lambda h: moves.lose_leg(h, NOW, seen_dead=False),
+     WORKER | CANCELLED | LAST | {moves.NEWER_STATE: {"state_lease": "m"}, "lease over": {"lease_until": NOW}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "make", "arms"), FURTHER)
+def test_each_arm_of_a_move_s_other_form_refuses_by_itself(item: dict[str, Any], make: Make, arms: Spoiled) -> None:
+    move = make(Head.from_item(item))
+    assert {arm.name for arm in move.guard} == set(arms)
+    assert isinstance(on(item, move).apply(move), Applied)
+    for arm, spoiled in arms.items():
+        result = on(item | spoiled, move).apply(move)
+        assert isinstance(result, Refused) and result.arms == (arm,)
+
+
 def test_what_is_there_already_of_ones_own_is_no_refusal() -> None:
     """Each move that may be repeated after a lost answer, and is not harmless when made twice, knows itself."""
     known = {make(Head.from_item(RUNNING | item)).letter for _, item, make, _ in TABLE
              if make(Head.from_item(RUNNING | item)).mine}  # fmt: skip
-    assert known == set("ABEFHIMOQ")
+    assert known == set("ABEFHIMOQW")

@@ -58,7 +58,7 @@ class Stage:
         bench = Bench()
         self.clock, self.table, self.lambda_ = bench.clock, Away(), Lambda()
         self.store = Store(self.table)
-        bench.payloads._store = self.store
+        bench.payloads.store = self.store
         functions = {f.name: f for f in (ECHO, PLAIN)}
         self.svc = Service(SETTINGS, self.store, bench.payloads, functions, self.lambda_, self.clock, lambda: 0.0)
 
