@@ -132,7 +132,7 @@ class Payloads:
 
     def keep_object(self, key: str, data: bytes) -> str:
         """Keep what is no run's payload, and return the reference to it."""
-        self._objects.put(key, data)
+        self.objects.put(key, data)
         return f"s3:{key}"
 
     def object(self, key: str) -> bytes:
