@@ -1,4 +1,4 @@
-"""Where callbacks may go on AWS itself: the stage's allow-list, and a bus, a queue and a topic of the local stage."""
+"""Where callbacks may go on AWS itself: the stage's allow-list, and a queue and a topic of the local stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORDS = {"sqs": "queues", "sns": "topics", "events": "buses"}
 NAME = f"{STACK}-callbacks"
 #: Of the local stage; the names under which .local/once.env has their ARNs.
 LOCAL = {
-    "CallbackBus": arn("events", f"event-bus/{NAME}"),
+    "CallbackBus": arn("events", "event-bus/default"),
     "CallbackQueue": arn("sqs", NAME),
     "CallbackTopic": arn("sns", NAME),
 }
@@ -45,7 +45,6 @@ def resources(stage: Stage) -> Resources:
     if not stage.local:
         return {}
     return {
-        "CallbackBus": resource("AWS::Events::EventBus", {"Name": sub(NAME)}),
         "CallbackQueue": resource("AWS::SQS::Queue", {"QueueName": sub(NAME)}),
         "CallbackTopic": resource("AWS::SNS::Topic", {"TopicName": sub(NAME)}),
     }
