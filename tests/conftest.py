@@ -6,17 +6,22 @@ fail: nothing is skipped, so CI cannot pass without them.
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
+from infra import stages
 from infra.local.emulator import Emulator
 from infra.paths import LOCAL
+from infra.ship import package
 from infra.ship.deploy import deploy_locally
 from tests.service import Service
 
@@ -42,6 +47,31 @@ def local_directory() -> Iterator[Path]:
     mine.mkdir(exist_ok=True)
     yield mine
     shutil.rmtree(mine, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prod() -> package.Package:
+    """The stage `prod`, packaged once a session by whichever process of it asks first."""
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    SESSIONS.mkdir(parents=True, exist_ok=True)
+    with (SESSIONS / "packaged").open("a+") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.seek(0)
+        known = json.loads(note.read() or "{}")
+        if known.get("session") != session:
+            made = package.package(stages.load("prod"))
+            zips = {name: str(path) for name, path in made.zips.items()}
+            known = {"session": session, "directory": str(made.directory), "zips": zips, "values": dict(made.values)}
+            note.truncate(0)
+            note.write(json.dumps(known))
+    zips = {name: Path(path) for name, path in known["zips"].items()}
+    return package.Package(Path(known["directory"]), zips, known["values"])
+
+
+@pytest.fixture(scope="session")
+def template(prod: package.Package) -> dict[str, Any]:
+    """The finished template of `prod`. Who changes it copies it first."""
+    return json.loads(prod.template.read_text())  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="session")

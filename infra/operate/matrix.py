@@ -1,7 +1,7 @@
 """The tests on what is not this virtualenv: every Python of this machine, and other releases of boto3.
 
     python -m infra.operate.matrix pythons [3.13 …]   unit and machine tests, each Python 3.11 or newer that is found
-    python -m infra.operate.matrix deployed           unit tests on the Python of `prod`, where that is another
+    python -m infra.operate.matrix deployed           what runs in Lambda, on the Python of `prod` where that is another
     python -m infra.operate.matrix boto3              the wrapper's tests, on the oldest boto3 of Lambda and the newest
 
 Each has a small virtualenv of its own under .local/matrix, kept from run to run. A Python is looked for by its name on
@@ -27,6 +27,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 OLDEST_BOTO3 = "1.27.1"
 NEEDED = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "standardwebhooks", "trustme", "jsonschema")
 UNIT = ("tests/unit", "tests/machine", "-n", "2")
+#: what runs in Lambda, without processes and terminals: a minute
+IN_LAMBDA = tuple(f"tests/unit/{room}" for room in ("life", "store", "handler", "direct", "runs", "due", "callbacks"))
 #: contract: the in-memory half; the other needs an emulator
 WRAPPER = (
     "tests/unit/handler",
@@ -80,7 +82,10 @@ def of_pythons(versions: Sequence[str]) -> Iterator[Place]:
 def of_deployed() -> Iterator[Place]:
     version = stages.load("prod").python.removeprefix("python")
     if version != "{}.{}".format(*sys.version_info):
-        yield from (replace(place, tests=UNIT[:1] + UNIT[2:]) for place in of_pythons([version]))
+        yield from (
+            replace(place, tests=(*IN_LAMBDA, "tests/unit/test_signing.py", "-n", "2"))
+            for place in of_pythons([version])
+        )
 
 
 def of_boto3() -> Iterator[Place]:

@@ -59,6 +59,7 @@ def test_iam_counts_no_more_than_we_do(hundred: dict[str, Any]) -> None:
             assert size(filled.of(properties["PolicyDocument"])) <= sizes.MANAGED_CHARS, name
 
 
+@pytest.mark.parametrize("hundred", ["tracked"], indirect=True)
 def test_the_api_may_fire_and_read_the_lines_of_each_of_a_hundred_and_of_no_other(hundred: dict[str, Any]) -> None:
     filled = Filled(hundred)
     api, attend = filled.statements("APIHandler"), filled.statements("Attend")

@@ -14,18 +14,12 @@ from msgspec.structs import replace
 from chalicelib.functions import load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML, ROOT
-from infra.ship import package
 from infra.template import alarms
 from infra.template.merge import merge_template
 from invoke_once.life.status import Status
 from invoke_once.log import NAMESPACE
 
 STACK = "invoke-once-prod"
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return json.loads(package.package(stages.load("prod")).template.read_text())  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")

@@ -31,11 +31,6 @@ MAY = {
 }
 
 
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return json.loads(package.package(stages.load("prod")).template.read_text())  # type: ignore[no-any-return]
-
-
 def sources() -> list[Path]:
     found = [file for tree in ("infra", "chalicelib", "invoke_once") for file in (ROOT / tree).rglob("*.py")]
     return [file for file in found if "duplicates" not in file.parts]  # that demo knows the emulator alone

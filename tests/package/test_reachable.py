@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import pytest
 
-from infra import stages
 from infra.operate import reachable
-from infra.ship import package
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return json.loads(package.package(stages.load("prod")).template.read_text())  # type: ignore[no-any-return]
 
 
 def test_whatever_the_template_has_aws_do_the_role_allows(template: dict[str, Any]) -> None:

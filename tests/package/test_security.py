@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from infra import stages
@@ -16,11 +15,6 @@ from infra.operate.security_doc import BEGIN, END, FILE, short
 from infra.ship import package
 
 Statement = tuple[str, tuple[str, ...], tuple[str, ...]]  # function, actions, resources
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return json.loads(package.package(stages.load("prod")).template.read_text())  # type: ignore[no-any-return]
 
 
 def allowed(template: dict[str, Any]) -> Iterator[Statement]:
