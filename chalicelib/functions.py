@@ -63,7 +63,9 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     code: Annotated[str, text(LINE, "deployed with the service, another language: its directory")] = ""
     runtime: Annotated[str, text(r"[a-z]+[a-z0-9.]*", "with `code`: Lambda's name of its runtime")] = ""
-    qualifier: Annotated[str, text(r"[A-Za-z0-9_$-]{1,128}", "with `target`: an alias or version")] = ""
+    qualifier: Annotated[
+        str, text(r"\$LATEST(\.PUBLISHED)?|[A-Za-z0-9_-]{1,128}", "with `target`: an alias or version")
+    ] = ""
     mode: Annotated[
         Literal["tracked", "destination"],
         Meta(description="`destination`: the code is not wrapped, its outcome is what Lambda tells"),

@@ -10,8 +10,9 @@ import re
 from msgspec import Struct
 
 _FORM = re.compile(
-    r"(?:(?:arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?"
-    r"(?P<account>\d{12}):function:)?(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]{1,128}))?"
+    r"(?:(?:arn:(?P<partition>aws[a-z-]*):lambda:(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d):)?"
+    r"(?P<account>\d{12}):function:)?(?P<name>[A-Za-z0-9_-]{1,64})"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[A-Za-z0-9_-]{1,128}))?"
 )
 LATEST = "$LATEST"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from chalicelib.api.health import Health
 from chalicelib.runs.holds import Holds
 from chalicelib.runs.limits import Limits
 from chalicelib.service import Service, connection, service
@@ -49,6 +50,7 @@ class Backend(Struct, frozen=True):
     tokens: TokenCache
     limits: Limits = field(default_factory=Limits)
     holds: Holds = field(default_factory=Holds)
+    health: Health = field(default_factory=Health)
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
     link_keys: Callable[[int], list[bytes]] = _link_keys  #: the same for links
     webhook_secrets: Callable[[str, int], list[str]] = _webhook_secrets  #: (tenant, now in ms), the current one first

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.functions import Function
 from infra.stages import Stage
-from infra.template.cfn import STACK, Resources, camel, ref, resource, sub
+from infra.template.cfn import STACK, Resources, ref, resource, sub
 from infra.template.compute import SERVICE
 from infra.template.gateway import API_STAGE
 from infra.template.storage import RUNS_INDEXES
@@ -86,6 +86,7 @@ def _of_the_stream_and_queues() -> Iterator[tuple[str, dict[str, Any]]]:
     )  # fmt: skip
     yield "StreamFailures", _queue("stream-failures", "stream records could not be handled")
     yield "WakeDeadLetters", _queue("wake-dead-letters", "wake messages failed five times")
+    yield "WakeUnreadable", _ours("WakeMessageUnreadable", 1, "messages of the wake queue are none of ours", Period=300)
     yield "RecordFailures", _queue("record-failures", "outcomes of functions were not recorded")
 
 
@@ -98,7 +99,8 @@ def _of_lost_events(functions: Iterable[Function]) -> Iterator[tuple[str, dict[s
         ("AsyncEventsDropped", "Lambda gave an event up before it ran"),
     ):
         few = len(names) <= METRICS_AN_ALARM
-        yield metric, _sum_over(names, metric, what) if few else _of_the_region(metric, what)
+        each = [_of_function(name, metric) for name in names]
+        yield metric, _sum_over(each, metric, what) if few else _of_the_region(metric, what)
     # which function of a loop is stopped, nobody knows before
     metric = "RecursiveInvocationsDropped"
     yield metric, _of_the_region(metric, "Lambda took calls for a loop and dropped them")
@@ -119,18 +121,19 @@ def _of_callbacks() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_throttling() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in SERVICE:
-        yield f"{camel(name)}Throttled", _lambda(name, "Throttles", 1, f"`{name}` is throttled", EvaluationPeriods=3)
-    for table in ("runs", "tokens"):
-        for way in ("Read", "Write"):
-            name = f"{camel(table)}{way}Throttled"
-            yield name, _dynamodb(f"{way}ThrottleEvents", f"{way.lower()}s of {table}", TableName=_named_table(table))
-    for index in RUNS_INDEXES:
-        dimensions = {"TableName": _named_table("runs"), "GlobalSecondaryIndexName": index}
-        yield (
-            f"Index{camel(index)}WriteThrottled",
-            _dynamodb("WriteThrottleEvents", f"writes of index {index}", **dimensions),
-        )
+    """Two, however many functions, tables and indexes there are: the dashboard shows which it is."""
+    throttles = [_of_function(name, "Throttles") for name in SERVICE]
+    yield "FunctionThrottled", _sum_over(throttles, "Throttles", "a function is throttled", EvaluationPeriods=3)
+    events = [
+        _metric("AWS/DynamoDB", f"{way}ThrottleEvents", {"TableName": _named_table(table)})
+        for table in ("runs", "tokens")
+        for way in ("Read", "Write")
+    ] + [
+        _metric("AWS/DynamoDB", "WriteThrottleEvents",
+                {"TableName": _named_table("runs"), "GlobalSecondaryIndexName": index})
+        for index in RUNS_INDEXES
+    ]  # fmt: skip
+    yield "TableThrottled", _sum_over(events, "ThrottleEvents", "a table or index is throttled", EvaluationPeriods=3)
 
 
 def _named_table(name: str) -> Any:
@@ -159,15 +162,23 @@ def _alarm(what: str, namespace: str, metric: str, dimensions: Dimensions, **mor
     }
 
 
-def _sum_over(functions: list[str], metric: str, what: str) -> dict[str, Any]:
-    """One alarm on a metric of several functions together."""
-    found: list[dict[str, Any]] = []
-    for n, function in enumerate(functions):
-        dimensions = [{"Name": "FunctionName", "Value": sub(f"{STACK}-{function}")}]
-        told = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
-        found.append({"Id": f"m{n}", "MetricStat": {"Metric": told, "Period": 60, "Stat": "Sum"}, "ReturnData": False})
-    total = {"Id": "total", "Label": metric, "Expression": "SUM(FILL(METRICS(), 0))", "ReturnData": True}
-    return _on([total, *found], what)
+def _metric(namespace: str, metric: str, dimensions: Dimensions) -> dict[str, Any]:
+    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    return {"Namespace": namespace, "MetricName": metric, "Dimensions": named}
+
+
+def _of_function(function: str, metric: str) -> dict[str, Any]:
+    return _metric("AWS/Lambda", metric, {"FunctionName": sub(f"{STACK}-{function}")})
+
+
+def _sum_over(metrics: list[dict[str, Any]], label: str, what: str, **more: Any) -> dict[str, Any]:
+    """One alarm on several metrics together."""
+    found: list[dict[str, Any]] = [
+        {"Id": f"m{n}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, "ReturnData": False}
+        for n, metric in enumerate(metrics)
+    ]
+    total = {"Id": "total", "Label": label, "Expression": "SUM(FILL(METRICS(), 0))", "ReturnData": True}
+    return _on([total, *found], what, **more)
 
 
 def _of_the_region(metric: str, what: str) -> dict[str, Any]:
@@ -176,9 +187,9 @@ def _of_the_region(metric: str, what: str) -> dict[str, Any]:
     return _on([{"Id": "total", "Expression": query, "Period": 300, "ReturnData": True}], what)
 
 
-def _on(metrics: list[dict[str, Any]], what: str) -> dict[str, Any]:
+def _on(metrics: list[dict[str, Any]], what: str, **more: Any) -> dict[str, Any]:
     """An alarm on what several metrics come to: one is too much."""
-    alarm = _alarm(what, "", "", {}, Threshold=1, Metrics=metrics)
+    alarm = _alarm(what, "", "", {}, Threshold=1, Metrics=metrics, **more)
     return {key: value for key, value in alarm.items() if key not in OF_ONE_METRIC}
 
 
@@ -195,7 +206,3 @@ def _queue(queue: str, what: str) -> dict[str, Any]:
     dimensions = {"QueueName": sub(f"{STACK}-{queue}")}
     metric = "ApproximateNumberOfMessagesVisible"
     return _alarm(what, "AWS/SQS", metric, dimensions, Statistic="Maximum", Threshold=1, Period=300)
-
-
-def _dynamodb(metric: str, what: str, **dimensions: Any) -> dict[str, Any]:
-    return _alarm(f"{what} are throttled", "AWS/DynamoDB", metric, dimensions, Threshold=1, EvaluationPeriods=3)

@@ -93,8 +93,10 @@ def test_the_guide_tells_every_service_that_a_deployer_needs(template: dict[str,
 
 
 def test_the_guide_counts_the_alarms_right(template: dict[str, Any]) -> None:
-    count = sum(r["Type"] == "AWS::CloudWatch::Alarm" for r in template["Resources"].values())
-    assert f"| {count} alarms | {count / 10:.2f} |" in GUIDE.read_text()
+    """An alarm on several metrics costs as much as one on each (CloudWatch's prices: "per alarm metric")."""
+    alarms = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    metrics = sum(len([m for m in alarm.get("Metrics", [alarm]) if "SUM(FILL" not in str(m)]) for alarm in alarms)
+    assert f"| {len(alarms)} alarms on {metrics} metrics, each charged | {metrics / 10:.2f} |" in GUIDE.read_text()
 
 
 def test_make_knows_each_target_that_the_guides_name() -> None:

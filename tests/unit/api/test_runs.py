@@ -9,6 +9,8 @@ from urllib.parse import urljoin
 import pytest
 from msgspec import structs
 
+from chalicelib.api.health import Health
+from invoke_once.errors import StoreUnavailable
 from tests.unit.api.world import World, echo, fail
 
 KEY = {"Idempotency-Key": '"k1"'}
@@ -242,6 +244,23 @@ def test_the_functions_are_told_with_their_limits(world: World) -> None:
 def test_health_needs_no_token_and_tells_each_part(world: World) -> None:
     answer = world.call("GET", "/healthz", token=None)
     assert answer.status == 200 and set(answer.json["parts"].values()) == {"ok"}
+
+
+def test_health_asks_the_parts_once_in_five_seconds_and_tells_a_failure_and_its_end(world: World) -> None:
+    asked = []
+
+    def tokens() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise StoreUnavailable("away", "Throttling")
+
+    health = Health()
+    found = [health.of({"tokens": tokens}, now_ms)["tokens"] for now_ms in (0, 10, 4_999, 5_000, 9_999, 10_000)]
+    assert found == ["ok", "ok", "ok", "failing", "failing", "ok"] and len(asked) == 3
+    before = len(world.engine.calls), world.tokens.reads
+    for _ in range(20):
+        assert world.call("GET", "/healthz", token=None).status == 200
+    assert (len(world.engine.calls), world.tokens.reads) == (before[0] + 1, before[1] + 1)
 
 
 def test_an_input_that_is_gone_before_its_run_is_404_and_says_so(world: World) -> None:

@@ -26,9 +26,13 @@ FULL = "arn:aws:lambda:eu-west-1:111122223333:function:theirs"
             "arn:aws-us-gov:lambda:us-gov-west-1:111122223333:function:theirs",
             Target("theirs", "", "111122223333", "us-gov-west-1", "aws-us-gov"),
         ),
+        (
+            "arn:aws-eusc:lambda:eusc-de-east-1:111122223333:function:theirs:$LATEST.PUBLISHED",
+            Target("theirs", "$LATEST.PUBLISHED", "111122223333", "eusc-de-east-1", "aws-eusc"),
+        ),
         *[(bad, None) for bad in (
             "", "a b", "a/b", "theirs:", "theirs:li ve", "arn:aws:lambda:eu-west-1:1:function:theirs", "x" * 65,
-            "arn:aws:sqs:eu-west-1:111122223333:theirs", f"{FULL}:live:more", "theirs\n",
+            "arn:aws:sqs:eu-west-1:111122223333:theirs", f"{FULL}:live:more", "theirs:$LATEST.OLD", "theirs\n",
         )],
     ],
 )  # fmt: skip
