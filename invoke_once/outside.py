@@ -5,12 +5,12 @@ Everything in the stack is named after it, so its name is enough:
     tracked       the runs table and the bucket (its own run, payloads), and to tell `record` of its deaths
     destination   to tell `record` of its outcomes: nothing else, and no environment
 
-`Place` says where; left empty, its parts are CloudFormation's pseudo parameters, for `Fn::Sub`.
+`Place` says where; left empty, its parts are CloudFormation's pseudo parameters, for `Fn::Sub`. `outside_formats.py`
+writes all of it for the tools that deploy functions.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -128,30 +128,3 @@ def entry(mode: Mode, function: str, tenant: str, target: str, qualifier: str = 
     """Its table in functions.toml, by which the service may start it, and knows whose its reports are."""
     lines = [f"[functions.{function}]", f'target = "{target}"', f'tenant = "{tenant}"', f'mode = "{mode}"']
     return "\n".join([*lines, *([f'qualifier = "{qualifier}"'] if qualifier else [])]) + "\n"
-
-
-def sam(place: Place, mode: Mode, function: str, tenant: str, qualifier: str = "") -> str:
-    """The same for the Properties of an AWS::Serverless::Function, as YAML."""
-    lines = ["Environment:", "  Variables:"] if mode == "tracked" else []
-    lines += [f"    {name}: {_yaml(value)}" for name, value in environment(place, mode, function, tenant).items()]
-    lines += ["Policies:", '  - Version: "2012-10-17"', "    Statement:"]
-    for statement in policy(place, mode, function)["Statement"]:
-        lines += [
-            f"      - Sid: {statement['Sid']}",
-            f"        Effect: {statement['Effect']}",
-            f"        Action: [{', '.join(statement['Action'])}]",
-            f"        Resource: {_yaml(statement['Resource'])}",
-        ]
-        for operator, asked in statement.get("Condition", {}).items():
-            lines += ["        Condition:", f"          {operator}:"]
-            lines += [f"            {key}: {json.dumps(values)}" for key, values in asked.items()]
-    told = destinations(place, mode)
-    lines += [f"AutoPublishAlias: {qualifier}"] if qualifier else []  # SAM then aims the config at the alias
-    lines += ["EventInvokeConfig:", f"  MaximumRetryAttempts: {told['MaximumRetryAttempts']}", "  DestinationConfig:"]
-    for end, where in told["DestinationConfig"].items():
-        lines += [f"    {end}:", "      Type: Lambda", f"      Destination: {_yaml(where['Destination'])}"]
-    return "\n".join(lines) + "\n"
-
-
-def _yaml(value: str) -> str:
-    return f"!Sub {value}" if "${" in value else value

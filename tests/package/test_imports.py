@@ -31,9 +31,11 @@ MAY_IMPORT: Mapping[str, str] = {
     "invoke_once.pytest_plugin": "invoke_once.testing",
     "invoke_once.signing": "",
     "invoke_once.outside": "invoke_once.life",
+    "invoke_once.outside_formats": "invoke_once.outside",
     "invoke_once.client": "invoke_once.life invoke_once.client_errors",
     "invoke_once.client_errors": "invoke_once.client",
     "invoke_once.cli": "invoke_once.client invoke_once.client_errors invoke_once.signing invoke_once.outside"
+    " invoke_once.outside_formats"
     " invoke_once.life",
     # the service
     "chalicelib.settings": "",

@@ -23,7 +23,7 @@ from chalicelib.service import Service as Wired
 from chalicelib.settings import read
 from infra.paths import EMULATOR_VENV, ROOT
 from infra.ship import layer
-from invoke_once import outside
+from invoke_once import outside, outside_formats
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.objects import S3Objects
 from invoke_once.store.payloads import Payloads
@@ -170,7 +170,7 @@ def test_the_template_has_exactly_what_is_printed() -> None:
     for function in WAYS:
         asked = f"# once policy {function} --stack '${{ServiceStack}}' --tenant demo --show sam\n"
         assert asked in text
-        printed = outside.sam(outside.Place("${ServiceStack}"), "tracked", function, "demo")
+        printed = outside_formats.sam(outside.Place("${ServiceStack}"), "tracked", function, "demo")
         indented = re.sub(r"^", " " * 6, printed, flags=re.MULTILINE).rstrip(" ")
         assert text.split(asked)[1].startswith(indented)
 

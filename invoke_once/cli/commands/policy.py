@@ -11,7 +11,8 @@ from invoke_once.cli.types import examples
 if TYPE_CHECKING:
     from invoke_once.outside import Mode
 
-SHOWN = ("policy", "environment", "destinations", "sam", "entry")
+WHOLE = ("sam", "serverless", "terraform", "cdk")
+SHOWN = ("policy", "environment", "destinations", *WHOLE, "entry")
 
 
 @examples(
@@ -31,7 +32,7 @@ SHOWN = ("policy", "environment", "destinations", "sam", "entry")
 @click.option("--qualifier", metavar="NAME", default="", help="The alias or version that is called, if one is.")
 @click.option(
     "--show", type=click.Choice(SHOWN), default="policy", show_default=True,
-    help="The IAM policy; the environment; the event invoke config; all three for SAM; its table in functions.toml.",
+    help="The IAM policy, the environment, the event invoke config; all for a tool; its table in functions.toml.",
 )  # fmt: skip
 def command(
     function: str, stack: str, mode: Mode, tenant: str, account: str | None, region: str | None, qualifier: str,
@@ -44,18 +45,19 @@ def command(
     \b
       once policy billing --account 111122223333 --region eu-west-1
       once policy billing --show sam                  for a template: no account, no region
+      once policy billing --show terraform            or cdk, or serverless
     """
-    from invoke_once import outside
+    from invoke_once import outside, outside_formats
     from invoke_once.cli.output import json_out, out
 
-    if show == "sam":
-        out(outside.sam(outside.Place(stack), mode, function, tenant, qualifier).rstrip())
+    if show in WHOLE:
+        out(getattr(outside_formats, show)(outside.Place(stack), mode, function, tenant, qualifier).rstrip())
         return 0
     if show == "entry":
         out(outside.entry(mode, function, tenant, function, qualifier).rstrip())
         return 0
     if not (account and region):
-        raise click.UsageError("--account and --region are needed, or --show sam for a template")
+        raise click.UsageError("--account and --region are needed, or --show with a tool: they are then the template's")
     place = outside.Place.at(stack, account, region)
     if show == "policy":
         json_out(outside.policy(place, mode, function))
