@@ -114,6 +114,13 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
     domain: Annotated[str, Meta(description="a name of yours for the API; point it at the output `DomainTarget`")] = ""
     certificate_arn: Annotated[str, Meta(description="with `domain`: its certificate, in this Region")] = ""
     waf_acl_arn: Annotated[str, Meta(description="a web ACL in front of the API")] = ""
+    cors_origins: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\A(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:\d+)?\Z")], ...],
+        Meta(
+            max_length=20,
+            description='`["https://app.example.com"]`: sites whose pages may call the API with a token they have',
+        ),
+    ] = ()
     versioned_bucket: Annotated[bool, Meta(description="what is overwritten or deleted can be had back for a week")] = (
         False
     )

@@ -5,6 +5,7 @@ Made once per process from the service; tests hand in their own with `use_backen
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from chalicelib.api import cors
 from chalicelib.api.health import Health
 from chalicelib.runs.holds import Holds
 from chalicelib.runs.limits import Limits
@@ -50,6 +52,7 @@ class Backend(Struct, frozen=True):
     tokens: TokenCache
     limits: Limits = field(default_factory=Limits)
     holds: Holds = field(default_factory=Holds)
+    origins: frozenset[str] = field(default_factory=lambda: cors.origins(os.environ))
     health: Health = field(default_factory=Health)
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
     link_keys: Callable[[int], list[bytes]] = _link_keys  #: the same for links

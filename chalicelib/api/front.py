@@ -13,6 +13,7 @@ from typing import Any
 from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.api import cors, headers
+from chalicelib.api.backend import backend
 from chalicelib.api.call import reply_problem
 from chalicelib.api.problems import MethodNotAllowed, NotFound
 from chalicelib.api.routes import Operation
@@ -60,11 +61,18 @@ def answer(request: Request, get_response: Callable[[Request], Response]) -> Res
     began = time.perf_counter()
     noted: dict[str, Any] = {}
     request.context["noted"] = noted
+    site = ""
     try:
-        _check_route(request)
-        response = cors.preflight() if request.method == "OPTIONS" else get_response(request)
+        site = _allowed_site(request)
+        if site and request.method == "OPTIONS":
+            response = cors.preflight_of(site, _methods(request))
+        else:
+            _check_route(request)
+            response = cors.preflight() if request.method == "OPTIONS" else get_response(request)
     except Exception as error:
         response = reply_problem(error, noted)
+    if site:
+        response.headers |= cors.answer_to(site)
     took_ms = round((time.perf_counter() - began) * 1000, 1)
     log.event(
         "request",
@@ -94,11 +102,22 @@ def _check_route(request: Request) -> None:
         raise NotFound
     if request.method == "OPTIONS" and _is_preflight(request, known):
         return
-    allowed = sorted(method for method, entry in known.items() if isinstance(entry.view_function, Operation))
+    allowed = _methods(request)
     if request.method not in allowed:
         raise MethodNotAllowed(allowed)
     if not set(known[request.method].view_args) <= set(request.uri_params or ()):
         raise NotFound
+
+
+def _methods(request: Request) -> list[str]:
+    known = front.current_app.routes.get(request.path, {})
+    return sorted(method for method, entry in known.items() if isinstance(entry.view_function, Operation))
+
+
+def _allowed_site(request: Request) -> str:
+    """The origin of the calling page, if the stage lets that site call; else empty."""
+    site = cors.site(request.to_original_event()["multiValueHeaders"])
+    return site if site and site in backend().origins else ""
 
 
 def _is_preflight(request: Request, known: Mapping[str, Any]) -> bool:

@@ -83,6 +83,7 @@ def _limits(stage: Stage) -> dict[str, str]:
         "ONCE_CALLS_BURST": str(stage.calls_burst),
         "ONCE_RUNS_IN_FLIGHT": str(stage.runs_in_flight),
         "ONCE_HOLDS_IN_FLIGHT": str(stage.holds_in_flight),
+        **({"ONCE_CORS_ORIGINS": " ".join(stage.cors_origins)} if stage.cors_origins else {}),
     }
 
 

@@ -107,6 +107,16 @@ def test_a_domain_a_firewall_and_versions() -> None:
     assert not {"Domain", "DomainMapping", "Firewall"} & set(merged())
 
 
+def test_no_site_s_pages_may_call_unless_the_stage_names_it() -> None:
+    def told(**options: Any) -> list[Any]:
+        found = functions(merged(**options))
+        return [f["Environment"]["Variables"].get("ONCE_CORS_ORIGINS") for f in found if "Environment" in f]
+
+    assert set(told()) == {None}
+    sites = ("https://app.example.com", "http://localhost:5173")
+    assert [value for value in told(cors_origins=sites) if value] == [" ".join(sites)]
+
+
 QUEUE, BUS = (
     "arn:aws:sqs:eu-central-1:111122223333:results",
     "arn:aws:events:${AWS::Region}:${AWS::AccountId}:event-bus/b",
