@@ -46,7 +46,7 @@ def preflight_of(site: str, methods: Sequence[str]) -> Response:
         "Access-Control-Max-Age": "7200",
         "Cache-Control": "no-store",
     }
-    return Response("", answer_to(site) | asked, 204)
+    return Response("", {**answer_to(site), **asked}, 204)
 
 
 def is_preflight(headers: Mapping[str, Sequence[str]]) -> bool:
