@@ -87,6 +87,10 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat_seconds: Annotated[
         int, Meta(ge=0, le=MANAGED_S, description="the longest silence of an attempt that is not lost; 0: any")
     ] = 0
+    max_running: Annotated[
+        int,
+        Meta(ge=1, le=1_000, description="at most so many of its runs at once, the others wait; absent: any"),
+    ] = 0
     retry: Annotated[Retry, Meta(description="a table, below")] = field(default_factory=Retry)
     input_schema: Annotated[
         Mapping[str, Any] | None, Meta(description="a JSON Schema: other input is refused with 422")

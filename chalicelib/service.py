@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from chalicelib import functions
 from chalicelib.functions import Function
 from chalicelib.invoker import Invoker, LambdaInvoker
+from chalicelib.pauses import Pauses
 from chalicelib.settings import Settings, settings
 from invoke_once.handler.runtime import now_ms
 from invoke_once.store.connection import Connection
@@ -31,6 +32,7 @@ class Service(Struct, frozen=True):
     invoker: Invoker
     now_ms: Callable[[], int] = now_ms
     spread: Callable[[], float] = random.random
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.batches.manifest import Item, Manifest
 from chalicelib.batches.records import of_this_pass, run_id
 from chalicelib.functions import Function
-from chalicelib.runs import dispatch
+from chalicelib.runs import dispatch, gated
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable
@@ -57,7 +57,7 @@ def begin(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
     found = None if batch.pass_number == 1 else svc.store.get(run_id(batch, index), svc.now_ms())
     if found is None:
         item = manifest[index]
-        new = new_run(svc, batch, index, item)
+        new = gated.under_gates(svc, new_run(svc, batch, index, item))
         result = svc.store.apply(_with_input(svc, batch, moves.start(new, svc.now_ms()), item))
         if isinstance(result, Applied):
             _fire(svc, result.head, item.text)
@@ -78,7 +78,8 @@ def _into_this_pass(svc: Service, batch: Batch, found: Head) -> tuple[Head | Non
     if not found.terminal:
         result = svc.store.apply(batch_moves.join_pass(found, batch))
         return result.head, False
-    move = batch_moves.redrive_for(found, batch, svc.now_ms())
+    held, paused_ms = gated.beginning(svc, found.run_id, found.function, found.tenant, found.concurrency_key)
+    move = batch_moves.redrive_for(found, batch, svc.now_ms(), held=held, paused_ms=paused_ms)
     svc.payloads.renew_input(found, move.set["expires_at"])
     result = svc.store.apply(move)
     if isinstance(result, Refused):
@@ -123,6 +124,9 @@ def _fire(svc: Service, head: Head, text: bytes | None = None) -> None:
     if head.status != Status.QUEUED:
         return
     try:
-        dispatch.fire(svc, head, text)
+        if head.wait_shard is not None:
+            gated.ask(svc, head, dispatch.fire)
+        else:
+            dispatch.fire(svc, head, text)
     except StoreUnavailable as error:
         log.event("dispatch_delayed", run_id=head.run_id, reason=str(error), metrics={"DispatchDelayed": 1})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from chalicelib.due import gated
 from chalicelib.runs import dispatch
 from chalicelib.service import Service
 from invoke_once import log
@@ -32,6 +33,8 @@ def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
         from chalicelib.batches import attend as batches
 
         return batches.attend(svc, run_id, deliver)
+    if run_id.startswith(gated.PREFIXES):
+        return gated.look_at(svc, run_id, lambda held: attend(svc, held, deliver))
     done = Due.NOTHING
     for _ in range(MAX_STEPS):
         head = svc.store.get(run_id, svc.now_ms())
@@ -68,6 +71,8 @@ def attend_safely(svc: Service, run_id: str, deliver: Deliver) -> Due | None:
 
 def _step(svc: Service, head: Head, due: Due) -> bool:
     """One move, and the fire that follows it. True: look again, there may be more."""
+    if due in _AT_GATES and gated.keep_back(svc, head, due):
+        return False
     result = _move(svc, head, due)
     if not isinstance(result, Applied):
         return False  # somebody else did it
@@ -77,6 +82,8 @@ def _step(svc: Service, head: Head, due: Due) -> bool:
     return due in (Due.LOSE, Due.EXPIRE)
 
 
+#: What a gate may keep a run from.
+_AT_GATES = (Due.RELEASE, Due.DISPATCH, Due.EXPIRE, Due.ASK)
 #: A lost attempt is counted where it is given up (`recovery.lose`), whoever saw it.
 _METRICS = {
     Due.RELEASE: {"Released": 1},
@@ -96,7 +103,7 @@ def _move(svc: Service, head: Head, due: Due) -> Result:
     now_ms = svc.now_ms()
     match due:
         case Due.RELEASE:
-            return svc.store.apply(moves.release(head, now_ms))
+            return svc.store.apply(moves.release(head, now_ms, gated.paused_ms(svc, head)))
         case Due.DISPATCH:
             return svc.store.apply(moves.dispatch(head, now_ms))
         case Due.EXPIRE:

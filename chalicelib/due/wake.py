@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from chalicelib.batches import hints
+from chalicelib.due import gated
 from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
@@ -47,7 +48,7 @@ def wanted_at(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage") or {}
-    if not new or new.get("part", {}).get("S") not in ("head", "batch"):
+    if not new or new.get("part", {}).get("S") not in ("head", "batch") or "wait_shard" in new:
         return None
     for name, wanted in (("not_before", True), ("cb_due", _text(new, "cb_status") == "pending")):
         at = new.get(name, {}).get("N")
@@ -79,6 +80,7 @@ def on_stream(svc: Service, queue: Queue, event: Mapping[str, Any]) -> dict[str,
     records = event.get("Records", [])
     with ThreadPoolExecutor(WORKERS) as pool:  # the last of a hundred must not wait for the others' messages
         bad = list(pool.map(failed, records))
+    gated.on_stream(svc, records, lambda gate, delay_s: queue.send(gate, delay_s) if delay_s <= MAX_DELAY_S else None)
     fire_attend(svc.invoker, svc.settings.attend_function, due_now)
     sequences = [record.get("dynamodb", {}).get("SequenceNumber") for record in records]
     return {"batchItemFailures": [{"itemIdentifier": n} for n, was in zip(sequences, bad, strict=True) if was]}

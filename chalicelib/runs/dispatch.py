@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from chalicelib.functions import Function
 from chalicelib.invoker import SETTLED_DISPATCHES, Answer, Fired, Rejected, Unavailable
-from chalicelib.runs import waiting
+from chalicelib.runs import gated, waiting
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
@@ -53,6 +53,7 @@ class StartRequest(Struct, frozen=True):
     no_callback: bool = False  #: not even the function's own
     traceparent: str | None = None  #: no part of the fingerprint: a repeat may come by another way
     tracestate: str | None = None  #: goes with the first event alone
+    concurrency: tuple[str, int] | None = None  #: (key, at most so many of its runs at once)
 
 
 class Accepted(Struct, frozen=True):
@@ -66,7 +67,7 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
     Raises `KeyReused`, `PayloadTooLarge`, `StoreUnavailable` (nothing is promised then, repeating is safe).
     """
     _check_size(request)
-    new = new_run(request)
+    new = gated.under_gates(svc, new_run(request))
     now_ms = svc.now_ms()
     draft = moves.start(new, now_ms)
     room_taken = payloads.item_size(draft.set)
@@ -136,6 +137,8 @@ def new_run(request: StartRequest) -> moves.NewRun:
         labels=json.dumps(request.labels, separators=(",", ":"), sort_keys=True) if request.labels else None,
         callback_url=request.callback_url or (None if request.no_callback else function.callback or None),
         traceparent=request.traceparent,
+        concurrency_key=request.concurrency[0] if request.concurrency else None,
+        concurrency_max=request.concurrency[1] if request.concurrency else None,
     )
 
 
@@ -154,12 +157,16 @@ def fingerprint(request: StartRequest) -> str:
     ]  # fmt: skip
     if request.no_callback:
         asked.append({"callback": None})
+    if request.concurrency is not None:
+        asked.append(["concurrency", *request.concurrency])
     return keys.digest(asked)
 
 
 def _fire_now(svc: Service, head: Head, text: bytes | None = None, tracestate: str | None = None) -> Head:
-    """Fire what was just accepted. That stays accepted where the store fails on the way: the sweep comes by."""
+    """Fire what was just accepted, or ask its gate. It stays accepted where the store fails: the sweep comes by."""
     try:
+        if head.wait_shard is not None:
+            return gated.ask(svc, head, fire)
         return fire(svc, head, text, tracestate)
     except StoreUnavailable as error:
         log.event("dispatch_delayed", run_id=head.run_id, reason=str(error), metrics={"DispatchDelayed": 1})
@@ -243,16 +250,16 @@ def cancel(svc: Service, head: Head) -> Result:
     return result
 
 
-def redrive(svc: Service, head: Head, *, from_start: bool = False) -> Result:
+def redrive(svc: Service, head: Head, *, from_start: bool = False, by: str | None = None) -> Result:
     """Send an ended run again, from its newest checkpoint or `from_start`.
 
-    Refused: it succeeded, it is live, or its batch runs (and may count it already).
+    Refused: it succeeded, it is live, its batch runs (and may count it already), or `by` has done it before.
     """
     if head.batch is not None and _batch_runs(svc, head.batch):
         return Refused(head, ("its batch has ended",))
-    result = _reopen(svc, head, from_start)
+    result = _reopen(svc, head, from_start, by)
     if isinstance(result, Refused) and result.only(moves.AS_SEEN) and result.head is not None:
-        result = _reopen(svc, result.head, from_start)  # an attempt was made, and ended, since it was read
+        result = _reopen(svc, result.head, from_start, by)  # an attempt was made, and ended, since it was read
     if isinstance(result, Refused):
         return result
     log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
@@ -264,9 +271,10 @@ def _batch_runs(svc: Service, batch: str) -> bool:
     return item is not None and item.get("status") == Status.RUNNING
 
 
-def _reopen(svc: Service, head: Head, from_start: bool) -> Result:
+def _reopen(svc: Service, head: Head, from_start: bool, by: str | None) -> Result:
     """The move itself, with an input and a state that last as long as the run will."""
-    move = moves.redrive(head, svc.now_ms(), from_start=from_start)
+    held, paused_ms = gated.beginning(svc, head.run_id, head.function, head.tenant, head.concurrency_key)
+    move = moves.redrive(head, svc.now_ms(), from_start=from_start, held=held, by=by, paused_ms=paused_ms)
     if head.status in REDRIVABLE:
         svc.payloads.renew_input(head, move.set["expires_at"])
         if not from_start:

@@ -51,7 +51,7 @@ def etag(text: str) -> str:
 
 def retry_after_s(head: Head, now_ms: int) -> int:
     """When it is worth to look again: soon for a young run, at most every 10 s; not before a delay is over."""
-    if head.not_before is not None and head.not_before > now_ms:
+    if head.not_before is not None and head.not_before > now_ms and head.wait_shard is None:
         return min(max(-(-(head.not_before - now_ms) // 1000), 1), 60)
     age_s = (now_ms - (head.attempt_started_at or head.created_at)) / 1000
     return 1 if age_s < 10 else 2 if age_s < 30 else 5 if age_s < 180 else 10

@@ -17,11 +17,16 @@ def waiting_for(head: Head) -> str | None:
     """`delay`, `backoff` (before its next attempt), `continue` (before its next leg), `dispatch`, or None.
 
     dispatch: it was, or will be, fired.
+    `paused`, `max_running`, `concurrency`: the gate that it waits at.
     """
     if head.status == Status.SCHEDULED:
         return "delay"
     if head.status != Status.QUEUED:
         return None
+    if head.wait_shard is not None:
+        from invoke_once.life import gates  # no plain run pays for it
+
+        return gates.kind(head.wait_shard)
     if head.not_before is None or queue_clock_runs(head):
         return "dispatch"
     return "continue" if head.between_legs else "backoff"
@@ -29,7 +34,7 @@ def waiting_for(head: Head) -> str | None:
 
 def next_attempt_at_ms(head: Head) -> int | None:
     """The earliest time of the next attempt, where it is known; None: any moment, or never."""
-    return head.not_before if head.status in moves.WAITING else None
+    return head.not_before if head.status in moves.WAITING and head.wait_shard is None else None
 
 
 def note(svc: Service, head: Head, type_: str, message: str, trace: str | None = None) -> Head:

@@ -58,12 +58,15 @@ def maybe(name: str) -> Any:
 MOVES: Mapping[str, Callable[[], Move]] = {
     "register": lambda: starts.register(_new(), NOW, given("lease_ms"), given("request_id")),
     "claim": lambda: attempts.claim(
-        given("run_id"), given("generation"), NOW, given("lease_ms"), maybe("fired_at"), maybe("request_id")
+        given("run_id"), given("generation"), NOW, given("lease_ms"), maybe("fired_at"), maybe("request_id"),
+        left_ms=maybe("left_ms"),
     ),
     "progress": lambda: attempts.progress(
         MINE, fraction=maybe("fraction"), message=maybe("message"), lease_until=maybe("lease_until")
     ),
-    "requeue": lambda: attempts.requeue(MINE, HEAD, given("not_before"), given("error"), given("token")),
+    "requeue": lambda: attempts.requeue(
+        MINE, HEAD, given("not_before"), given("error"), given("token"), maybe("slot_until")
+    ),
     "give_back": lambda: attempts.give_back(HEAD, given("not_before"), maybe("error")),
     "finish": lambda: endings.finish(
         MINE, HEAD, given("status"), NOW, Members("fields"), given("token")  # type: ignore[arg-type]

@@ -74,7 +74,7 @@ class Maker:
             attempt_started_at=some(started, self.at()), finished_at=some(None, self.at()),
             cancel_requested=some(True, False), due_at=some(None, NOW, NOW + 1, NOW + 60_000, NOW + 60_001, self.at()),
             callback_url=some(None, "https://example.com/hook"), cb_status=some(None, "pending", "failed"),
-            cb_due=some(None, self.at()),
+            cb_due=some(None, self.at()), hold=some(None, "k" * 13), body_until=some(None, self.at()),
         )  # fmt: skip
 
     def ended(self) -> dict[str, Any]:
@@ -94,12 +94,14 @@ class Maker:
             "claim": {
                 "run_id": head.run_id, "generation": head.generation, "now_ms": self.at(),
                 "lease_ms": some(-1, 0, 3_000), "fired_at": some(None, self.at()), "request_id": some(None, "r-2"),
+                "left_ms": some(None, 0, 3_000, 60_000),
             },
             "progress": {
                 "mine": mine, "fraction": some(None, 0.0, 0.3333, 1.0), "message": some(None, *TEXTS),
                 "lease_until": some(None, self.at()),
             },
-            "requeue": {"mine": mine, "head": head, "not_before": self.at(), "error": ERROR, "token": "t" * 13},
+            "requeue": {"mine": mine, "head": head, "not_before": self.at(), "error": ERROR, "token": "t" * 13,
+                        "slot_until": some(None, self.at())},
             "give_back": {"head": head, "not_before": self.at(), "error": some(None, ERROR)},
             "finish": {
                 "mine": mine, "head": head, "status": some(*sorted(TERMINAL)), "now_ms": self.at(),

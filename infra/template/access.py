@@ -109,9 +109,14 @@ def _objects_that_are_missing(prefix: str) -> Grant:
 def _api(functions: list[Function]) -> list[Grant]:
     heads = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
     logs = [arn for f in functions for arn in _log_group(f)]
+    indexes = ("by_tenant", "failed", "due", "waiting")
     return [
         _may("accept, show, cancel and redrive runs; the log of callbacks", heads, arn_of("Runs")),
-        _may("lists; how many runs are in flight", ["dynamodb:Query"], *map(_index, ("by_tenant", "failed", "due"))),
+        _may(
+            "lists; how many runs are in flight",
+            ["dynamodb:Query"],
+            *map(_index, indexes),
+        ),
         _may("tokens", ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"], arn_of("Tokens")),
         _may("a tenant's tokens", ["dynamodb:Query"], sub("${Tokens.Arn}/index/by_tenant")),
         _may("fire what was accepted, at once", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
@@ -123,14 +128,31 @@ def _api(functions: list[Function]) -> list[Grant]:
     ]
 
 
-def _stream(_functions: list[Function]) -> list[Grant]:
+def _letting_through() -> list[Grant]:
+    """What handing a slot on to who waits needs, beside firing."""
+    moves = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
+    return [
+        _may("who waits for a slot", ["dynamodb:Query"], _index("waiting")),
+        _may("let who waits through; the slots of a limit", moves, arn_of("Runs")),
+        _may("the large input of a run that waited", ["s3:GetObject"], INPUTS),
+        _objects_that_are_missing("*/in/*"),
+    ]
+
+
+def _stream(functions: list[Function]) -> list[Grant]:
     reading = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
     streams = sub("${Runs.Arn}/stream/*")
     return [
         _may("read the table's stream", reading, {"Fn::GetAtt": ["Runs", "StreamArn"]}),
         _may("Lambda wants it of whoever reads a stream", ["dynamodb:ListStreams"], streams),
-        _may("have a run looked at now", ["lambda:InvokeFunction"], own("attend")),
+        _may(
+            "have a run looked at now; fire who waited for a slot",
+            ["lambda:InvokeFunction"],
+            *_targets(functions),
+            own("attend"),
+        ),
         _may("have a run looked at later", ["sqs:SendMessage"], arn_of("WakeQueue")),
+        *_letting_through(),
         _may("keep records that could not be handled", ["sqs:SendMessage"], arn_of("StreamFailures")),
     ]
 
@@ -145,8 +167,12 @@ def _wake(_functions: list[Function]) -> list[Grant]:
 
 def _sweep(functions: list[Function]) -> list[Grant]:
     return [
-        _may("what is due", ["dynamodb:Query"], _index("due")),
-        _may("look at each and move it", ["dynamodb:GetItem", "dynamodb:UpdateItem"], arn_of("Runs")),
+        _may("what is due; who waits for a slot", ["dynamodb:Query"], *map(_index, ("due", "waiting"))),
+        _may(
+            "look at each and move it",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+            arn_of("Runs"),
+        ),
         _may("fire again; have callbacks sent", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("the large input of a run that is fired again", ["s3:GetObject"], INPUTS),
         _objects_that_are_missing("*/in/*"),
@@ -154,13 +180,14 @@ def _sweep(functions: list[Function]) -> list[Grant]:
 
 
 def _attend(functions: list[Function]) -> list[Grant]:
-    moves = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    moves = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     return [
         _may("look at a run and move it; the log of callbacks", moves, arn_of("Runs")),
-        _may("the runs and chunks of a batch", ["dynamodb:BatchGetItem", "dynamodb:Query"], arn_of("Runs")),
+        _may("the runs and chunks of a batch", ["dynamodb:Query"], arn_of("Runs")),
         _may("fire what is due; have a batch spread", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("the large input of a run that is fired; a batch's items", ["s3:GetObject"], INPUTS),
         _may("large inputs of a batch's items", ["s3:PutObject"], INPUTS),
+        _may("who waits for a slot", ["dynamodb:Query"], _index("waiting")),
         _objects_that_are_missing("*/in/*"),
         _may("the key that webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
     ]

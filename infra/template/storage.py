@@ -16,6 +16,7 @@ RUNS_INDEXES = {
     "due": ("due_shard", "due_at"),
     "by_tenant": ("tenant_shard", "created_at"),
     "failed": ("failed_shard", "created_at"),
+    "waiting": ("wait_shard", "created_at"),
 }
 # a payload may lie this long before its run starts to count its retention: a week's delay, a day in the queue, a
 # day's grace (invoke_once/life/moves/starts.py), and one for S3, which counts from midnight

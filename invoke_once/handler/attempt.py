@@ -95,6 +95,8 @@ class Attempt(LiveRun):
     def _record(self, outcome: Outcome, token: str) -> Result:
         now_ms, told = self._runtime.now_ms(), self._as_kept(self._pending)
         state = self._state_to_keep(self._shown | told, now_ms, head_only=outcome.status == Status.SUCCEEDED)
+        until_ms = self._slot_until(outcome)
+        told = told if until_ms is None else told | {"slot_until": until_ms}
         if self._goes_on(outcome):
             ended = self._continue(outcome, told, state, now_ms, token)
             if not isinstance(ended, Outcome):
@@ -105,7 +107,10 @@ class Attempt(LiveRun):
             again_ms = self._not_before(outcome, now_ms + backoff_ms(self._head, random.random()))
             self._renew(again_ms)
             result = self._apply(
-                lambda kept: moves.carrying(moves.requeue(self._fence, self._head, again_ms, error, token), kept), state
+                lambda kept: moves.carrying(
+                    moves.requeue(self._fence, self._head, again_ms, error, token, until_ms), kept
+                ),
+                state,
             )
             if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
                 return result
@@ -168,6 +173,11 @@ class Attempt(LiveRun):
         if expires_at is not None:
             self._runtime.payloads.renew_input(self._head, expires_at)
             self._own_checkpoints().renew(expires_at)
+
+    def _slot_until(self, outcome: Outcome) -> int | None:
+        """The watchdog's outcome comes before the body's end: until then a slot of a limit stays taken."""
+        held = self._head.slot is not None and outcome.status == Status.TIMED_OUT
+        return self._deadline_ms + LEASE_GRACE_MS if held else None
 
     def _fields(self, outcome: Outcome) -> dict[str, Any]:
         if outcome.output is not None:

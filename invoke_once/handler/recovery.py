@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from invoke_once import log
 from invoke_once.life import moves
@@ -45,16 +46,19 @@ def _may_go_on(head: Head) -> bool:
 
 
 def _lose(store: Store, head: Head, now_ms: int, error: bytes, seen_dead: bool, spread: Spread) -> Result:
+    kept: dict[str, Any] = {}
+    if head.slot is not None and head.body_until is not None and not seen_dead:
+        kept["slot_until"] = head.body_until  # it may only have missed its beats
     if head.cancel_requested:
-        fields = {"status": Status.CANCELLED}
+        fields = {"status": Status.CANCELLED, **kept}
         return store.apply(moves.lose(head, now_ms, None, fields, seen_dead=seen_dead))
     if head.on_lost == "retry" and may_retry(head):
         not_before = now_ms + backoff_ms(head, spread())
-        result = store.apply(moves.lose(head, now_ms, not_before, {"error": error}, seen_dead=seen_dead))
+        result = store.apply(moves.lose(head, now_ms, not_before, {"error": error, **kept}, seen_dead=seen_dead))
         if not (isinstance(result, Refused) and result.head and result.only(moves.NOT_CANCELLED)):
             return result
         return _lose(store, result.head, now_ms, error, seen_dead, spread)
-    return store.apply(moves.lose(head, now_ms, None, {"error": error}, seen_dead=seen_dead))
+    return store.apply(moves.lose(head, now_ms, None, {"error": error, **kept}, seen_dead=seen_dead))
 
 
 def give_back(store: Store, head: Head, now_ms: int, error: bytes | None = None) -> Result:

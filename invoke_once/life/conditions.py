@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 Item = Mapping[str, Any]
-Comparison = Literal["=", "<=", "<"]
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {"=": operator.eq, "<=": operator.le, "<": operator.lt}
+Comparison = Literal["=", "<=", "<", "<>"]
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "<=": operator.le, "<": operator.lt, "<>": operator.ne,
+}  # fmt: skip
 
 
 class Check(NamedTuple):
@@ -47,6 +49,11 @@ Condition = Check | Group
 
 def equals(field: str, value: Any) -> Check:
     return Check(field, "=", value)
+
+
+def differs(field: str, value: Any) -> Check:
+    """It is there, and is another."""
+    return Check(field, "<>", value)
 
 
 def at_most(field: str, value: int) -> Check:

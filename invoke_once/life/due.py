@@ -20,6 +20,7 @@ class Due(StrEnum):
     NOTHING = "nothing"
     RELEASE = "release"  #: its time has come: queue and fire it
     DISPATCH = "dispatch"  #: nobody claimed it: fire it again
+    ASK = "ask"  #: it waits at a gate: see whether it may go on
     EXPIRE = "expire"
     LOSE = "lose"  #: the lease is over: retry or give up
     DELIVER = "deliver"  #: a callback is to be tried
@@ -37,22 +38,31 @@ def is_due(head: Head, now_ms: int) -> Due:
         return Due.REARM if _overdue(head, now_ms) else Due.NOTHING
     if head.queue_until < now_ms and queue_clock_runs(head):
         return Due.EXPIRE
+    if head.wait_shard is not None:
+        return Due.ASK if _overdue(head, now_ms) else Due.NOTHING
     if head.not_before is not None:
         return Due.RELEASE if head.not_before <= now_ms else Due.NOTHING
-    return Due.DISPATCH if _overdue(head, now_ms) else Due.NOTHING
+    return Due.DISPATCH if _overdue(head, now_ms) or _unclaimed(head, now_ms) else Due.NOTHING
 
 
 def queue_clock_runs(head: Head) -> bool:
     """Whether its queue timeout is being used up: from when it may first be fired after a start or an attempt.
 
-    Held back by a delay or a backoff, its clock begins when that is over, whoever comes by late. Given back (U), it
-    goes on: an event that AWS refuses again and again must end one day.
+    At a gate it is. Held back by a delay or a backoff, its clock begins when that is over, whoever comes by late. Given
+    back (U), it goes on: an event that AWS refuses again and again must end one day.
     """
-    return head.not_before is None or head.queue_until < head.not_before + head.queue_ms
+    if head.not_before is None or head.wait_shard is not None:
+        return True
+    return head.queue_until < head.not_before + head.queue_ms
 
 
 def _overdue(head: Head, now_ms: int) -> bool:
     return head.due_at is not None and head.due_at <= now_ms
+
+
+def _unclaimed(head: Head, now_ms: int) -> bool:
+    """Let through by a gate, which left its look where it was, and claimed by nobody since."""
+    return head.slot_at is not None and head.dispatches <= 1 and head.slot_at + FIRST_LOOK_MS <= now_ms
 
 
 def _callback_due(head: Head, now_ms: int) -> Due:

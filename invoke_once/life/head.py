@@ -11,11 +11,14 @@ One table, one item collection a run (partition key `run_id`), told apart by the
     batch                         many runs with one outcome: `batch.Batch` (`run_id` is then `batch_…`)
     chunk#GENERATION#NNN          a hundred indexes of a batch: who spreads them, and how each run ended
     stop#GENERATION#NNN           the same hundred, while the batch is cancelled
+    rack                          16 slots of a limit (`run_id` is then `gate_…#N`; see `gates.py`)
+    pause                         whether a function is paused, and for whom (`run_id` is then `slot_…`)
 
 Index (KEYS_ONLY)   partition key                      sort key     holds
     due             due_shard     due#N                due_at       runs that may need help, sparse
     by_tenant       tenant_shard  TENANT#N             created_at   every head
     failed          failed_shard  TENANT#N             created_at   heads that ended failed, timed_out or expired
+    waiting         wait_shard    GATE#N               created_at   heads that are held back by a gate, sparse
 
 Times are integer milliseconds since 1970 (UTC), but `expires_at`, which DynamoDB's TTL wants in seconds.
 Ids and shards: `keys.py`.
@@ -36,6 +39,7 @@ INDEX_KEYS: Mapping[str, tuple[str, str]] = {
     "due": ("due_shard", "due_at"),
     "by_tenant": ("tenant_shard", "created_at"),
     "failed": ("failed_shard", "created_at"),
+    "waiting": ("wait_shard", "created_at"),
 }
 
 
@@ -115,6 +119,16 @@ class Head:
     batch_index: int | None = None  #: A; its place in it, from 0
     batch_pass: int | None = None  #: BO, and O of a batch; which pass of the batch it runs for, None: the first
     traceparent: str | None = None  #: A; of the start request (W3C Trace Context), 55 characters
+    concurrency_key: str | None = None  #: A; at most `concurrency_max` of this tenant's runs with it at once
+    concurrency_max: int | None = None  #: A
+    hold: str | None = None  #: A, O, XH; random: names one waiting at a gate, and the slots it leads to
+    wait_shard: str | None = None  #: A, O, XH; the gate it waits at; removed by X
+    slot: str | None = None  #: X, XH; `RACK/NAME` of each slot it has, separated by spaces
+    slot_at: int | None = None  #: X; when it might be claimed
+    slot_until: int | None = None  #: H, I, J; a body of an earlier attempt may live so long, and keeps its slots
+    body_until: int | None = None  #: E, of an attempt whose lease is shorter than its time: when Lambda ends it
+    paused_ms: int | None = None  #: A, C, O, X; how long its function had been paused when the queue's clock began
+    redriven_by: str | None = None  #: O; the bulk action that sent it again
 
     @property
     def terminal(self) -> bool:

@@ -37,6 +37,13 @@ LETTERS: Mapping[str, str] = {
     "U": "give_back",
     "V": "note",
     "W": "continue",
+    "X": "grant",
+    "XH": "hold",
+    "XP": "pause",
+    "Y": "take",
+    "YL": "set_limit",
+    "Z": "free",
+    "ZA": "rearm_rack",
 }
 
 #: Added to every lease: the clocks of two machines may differ by this much and still never overlap two attempts.

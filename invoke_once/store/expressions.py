@@ -33,6 +33,8 @@ def condition(asked: Condition) -> Compiled:
     other: object = attribute(asked.value) if asked.op == "< field" else asked.value
     if asked.op == "=":
         return field == other
+    if asked.op == "<>":
+        return field != other
     return field <= other if asked.op == "<=" else field < other
 
 

@@ -55,6 +55,15 @@ class FailedIndex(GlobalSecondaryIndex["RunModel"]):
     created_at = NumberAttribute(range_key=True)
 
 
+class WaitingIndex(GlobalSecondaryIndex["RunModel"]):
+    class Meta:
+        index_name = "waiting"
+        projection = KeysOnlyProjection()
+
+    wait_shard = UnicodeAttribute(hash_key=True)
+    created_at = NumberAttribute(range_key=True)
+
+
 class RunModel(Model):
     """An item of the runs table: a head, or another part of a run's collection."""
 
@@ -68,6 +77,7 @@ class RunModel(Model):
     due = DueIndex()
     by_tenant = TenantIndex()
     failed = FailedIndex()
+    waiting = WaitingIndex()
 
     tenant = _text()
     function = _text()
@@ -139,6 +149,16 @@ class RunModel(Model):
     batch_index = _number()
     batch_pass = _number()
     traceparent = _text()
+    concurrency_key = _text()
+    concurrency_max = _number()
+    hold = _text()
+    wait_shard = _text()
+    slot = _text()
+    slot_at = _number()
+    slot_until = _number()
+    body_until = _number()
+    paused_ms = _number()
+    redriven_by = _text()
 
     # of a run's other parts
     token = _text()
@@ -161,3 +181,25 @@ class RunModel(Model):
     spread_at = _number()
     letters = _text()
     done = _flag()
+    # of a rack of slots (`life/gates.py`), and of a pause
+    s0 = _text()
+    s1 = _text()
+    s2 = _text()
+    s3 = _text()
+    s4 = _text()
+    s5 = _text()
+    s6 = _text()
+    s7 = _text()
+    s8 = _text()
+    s9 = _text()
+    s10 = _text()
+    s11 = _text()
+    s12 = _text()
+    s13 = _text()
+    s14 = _text()
+    s15 = _text()
+    slot_limit = _number()
+    slot_high = _number()
+    limit_at = _number()
+    empty_at = _number()
+    pauses = _text()

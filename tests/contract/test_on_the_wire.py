@@ -87,6 +87,8 @@ class Typical:
         functions = {"echo": Function("echo", target="s-echo")}
         self.svc = Service(SETTINGS, self.store, payloads, functions, self.lambda_, self.clock, lambda: 0.0)
         self.runtime = Runtime(self.store, payloads, self.clock)
+        self.svc.pauses.of(self.store, "echo", self.clock())  # as every process does once in 5 s
+        self.wire.take()
 
     def post(self, **more: Any) -> Head:
         n = next(_numbers)

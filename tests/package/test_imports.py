@@ -45,14 +45,16 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.keyring": "invoke_once.signing invoke_once.store",
     "chalicelib.tokens": "invoke_once.store",
     "chalicelib.invoker": "invoke_once.store",
-    "chalicelib.service": "chalicelib.settings chalicelib.functions chalicelib.invoker invoke_once.store"
-    " invoke_once.handler",
-    "chalicelib.runs": "chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life invoke_once.store"
-    " invoke_once.handler",
+    "chalicelib.pauses": "invoke_once.life invoke_once.store",
+    "chalicelib.service": "chalicelib.settings chalicelib.functions chalicelib.invoker chalicelib.pauses"
+    " invoke_once.store invoke_once.handler",
+    "chalicelib.gates": "chalicelib.service chalicelib.pauses invoke_once.life invoke_once.store",
+    "chalicelib.runs": "chalicelib.gates chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
+    " invoke_once.store invoke_once.handler",
     "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
     " invoke_once.store",
-    "chalicelib.due": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life"
-    " invoke_once.store invoke_once.handler",
+    "chalicelib.due": "chalicelib.batches chalicelib.gates chalicelib.runs chalicelib.service chalicelib.invoker"
+    " invoke_once.life invoke_once.store invoke_once.handler",
     "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings"
     " chalicelib.invoker chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
     "chalicelib.destinations": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.targets"

@@ -106,7 +106,7 @@ def test_tables_can_be_restored_expire_their_items_and_are_protected(template: d
 def test_the_indexes_of_runs_carry_keys_alone(template: dict[str, Any]) -> None:
     runs = of_type(template, "AWS::DynamoDB::Table")["Runs"]
     found = {index["IndexName"]: index["Projection"]["ProjectionType"] for index in runs["GlobalSecondaryIndexes"]}
-    assert found == {"due": "KEYS_ONLY", "by_tenant": "KEYS_ONLY", "failed": "KEYS_ONLY"}
+    assert found == {"due": "KEYS_ONLY", "by_tenant": "KEYS_ONLY", "failed": "KEYS_ONLY", "waiting": "KEYS_ONLY"}
 
 
 def test_the_bucket_is_private_encrypted_tidied_and_refuses_plain_http(template: dict[str, Any]) -> None:

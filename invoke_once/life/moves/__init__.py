@@ -5,7 +5,7 @@ tells which of them failed. Moves of a callback are in `callbacks.py`, which no 
 """
 
 from invoke_once.life.moves.attempts import Fence, claim, fence, give_back, launch, progress, requeue
-from invoke_once.life.moves.common import AS_SEEN, DAY_S, NOT_CANCELLED, STATE_FIELDS, WAITING, new_token
+from invoke_once.life.moves.common import AS_SEEN, DAY_S, HELD_MS, NOT_CANCELLED, STATE_FIELDS, WAITING, Held, new_token
 from invoke_once.life.moves.endings import FAILED_INDEX, cancel, expire, finish, lose, reject
 from invoke_once.life.moves.legs import NEWER_STATE, NO_NEWER_STATE, State, carrying, continue_later, lose_leg
 from invoke_once.life.moves.starts import NewRun, register, start
@@ -23,6 +23,6 @@ __all__ = [
     # What keeps it going
     "release", "dispatch", "note", "request_cancel", "redrive", "rearm",
     # What they share
-    "AS_SEEN", "DAY_S", "FAILED_INDEX", "NEWER_STATE", "NOT_CANCELLED", "NO_NEWER_STATE", "STATE_FIELDS",
-    "WAITING", "new_token",
+    "AS_SEEN", "DAY_S", "FAILED_INDEX", "HELD_MS", "Held", "NEWER_STATE", "NOT_CANCELLED", "NO_NEWER_STATE",
+    "STATE_FIELDS", "WAITING", "new_token",
 ]  # fmt: skip

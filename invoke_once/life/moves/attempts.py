@@ -8,7 +8,7 @@ from invoke_once.life.conditions import Condition, all_of, any_of, at_most, belo
 from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
-from invoke_once.life.moves.common import back_in_queue, look_by, new_token, nobody_asked_to_cancel
+from invoke_once.life.moves.common import back_in_queue, leaves, look_by, new_token, nobody_asked_to_cancel
 from invoke_once.life.status import Status
 
 _STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
@@ -41,6 +41,7 @@ _MAY_RUN_AGAIN = all_of(
     below_field("attempt", "max_attempts"),
     any_of(missing("on_lost"), equals("on_lost", "retry")),
     missing("cancel_requested"),
+    missing("slot"),  # its body may live: under a limit the run goes through the queue first
 )
 
 
@@ -58,10 +59,12 @@ def claim(
     request_id: str | None = None,
     *,
     goes_on: bool = False,
+    left_ms: int | None = None,
 ) -> Move:
     """E. An attempt takes the run, and with a new lease fences every attempt before it. By the wrapped handler.
 
     The lease is what Lambda itself leaves the attempt plus a grace: nothing has to beat to be safe.
+    `left_ms` is what Lambda leaves the attempt, where a heartbeat makes the lease shorter.
     `fired_at` or `request_id` says which invocation has it: one fired by the service, or a direct one.
     `goes_on`: its event was for another leg of an attempt, which keeps its progress; a long one also says itself when
     to look again, at the price of a look that would have to say it.
@@ -81,6 +84,7 @@ def claim(
             "attempt_started_at": now_ms,
             **_holder(fired_at, request_id),
             **({"due_at": until + 1} if goes_on and lease_ms > FIRST_LOOK_MS else {}),
+            **({"body_until": now_ms + left_ms + LEASE_GRACE_MS} if left_ms and left_ms > lease_ms else {}),
         },
         set_once={"started_at": now_ms, "claim_token": new_token()},
         add={"attempt": 1},
@@ -119,7 +123,7 @@ def give_back(head: Head, not_before: int, error: bytes | None = None) -> Move:
         sets["error"] = error
     first = head.started_at is not None and head.started_at == head.attempt_started_at
     began = ("attempt_started_at", "started_at") if first else ("attempt_started_at",)
-    return Move("U", head.run_id, guard, sets, add=spare, remove=began)
+    return Move("U", head.run_id, guard, sets, add=spare, remove=(*began, *leaves(head)))
 
 
 def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None) -> Move:
@@ -128,8 +132,15 @@ def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_
     return Move("G", mine.run_id, mine.arms, {k: v for k, v in changes.items() if v is not None})
 
 
-def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str) -> Move:
-    """I. The attempt failed and a retry is left. Refused if somebody asked to cancel: then it ends cancelled."""
+def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str, slot_until: int | None = None) -> Move:
+    """I. The attempt failed and a retry is left. Refused if somebody asked to cancel: then it ends cancelled.
+
+    `slot_until`: its body may live so long.
+    """
     guard = (*mine.arms, nobody_asked_to_cancel())
-    return Move("I", mine.run_id, guard, back_in_queue(head, not_before) | {"error": error, "settled_by": token},
-                remove=("progress", "message"), mine={"settled_by": token})  # fmt: skip
+    sets = back_in_queue(head, not_before) | {"error": error, "settled_by": token}
+    if slot_until is not None:
+        sets["slot_until"] = slot_until
+    return Move(
+        "I", mine.run_id, guard, sets, remove=("progress", "message", *leaves(head)), mine={"settled_by": token}
+    )

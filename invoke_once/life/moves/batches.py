@@ -16,7 +16,7 @@ from invoke_once.life.batch import BATCH, Batch, chunk_part
 from invoke_once.life.conditions import any_of, at_most, equals, missing, one_of
 from invoke_once.life.head import Head, to_item
 from invoke_once.life.move import Arm, Move
-from invoke_once.life.moves.common import DAY_S, WAITING, new_token, same_generation
+from invoke_once.life.moves.common import DAY_S, WAITING, Held, new_token, same_generation
 from invoke_once.life.moves.starts import NewRun, birth, id_is_free
 from invoke_once.life.moves.upkeep import redrive
 from invoke_once.life.status import REDRIVABLE, Status
@@ -177,9 +177,11 @@ def tombstone(new: NewRun, now_ms: int) -> Move:
     return Move("BT", new.run_id, (id_is_free(now_ms),), to_item(born), replace=True, mine={"generation": generation})
 
 
-def redrive_for(head: Head, batch: Batch, now_ms: int) -> Move:
+def redrive_for(
+    head: Head, batch: Batch, now_ms: int, *, held: Held | None = None, paused_ms: int | None = None
+) -> Move:
     """O, for the batch's pass. Refused also where another worker of this pass has been there."""
-    move = redrive(head, now_ms)
+    move = redrive(head, now_ms, held=held, paused_ms=paused_ms)
     return replace(move, guard=(*move.guard, _pass_as_seen(head)), set={**move.set, "batch_pass": batch.batch_pass})
 
 

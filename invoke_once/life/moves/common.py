@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from invoke_once.life.conditions import equals, missing
 from invoke_once.life.head import Head
@@ -19,6 +19,12 @@ NOT_CANCELLED = "nobody asked to cancel"
 AS_SEEN = "as it was seen"
 #: A checkpoint.
 STATE_FIELDS = ("state", "state_ref", "state_size", "state_seq", "state_lease", "state_at", "state_leg")
+
+
+#: The `not_before` of a run that waits at a gate: no event, however late, may claim it.
+HELD_MS = 9_999_999_999_999
+#: What a run has of gates, and leaves when it ends or goes back to the queue: its slots are then free.
+GATED = ("hold", "slot", "slot_at", "wait_shard", "body_until")
 
 
 def new_token() -> str:
@@ -43,6 +49,33 @@ def back_in_queue(head: Head, not_before: int) -> dict[str, Any]:
         "queue_until": not_before + head.queue_ms,
         "expires_at": (not_before + head.queue_ms) // 1000 + DAY_S + head.retention_s,
     }
+
+
+class Held(NamedTuple):
+    """A run waits at a gate: `shard` of its list, under a new `hold`.
+
+    `looked_after`: the gate itself is looked at as long as anybody waits, so that the run needs no look of its own
+    before its queue timeout.
+    """
+
+    hold: str
+    shard: str
+    looked_after: bool
+
+
+def held_back(held: Held, first_look_ms: int, queue_until: int) -> dict[str, Any]:
+    return {
+        "hold": held.hold,
+        "wait_shard": held.shard,
+        "not_before": HELD_MS,
+        "dispatches": 0,
+        "due_at": queue_until + 1 if held.looked_after else first_look_ms,
+    }
+
+
+def leaves(head: Head) -> tuple[str, ...]:
+    """What a move of a running run removes of gates: nothing, where it came through none."""
+    return () if head.hold is None else GATED
 
 
 def nobody_asked_to_cancel() -> Arm:

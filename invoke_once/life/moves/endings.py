@@ -11,26 +11,31 @@ from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.attempts import Fence, fence
-from invoke_once.life.moves.common import WAITING, back_in_queue, nobody_asked_to_cancel, same_generation
+from invoke_once.life.moves.common import GATED, WAITING, back_in_queue, leaves, nobody_asked_to_cancel, same_generation
 from invoke_once.life.status import Status
 
 FAILED_INDEX = (Status.FAILED, Status.TIMED_OUT, Status.EXPIRED)
 
 
-def _end(head: Head, status: Status, now_ms: int, fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What every move to an end writes: (set, remove). With a callback, outcome and intent to tell are one write."""
+def _end(
+    head: Head, status: Status, now_ms: int, fields: Mapping[str, Any], left: tuple[str, ...] = GATED
+) -> tuple[dict[str, Any], list[str]]:
+    """What every move to an end writes: (set, remove). With a callback, outcome and intent to tell are one write.
+
+    `left`: of gates; a run that was not claimed may have come to one since `head` was read.
+    """
     sets: dict[str, Any] = {
         "status": status,
         "finished_at": now_ms,
         "expires_at": max(now_ms // 1000 + head.retention_s, now_ms // 1000 + 60),
         **fields,
     }
-    removes = ["not_before", "due_at", "due_shard"]
+    removes = ["not_before", "due_at", "due_shard", *left]
     if status in FAILED_INDEX:
         sets["failed_shard"] = keys.tenant_shard(head.tenant, head.run_id)
     if head.callback_url is not None:
         sets |= {"cb_status": "pending", "cb_due": now_ms}
-        removes = ["not_before"]
+        removes = ["not_before", *left]
         if not _looked_at_soon(head, now_ms):
             sets |= {"due_at": now_ms, "due_shard": keys.due_shard(head.run_id)}
     if "error" not in fields:
@@ -48,7 +53,7 @@ def finish(mine: Fence, head: Head, status: Status, now_ms: int, fields: Mapping
 
     `fields` has the output's or the error's fields. `token` is kept over tries of this same write.
     """
-    sets, removes = _end(head, status, now_ms, fields)
+    sets, removes = _end(head, status, now_ms, fields, leaves(head))
     return Move("H", mine.run_id, mine.arms, sets | {"settled_by": token}, remove=tuple(removes),
                 mine={"settled_by": token}, known=head.item())  # fmt: skip
 
@@ -69,8 +74,8 @@ def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, A
     if not_before is not None:
         guard = (*guard, nobody_asked_to_cancel())
         sets = back_in_queue(head, not_before) | dict(fields)
-        return Move("J", head.run_id, guard, sets, remove=("progress", "message"))
-    sets, removes = _end(head, fields.get("status", Status.FAILED), now_ms, fields)
+        return Move("J", head.run_id, guard, sets, remove=("progress", "message", *leaves(head)))
+    sets, removes = _end(head, fields.get("status", Status.FAILED), now_ms, fields, leaves(head))
     return Move("J", head.run_id, guard, sets, remove=tuple(removes))
 
 

@@ -14,7 +14,7 @@ from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.attempts import fence
-from invoke_once.life.moves.common import back_in_queue, nobody_asked_to_cancel
+from invoke_once.life.moves.common import back_in_queue, leaves, nobody_asked_to_cancel
 from invoke_once.life.moves.endings import gone
 
 #: The arm that refuses a checkpoint where a newer one is kept; the move is then made without it.
@@ -58,13 +58,18 @@ def continue_later(
     """
     guard = (*fence(head).arms, *_may_go_on(head, newer=state is None and not asked))
     sets = _queued_again(head, not_before) | {"settled_by": token} | dict(told or {})
-    return carrying(Move("W", head.run_id, guard, sets, add=_SPENT, mine={"settled_by": token}), state)
+    return carrying(
+        Move("W", head.run_id, guard, sets, add=_SPENT, remove=leaves(head), mine={"settled_by": token}), state
+    )
 
 
 def lose_leg(head: Head, now_ms: int, *, seen_dead: bool) -> Move:
     """J of a leg that vanished after a checkpoint of its own: another one goes on. By attend, or by record."""
     guard = (*gone(head, now_ms, seen_dead=seen_dead), *_may_go_on(head, newer=True))
-    return Move("J", head.run_id, guard, _queued_again(head, now_ms), add=_SPENT)
+    sets = _queued_again(head, now_ms)
+    if head.slot is not None and head.body_until is not None and not seen_dead:
+        sets["slot_until"] = head.body_until
+    return Move("J", head.run_id, guard, sets, add=_SPENT, remove=leaves(head))
 
 
 def _may_go_on(head: Head, *, newer: bool) -> tuple[Arm, ...]:

@@ -11,7 +11,7 @@ from invoke_once.life.conditions import any_of, at_most, missing
 from invoke_once.life.due import BATCH_LOOK_MS, FIRST_LOOK_MS
 from invoke_once.life.head import to_item
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
-from invoke_once.life.moves.common import DAY_S, look_by, new_token
+from invoke_once.life.moves.common import DAY_S, Held, held_back, look_by, new_token
 from invoke_once.life.status import Status
 
 
@@ -42,6 +42,10 @@ class NewRun:
     traceparent: str | None = None
     on_timeout: str = "fail"
     max_legs: int = 100
+    concurrency_key: str | None = None
+    concurrency_max: int | None = None
+    paused_ms: int | None = None
+    held: Held | None = None  #: it may not be fired yet
 
     @property
     def run_id(self) -> str:
@@ -75,6 +79,9 @@ def birth(new: NewRun, now_ms: int, generation: str) -> dict[str, Any]:
         "labels": new.labels,
         "callback_url": new.callback_url,
         "traceparent": new.traceparent,
+        "concurrency_key": new.concurrency_key,
+        "concurrency_max": new.concurrency_max,
+        "paused_ms": new.paused_ms,
         "tenant_shard": keys.tenant_shard(new.tenant, new.run_id),
         "due_shard": keys.due_shard(new.run_id),
         **({} if new.batch is None else _place(new)),
@@ -102,6 +109,8 @@ def start(new: NewRun, now_ms: int) -> Move:
         "dispatches": 0 if waits else 1,
         "due_at": now_ms + new.delay_ms if waits else look_by(now_ms + first_look_ms, now_ms + new.queue_ms),
     }
+    if new.held is not None and not waits:
+        born |= held_back(new.held, born["due_at"], now_ms + new.queue_ms)
     guard = (id_is_free(now_ms),)
     return Move("A", new.run_id, guard, to_item(born), replace=True, mine={"generation": generation})
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from invoke_once.life import keys
-from invoke_once.life.conditions import equals, missing, one_of
+from invoke_once.life.conditions import any_of, differs, equals, missing, one_of
 from invoke_once.life.due import FIRST_LOOK_MS, dispatch_wait_ms, queue_clock_runs
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
-from invoke_once.life.moves.common import AS_SEEN, DAY_S, STATE_FIELDS, WAITING, look_by, new_token, same_generation
+from invoke_once.life.moves.common import (
+    AS_SEEN,
+    DAY_S,
+    GATED,
+    STATE_FIELDS,
+    WAITING,
+    Held,
+    held_back,
+    look_by,
+    new_token,
+    same_generation,
+)
 from invoke_once.life.status import REDRIVABLE, Status
 
 
-def release(head: Head, now_ms: int) -> Move:
+def release(head: Head, now_ms: int, paused_ms: int | None = None) -> Move:
     """C. The time of a scheduled or backing-off run has come: it may be claimed. By attend, which then fires it.
 
     The queue timeout begins now, where it is not running already (U).
@@ -25,6 +38,7 @@ def release(head: Head, now_ms: int) -> Move:
     due_at = look_by(now_ms + FIRST_LOOK_MS, queue_until)
     if head.due_at is not None and now_ms < head.due_at <= due_at:
         due_at = head.due_at  # of a leg: an index entry that stays costs nothing
+    clock = {"paused_ms": paused_ms} if paused_ms and not queue_clock_runs(head) else {}
     return Move(
         "C",
         head.run_id,
@@ -34,6 +48,7 @@ def release(head: Head, now_ms: int) -> Move:
             "due_at": due_at,
             "queue_until": queue_until,
             "dispatches": 1,
+            **clock,
         },
         remove=("not_before",),
     )
@@ -62,18 +77,29 @@ def request_cancel(head: Head) -> Move:
     return Move("N", head.run_id, guard, {"cancel_requested": True})
 
 
-def redrive(head: Head, now_ms: int, *, from_start: bool = False) -> Move:
+def redrive(
+    head: Head,
+    now_ms: int,
+    *,
+    from_start: bool = False,
+    held: Held | None = None,
+    by: str | None = None,
+    paused_ms: int | None = None,
+) -> Move:
     """O. A person sends an ended run again: a new generation, the attempt counter goes on, `max_attempts` more.
 
     It begins with its newest checkpoint, if it has one, or (`from_start`) without. A leg that never began is no leg.
+    `held`: a gate holds it back. `by`: the bulk action that does it, which sends a run again once.
     Refused: it succeeded, it is live, somebody redrove it first, or an attempt was made since `head` was read.
     """
-    generation = new_token()
-    guard = (
+    generation, until_ms = new_token(), now_ms + head.queue_ms
+    guard: tuple[Arm, ...] = (
         same_generation(head),
         Arm("ended without success", one_of("status", tuple(sorted(REDRIVABLE)))),
         Arm(AS_SEEN, equals("attempt", head.attempt) if head.attempt else missing("attempt")),
     )
+    if by is not None:
+        guard = (*guard, Arm("not by this one before", any_of(missing("redriven_by"), differs("redriven_by", by))))
     budget = max(head.max_attempts - head.extra_attempts, 1)
     sets = {
         "status": Status.QUEUED,
@@ -81,27 +107,40 @@ def redrive(head: Head, now_ms: int, *, from_start: bool = False) -> Move:
         "max_attempts": head.attempt + budget,
         "extra_attempts": head.attempt,
         "dispatches": 1,
-        "queue_until": now_ms + head.queue_ms,
-        "expires_at": (now_ms + head.queue_ms) // 1000 + DAY_S + head.retention_s,
-        "due_at": look_by(now_ms + FIRST_LOOK_MS, now_ms + head.queue_ms),
+        "queue_until": until_ms,
+        "expires_at": until_ms // 1000 + DAY_S + head.retention_s,
+        "due_at": look_by(now_ms + FIRST_LOOK_MS, until_ms),
         "due_shard": keys.due_shard(head.run_id),
     }
     if head.legs:
         sets["legs"] = head.attempt - head.attempt_number
+    if held is not None:
+        sets |= held_back(held, look_by(now_ms + FIRST_LOOK_MS, until_ms), until_ms)
+    sets |= {name: value for name, value in (("redriven_by", by), ("paused_ms", paused_ms)) if value}
     removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "progress",
                "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by",
-               "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs",
+               "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs", *GATED,
                *(STATE_FIELDS if from_start else ()))  # fmt: skip
-    return Move("O", head.run_id, guard, sets, remove=removes, mine={"generation": generation})
+    return Move(
+        "O",
+        head.run_id,
+        guard,
+        sets,
+        remove=tuple(name for name in removes if name not in sets),
+        mine={"generation": generation},
+    )
 
 
-def rearm(head: Head, at_ms: int | None) -> Move:
-    """P. Nothing to do now: look again at `at_ms`, or (None) never. By attend."""
+def rearm(head: Head, at_ms: int | None, clock: Mapping[str, int] | None = None) -> Move:
+    """P. Nothing to do now: look again at `at_ms`, or (None) never. By attend.
+
+    `clock`: its function was paused, and what that has moved of its queue timeout.
+    """
     guard = (
         same_generation(head),
         Arm("as it was seen", equals("status", head.status)),
         Arm("nobody moved it", equals("due_at", head.due_at)),
     )
     if at_ms is not None:
-        return Move("P", head.run_id, guard, {"due_at": at_ms}, part=head.part)
+        return Move("P", head.run_id, guard, {"due_at": at_ms, **(clock or {})}, part=head.part)
     return Move("P", head.run_id, guard, {}, remove=("due_at", "due_shard"), part=head.part)

@@ -192,7 +192,7 @@ export class Attempt {
     const { store } = this.#rt, nowMs = this.#rt.now();
     let status = outcome.status, ended = outcome;
     if (outcome.retriable && outcome.error && mayRetry(this.#head)) {
-      const given = { mine: this.#mine, head: this.#head, not_before: this.#retryAt(outcome, nowMs), error: outcome.error, token };
+      const given = { mine: this.#mine, head: this.#head, not_before: this.#retryAt(outcome, nowMs), error: outcome.error, token, slot_until: this.#slotUntil(outcome) };
       const result = await store.apply(move("requeue", given));
       if (!refusedOnlyBy(result, NOT_CANCELLED)) return result;
       ended = { status: (status = "cancelled") };
@@ -207,8 +207,14 @@ export class Attempt {
     return outcome.status === "timed_out" ? Math.max(againMs, this.#deadlineMs + LEASE_GRACE_MS) : againMs;
   }
 
-  async #fields({ output, error }) {
-    const fields = {};
+  /** The watchdog's outcome comes before the body's end: until then a slot of a limit stays taken. */
+  #slotUntil(outcome) {
+    return this.#head.slot && outcome.status === "timed_out" ? this.#deadlineMs + LEASE_GRACE_MS : null;
+  }
+
+  async #fields(outcome) {
+    const { output, error } = outcome, fields = {}, slotUntil = this.#slotUntil(outcome);
+    if (slotUntil !== null) fields.slot_until = slotUntil;
     if (this.#pending.fraction !== undefined) fields.progress = this.#pending.fraction;
     if (this.#pending.message !== undefined) fields.message = this.#pending.message;
     if (output) return { ...fields, ...(await this.#rt.payloads.keepOutput(this.#head, output)) };

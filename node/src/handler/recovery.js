@@ -15,11 +15,13 @@ export async function lose(store, head, nowMs, why) {
 }
 
 async function loseOnce(store, head, nowMs, error) {
+  // it may only have missed its beats: until Lambda ends its body, its slot of a limit stays taken
+  const kept = head.slot && head.body_until ? { slot_until: head.body_until } : {};
   const ended = (fields) => store.apply(move("lose", { head, now_ms: nowMs, not_before: null, fields, seen_dead: false }));
-  if (head.cancel_requested) return ended({ status: "cancelled" });
-  if (head.on_lost !== "retry" || !mayRetry(head)) return ended({ error });
+  if (head.cancel_requested) return ended({ status: "cancelled", ...kept });
+  if (head.on_lost !== "retry" || !mayRetry(head)) return ended({ error, ...kept });
   const notBefore = nowMs + backoffMs(head, Math.random());
-  const result = await store.apply(move("lose", { head, now_ms: nowMs, not_before: notBefore, fields: { error }, seen_dead: false }));
+  const result = await store.apply(move("lose", { head, now_ms: nowMs, not_before: notBefore, fields: { error, ...kept }, seen_dead: false }));
   return refusedOnlyBy(result, NOT_CANCELLED) && result.head ? loseOnce(store, result.head, nowMs, error) : result;
 }
 

@@ -53,7 +53,7 @@ def test_exactly_the_function_and_alias_may_be_invoked(role: str, function: Func
 def test_no_other_role_may_invoke_it() -> None:
     template = merge_template(stages.load("prod"), [Function("f", target="theirs")], "python3.11")
     allowed = {name for name, found in template["Resources"].items() if "function:theirs" in json.dumps(found)}
-    assert allowed - {"ApiHandlerRole", "AttendRole", "SweepRole"} == set()
+    assert allowed - {"ApiHandlerRole", "AttendRole", "SweepRole", "StreamRole"} == set()
 
 
 def test_its_logs_are_read_where_it_is() -> None:

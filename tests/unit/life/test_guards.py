@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from invoke_once.life import moves
+from invoke_once.life import gates, moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import LETTERS, Move
 from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import gates as gate_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import MemoryTable
@@ -37,6 +38,10 @@ FAILED = COMMON | {"status": "failed", "attempt": 1, "finished_at": NOW - 50}
 TELLING = FAILED | {"cb_status": "pending", "cb_due": NOW - 1, "cb_attempt": 1, "due_at": NOW - 1}
 TRY = {"run_id": "run_a", "part": "delivery#g#0002", "at": NOW - callback_moves.DELIVERY_LEASE_MS}
 
+WAITS = QUEUED | {"not_before": moves.HELD_MS, "hold": "h1", "wait_shard": "gate_k1#0"}
+SLOT = gates.Slot("gate_k1#0", "s3")
+EMPTY = {"run_id": "gate_k1#0", "part": "rack", "due_at": NOW - 1, "empty_at": NOW - gate_moves.EMPTY_MS}
+PAUSE = {"run_id": gates.pause_id("echo"), "part": "pause", "sequence": 4}
 Make = Callable[[Head], Move]
 Spoiled = dict[str, dict[str, Any]]
 WORKER: Spoiled = {"still running": {"status": "queued"}, "my attempt": {"attempt": 2}, "my lease": {"lease_id": "m"}}
@@ -45,6 +50,9 @@ CANCELLED: Spoiled = {moves.NOT_CANCELLED: {"cancel_requested": True}}
 KEPT = RUNNING | {"max_legs": 5, "leg": 2, "state_seq": 3, "state_lease": "l"}
 LAST: Spoiled = {"a leg is left": {"leg": 5}}
 CLAIMED: Spoiled = {"not claimed": {"status": "running"}}
+STILL_WAITS: Spoiled = {
+    "still queued": {"status": "running"}, "the same waiting": {"hold": "h2"}, "at the same gate": {"wait_shard": "gate_f1#0"},
+}  # fmt: skip
 #: (letter, item that the move is made on and for, the move, arm -> what makes it refuse)
 TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
     ("A", FAILED | {"expires_at": NOW // 1000}, lambda h: moves.start(_new(h), NOW), {"id is free": {"expires_at": NOW // 1000 + 1}}),
@@ -71,6 +79,17 @@ TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
     ("U", RUNNING, lambda h: moves.give_back(h, NOW), WORKER | CANCELLED),
     ("V", QUEUED, lambda h: moves.note(h, ERROR), OTHER_LIFE | {"still queued": {"status": "running"}}),
     ("W", KEPT, lambda h: moves.continue_later(h, NOW, "t", state=moves.State(3, {})), WORKER | CANCELLED | LAST | {moves.NO_NEWER_STATE: {"state_seq": 4}}),
+    ("X", WAITS, lambda h: gate_moves.grant(h, NOW, [SLOT]), OTHER_LIFE | STILL_WAITS),
+    ("XH", WAITS, lambda h: gate_moves.hold(h, moves.Held("h1", "gate_f1#0", True), NOW, NOW, [SLOT]),
+     OTHER_LIFE | {"still waits": {"status": "running"}, "as it was held": {"hold": "h2"},
+                   "at the same gate": {"wait_shard": "gate_k2#0"}, "as it was held back": {"not_before": NOW}}),
+    ("XP", PAUSE, lambda _: gate_moves.pause("echo", 4, "{}", NOW), {"as it was seen": {"sequence": 5}}),
+    ("Y", EMPTY, lambda _: gate_moves.take(SLOT, None, Head.from_item(WAITS), NOW), {"as it was": {"s3": "run_b.h"}}),
+    ("YL", EMPTY | {"limit_at": NOW}, lambda _: gate_moves.set_limit("gate_k1", 2, 2, NOW, NOW), {"nobody named one later": {"limit_at": NOW + 1}}),
+    ("Z", EMPTY | {"s3": "run_a.h1"}, lambda _: gate_moves.free(SLOT, "run_a.h1"), {"as it was": {"s3": "run_a.h2"}}),
+    ("ZA", EMPTY, lambda _: gate_moves.rearm_rack("gate_k1#0", NOW - 1, None, empty=True, now_ms=NOW),
+     {"nobody looked since": {"due_at": NOW}, "found empty before": {"empty_at": NOW - gate_moves.EMPTY_MS + 1},
+      **{f"{name} is free": {name: "run_a.h1"} for name in gates.SLOT_NAMES}}),
 ]  # fmt: skip
 CASES = [(letter, item, make, arm, spoiled) for letter, item, make, arms in TABLE for arm, spoiled in arms.items()]
 
@@ -134,4 +153,4 @@ def test_what_is_there_already_of_ones_own_is_no_refusal() -> None:
     """Each move that may be repeated after a lost answer, and is not harmless when made twice, knows itself."""
     known = {make(Head.from_item(RUNNING | item)).letter for _, item, make, _ in TABLE
              if make(Head.from_item(RUNNING | item)).mine}  # fmt: skip
-    assert known == set("ABEFHIMOQW")
+    assert known == set("ABEFHIMOQWY")

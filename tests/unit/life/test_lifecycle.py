@@ -113,7 +113,7 @@ def test_every_state_is_an_end_or_leads_to_one() -> None:
 
 
 def test_the_documents_letters_are_the_codes() -> None:
-    told = dict(re.findall(r"^\| \*\*([A-Z])\*\* \| `(\w+)` \|", DOC.read_text(encoding="utf-8"), re.MULTILINE))
+    told = dict(re.findall(r"^\| \*\*([A-Z]+)\*\* \| `(\w+)` \|", DOC.read_text(encoding="utf-8"), re.MULTILINE))
     assert told == dict(LETTERS)
 
 
