@@ -12,13 +12,15 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib import web
+from tests.browser.fake_batches import FakeBatches
+from tests.browser.fake_gates import FakeBulk, FakeTokens
 from tests.browser.fake_openapi import OPENAPI
+from tests.browser.fake_resources import Answer, Resources, problem
 from tests.browser.fake_runs import FUNCTIONS, Conflict, FakeRun, FakeRuns, now_ms, rfc3339
 
 PREFIX = "/restapis/fake/api/_user_request_"
@@ -26,29 +28,7 @@ TOKEN = "once_demo_secret"
 PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back: a JSON document or a text, and headers."""
-
-    status: int
-    body: Any = None
-    headers: dict[str, str] | None = None
-
-
-def problem(status: int, name: str, detail: str, errors: list[dict[str, str]] | None = None) -> Answer:
-    body: dict[str, Any] = {
-        "type": f"urn:invoke-once:{name}",
-        "title": name.replace("-", " "),
-        "status": status,
-        "detail": detail,
-    }
-    if errors:
-        body["errors"] = errors
-    headers = {"Content-Type": "application/problem+json"}
-    return Answer(status, body, headers | ({"WWW-Authenticate": "Bearer"} if status == 401 else {}))
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(Resources, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: FakeServer
 
@@ -60,6 +40,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._answer("POST")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
 
     def _answer(self, method: str) -> None:
         url = urlsplit(self.path)
@@ -89,12 +72,21 @@ class Handler(BaseHTTPRequestHandler):
     def _api(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
         if path == "/openapi.json":
             return Answer(200, OPENAPI)
+        given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         opened = re.fullmatch(r"/runs/([^/]+)(?:/(output))?", path) if method == "GET" else None
-        by_link = opened is not None and self.headers.get("Authorization") == f"Bearer oncelink_{opened[1]}"
-        if not by_link and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        scopes = [] if opened and given == f"oncelink_{opened[1]}" else self.server.tokens.scopes(given)
+        if scopes is None:
             return problem(401, "unauthorized", "The token is missing, unknown, expired or revoked.")
-        if path == "/functions":
-            return Answer(200, {"functions": [_function(name) for name in FUNCTIONS]})
+        for prefix, answer in (
+            ("/functions", self._functions),
+            ("/batches", self._batches),
+            ("/bulk", self._bulk),
+            ("/tokens", self._tokens),
+        ):
+            if path == prefix or path.startswith(prefix + "/"):
+                if prefix == "/tokens" and "admin" not in scopes:
+                    return problem(403, "forbidden", "The token lacks the scope admin.")
+                return answer(method, path.removeprefix(prefix).strip("/").split("/"), query, body)
         if path == "/runs" and method == "POST":
             return self._start(body)
         if path == "/runs":
@@ -125,6 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             if query.get("status") in (None, run["status"])
             and query.get("function") in (None, run["function"])
             and query.get("key") in (None, run["idempotency_key"])
+            and query.get("batch") in (None, run.get("batch", {}).get("id"))
             and (not label[0] or run["labels"].get(label[0]) == label[2])
             and run["created_at"] >= query.get("created_after", "")
         ]
@@ -142,6 +135,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._output(run)
         if part == "deliveries":
             return Answer(200, {"deliveries": run.deliveries})
+        if part == "checkpoint":
+            return Answer(200, json.dumps(run.document["checkpoint"]["state"]), {"Content-Type": "application/json"})
         lines = [line for line in run.logs if query.get("attempt", "") in ("", str(line["attempt"]))]
         here = int(query.get("cursor", 0))
         return Answer(200, {"events": lines[here:], "next_cursor": None if run.ended else str(len(lines))})
@@ -170,34 +165,15 @@ class Handler(BaseHTTPRequestHandler):
             return problem(409, "conflict", str(conflict))
         return Answer(202, runs.read(run_id))
 
-    def _tagged(self, document: dict[str, Any]) -> Answer:
-        etag = f'"{abs(hash(json.dumps(document))):x}"'
-        if self.headers.get("If-None-Match") == etag:
-            return Answer(304, "", {"ETag": etag})
-        return Answer(200, document, {"ETag": etag})
-
     def _send(self, answer: Answer) -> None:
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        data = b"" if answer.status == 304 else text.encode()
+        data = b"" if answer.status in (204, 304) else text.encode()
         self.send_response(answer.status)
         for name, value in ({"Content-Type": "application/json"} | (answer.headers or {})).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
-
-
-def _function(name: str) -> dict[str, Any]:
-    kept = ("description", "timeout_seconds", "memory_mb", "input_schema")
-    entry = {key: FUNCTIONS[name][key] for key in kept if key in FUNCTIONS[name]}
-    mode = FUNCTIONS[name].get("mode", "tracked")
-    return entry | {
-        "name": name,
-        "target": f"fake-{name}",
-        "mode": mode,
-        "retry": {"max_attempts": 1},
-        "retention_days": 30,
-    }
 
 
 def _member(text: str, name: str) -> str:
@@ -232,6 +208,10 @@ class FakeServer(ThreadingHTTPServer):
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.runs = FakeRuns()
+        self.batches = FakeBatches(self.runs)
+        self.bulk = FakeBulk(self.runs)
+        self.tokens = FakeTokens(TOKEN)
+        self.paused: dict[str, dict[str, Any]] = {}
 
     @property
     def url(self) -> str:

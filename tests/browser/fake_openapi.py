@@ -135,7 +135,13 @@ OPENAPI: dict[str, Any] = {
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         "responses": {"Unauthorized": _problem("No token, or one that is not known.")},
         "schemas": {
-            "Status": {"type": "string", "enum": ["queued", "running", "succeeded", "failed"]},
+            "Status": {
+                "type": "string",
+                "enum": [
+                    *("scheduled", "queued", "running", "succeeded"),
+                    *("failed", "timed_out", "cancelled", "expired"),
+                ],
+            },
             "StartRequest": {
                 "type": "object",
                 "required": ["function"],

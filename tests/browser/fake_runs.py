@@ -63,7 +63,8 @@ class FakeRun:
             attempt = change.get("attempt", self.document["attempt"])
             self.logs.append({"time": rfc3339(due), "message": line, "attempt": attempt})
         if change.get("status") == "running":
-            change["started_at"] = rfc3339(due)
+            change["started_at"] = self.document["started_at"] or rfc3339(due)
+            change["attempt_started_at"] = rfc3339(due)
         if change.get("status") in ENDED:
             change["finished_at"] = rfc3339(due)
         if "output" in change:

@@ -69,20 +69,35 @@ def test_escape_keeps_the_run_going_and_the_focus_where_it_was(open_tab: Open, p
 def test_arrows_and_letters_move_through_the_table(open_tab: Open, pretended_site: Site) -> None:
     tab = open_tab(pretended_site)
     tab.sign_in()
-    links = tab.rows.get_by_role("link")
-    links.first.focus()
-    press(tab, "ArrowDown", "j")
-    expect(links.nth(2)).to_be_focused()
-    press(tab, "k")
+    links = tab.rows.locator("a.row-link")
+    expect(links.first).to_be_visible()
+    press(tab, "j", "j")  # from anywhere: nothing in the table has the focus yet
     expect(links.nth(1)).to_be_focused()
+    press(tab, "ArrowDown", "k", "j")
+    expect(links.nth(2)).to_be_focused()
+    tab.page.get_by_role("heading", level=1).focus()
+    press(tab, "j")
+    expect(links.nth(2)).to_be_focused()  # where one was
     press(tab, "Enter")
     expect(tab.page.get_by_role("heading", name="Timeline")).to_be_visible()
+    press(tab, "/")
+    expect(tab.page.get_by_label("Search")).to_be_focused()  # from any page
+    tab.page.get_by_role("heading", level=1).focus()
+    press(tab, "b")
+    tab.heading("Batches")
+    press(tab, "f")
+    function = tab.page.get_by_role("table", name="Functions").locator("a.row-link").first
+    expect(function).to_be_visible()
+    press(tab, "j")
+    expect(function).to_be_focused()
+    press(tab, "?")
+    expect(tab.page.get_by_role("dialog")).to_contain_text("Search runs")
 
 
 def test_the_focus_stays_on_a_row_while_newer_runs_come_in(open_tab: Open, pretended_site: Site) -> None:
     tab = open_tab(pretended_site)
     tab.sign_in()
-    link = tab.rows.first.get_by_role("link")
+    link = tab.rows.first.locator("a.row-link")
     href = str(link.get_attribute("href"))
     link.focus()
     run_id = pretended_site.start("echo", 1)
@@ -102,9 +117,9 @@ def test_single_keys_can_be_switched_off_and_do_not_disturb_typing(open_tab: Ope
     tab = open_tab(pretended_site)
     tab.sign_in()
     press(tab, "/")
-    expect(tab.page.get_by_label("Key", exact=True)).to_be_focused()
+    expect(tab.page.get_by_label("Search")).to_be_focused()
     tab.page.keyboard.type("nr?")
-    expect(tab.page.get_by_label("Key", exact=True)).to_have_value("nr?")
+    expect(tab.page.get_by_label("Search")).to_have_value("nr?")
     tab.heading("Runs")
     tab.page.get_by_role("button", name="Keys").click()
     tab.page.get_by_label("Switch these off").check()

@@ -97,17 +97,43 @@ export async function fresh(path, query, last = null, signal = undefined) {
   return { data: await response.json(), etag: response.headers.get("ETag"), changed: true };
 }
 
-const run = (id, rest = "") => `runs/${encodeURIComponent(id)}${rest}`;
+const below = (folder) => (id, rest = "") => `${folder}/${encodeURIComponent(id)}${rest}`;
+const run = below("runs");
+const batch = below("batches");
+const fn = below("functions");
+const post = (path, value, as) => json("POST", path, { body: value === undefined ? undefined : JSON.stringify(value), as });
 
 export const listRuns = (query, last, signal) => fresh("runs", query, last, signal);
 export const getRun = (id, last, signal) => fresh(run(id), {}, last, signal);
 export const getInput = (id, signal) => text(run(id, "/input"), signal);
 export const getOutput = (id, signal) => text(run(id, "/output"), signal);
 export const cancelRun = (id) => json("POST", run(id, "/cancel"));
-export const retryRun = (id) => json("POST", run(id, "/retry"));
+/** `from`: "checkpoint" (where there is one) or "start". */
+export const retryRun = (id, from) => post(run(id, "/retry"), from && { from });
 export const getLogs = (id, query, signal) => json("GET", run(id, "/logs"), { query, signal });
 export const getDeliveries = (id, signal) => json("GET", run(id, "/deliveries"), { signal });
 export const sendAgain = (id) => json("POST", run(id, "/deliveries"));
+export const getCheckpoint = (id, signal) => text(run(id, "/checkpoint"), signal);
+
+export const listBatches = (query, last, signal) => fresh("batches", query, last, signal);
+export const getBatch = (id, last, signal) => fresh(batch(id), {}, last, signal);
+export const batchRuns = (id, query, signal) => json("GET", batch(id, "/runs"), { query, signal });
+export const batchResults = (id, query, signal) => json("GET", batch(id, "/results"), { query, signal });
+export const cancelBatch = (id) => post(batch(id, "/cancel"));
+export const retryBatch = (id) => post(batch(id, "/retry"));
+
+export const readFunctions = (last, signal) => fresh("functions", {}, last, signal);
+export const readFunction = (name, last, signal) => fresh(fn(name), {}, last, signal);
+export const pauseFunction = (name, reason) => post(fn(name, "/pause"), { reason });
+export const resumeFunction = (name) => post(fn(name, "/resume"));
+
+export const startBulk = (request) => post("bulk", request);
+export const getBulk = (id) => json("GET", `bulk/${encodeURIComponent(id)}`);
+export const stopBulk = (id) => post(`bulk/${encodeURIComponent(id)}/stop`);
+
+export const listTokens = (query) => json("GET", "tokens", { query });
+export const createToken = (request, as) => post("tokens", request, as);
+export const revokeToken = (id, as) => json("DELETE", `tokens/${encodeURIComponent(id)}`, { as });
 
 /** Start a run. `body` is JSON text, so that numbers go out exactly as they were typed. */
 export async function startRun(body, key) {
@@ -131,10 +157,23 @@ async function text(path, signal) {
   return listed ? { large: true, href: body.split(/\r?\n/).find((line) => /^https?:/.test(line)) } : { text: body };
 }
 
+let statuses = null;
+
+/** The statuses that a run can have, as the service's OpenAPI document lists them; asked once a page. */
+export function getStatuses() {
+  statuses ??= json("GET", "openapi.json").then(({ components: { schemas } }) => {
+    const found = schemas.Run.properties.status;
+    return (found.$ref ? schemas[found.$ref.split("/").at(-1)] : found).enum;
+  });
+  statuses.catch(() => { statuses = null; });
+  return statuses;
+}
+
 let functions = null;
 
-/** What can be run, as the service lists it: asked once a page. */
-export function getFunctions() {
+/** What can be run, as the service lists it: asked once a page, and where it must be `now`. */
+export function getFunctions(now = false) {
+  if (now) functions = null;
   functions ??= json("GET", "functions").then((data) => (Array.isArray(data) ? data : data.functions ?? []));
   functions.catch(() => { functions = null; });
   return functions;

@@ -1,16 +1,22 @@
 // Times, durations, sizes and states as people read them. Pure: `now` is always an argument.
 
-export const STATUSES = ["scheduled", "queued", "running", "succeeded", "failed", "timed_out", "cancelled", "expired"];
-export const ENDED = new Set(["succeeded", "failed", "timed_out", "cancelled", "expired"]);
-
-const LABELS = { timed_out: "Timed out" };
-
 /** `timed_out` → `Timed out`. */
-export function statusLabel(status) {
-  return LABELS[status] ?? status.charAt(0).toUpperCase() + status.slice(1);
+export const statusLabel = (status) => capital(status.replace(/_/g, " "));
+
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** A run or a batch that is over: only then does it have a time of its end. */
+export const ended = (run) => Boolean(run.finished_at);
+
+/** It ended otherwise than it should. */
+export const unwell = (run) => ended(run) && run.status !== "succeeded" && run.status !== "cancelled";
+
+/** The statuses among `runs`: succeeded, other ends, then what is under way; for bars and legends. */
+export function statusesOf(runs) {
+  const rank = new Map(runs.map((run) => [run.status, run.status === "succeeded" ? 0 : ended(run) ? 1 : 2]));
+  return [...rank.keys()].sort((a, b) => rank.get(a) - rank.get(b) || a.localeCompare(b));
 }
 
-export const ended = (run) => ENDED.has(run.status);
 export const millis = (time) => (time ? Date.parse(time) : NaN);
 
 /** 840 → `840 ms`, 4 210 → `4.2 s`, 75 000 → `1 m 15 s`. */
@@ -90,6 +96,15 @@ export function percent(fraction) {
 
 /** `1 run`, `2 runs`. */
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** A key that nobody chose to be read: a UUID, alone or behind a prefix, or a long run of hex digits. */
+export const isRandomKey = (key) => /[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(key ?? "");
+
+/** The first line of a text. */
+export const firstLine = (text) => String(text ?? "").trimStart().split("\n", 1)[0];
+
+/** `TypeError: first line of the message`. */
+export const errorLine = (error) => (error ? [error.type, firstLine(error.message)].filter(Boolean).join(": ") : "");
 
 /** `run_abcdef…wxyz`: enough to recognise it in a list. */
 export const shortId = (id) => (id.length > 16 ? `${id.slice(0, 10)}…${id.slice(-4)}` : id);

@@ -55,16 +55,3 @@ export function download(text, name) {
   h("a", { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
-
-/** Where the text stops being JSON: a sentence for people, or "" where it is JSON. */
-export function jsonProblem(text) {
-  try {
-    JSON.parse(text);
-    return "";
-  } catch (error) {
-    const at = /position (\d+)/.exec(error.message);
-    const line = at ? text.slice(0, Number(at[1])).split("\n") : null;
-    const where = line ? ` (line ${line.length}, column ${line.at(-1).length + 1})` : "";
-    return `This is not JSON yet${where}.`;
-  }
-}

@@ -5,26 +5,38 @@ import { BASE } from "./base.js";
 import { tell } from "./confirm.js";
 import { brandMark, button, h, replace, setText } from "./dom.js";
 import { clock } from "./format.js";
-import { forgetToken, linked, openLink, prefer, preference, token } from "./session.js";
-import { signIn } from "./sign-in.js";
+import { forgetToken, linked, openLink, prefer, preference, session, signedIn, token } from "./session.js";
+import { redeem, signIn } from "./sign-in.js";
 import { themeButton } from "./theme-button.js";
 import * as runsView from "./view-runs.js";
 
-const VIEWS = { runs: async () => runsView, run: () => import("./view-run.js"), start: () => import("./view-start.js") };
+const VIEWS = {
+  runs: async () => runsView,
+  run: () => import("./view-run.js"),
+  start: () => import("./view-start.js"),
+  batches: () => import("./view-batches.js"),
+  batch: () => import("./view-batch.js"),
+  functions: () => import("./view-functions.js"),
+  function: () => import("./view-function.js"),
+  tokens: () => import("./view-tokens.js"),
+};
+const SINGLE = { runs: "run", batches: "batch", functions: "function" };
+const PLACES = [["runs", "Runs"], ["batches", "Batches"], ["functions", "Functions"], ["start", "Start"], ["tokens", "Tokens"]];
 
 const main = document.getElementById("main");
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
 const live = h("button", { type: "button", class: "live", on: { click: toggleLive } }, h("span", { class: "live-dot", "aria-hidden": "true" }), h("span", {}));
-const leave = button("Sign out", () => signOut(""), "quiet small");
+const leave = button("Sign out", () => signOut("", true), "quiet small");
 let view = null;
 let route = {};
 let turn = 0;
+let searching = false; // `/` was pressed where there is nothing to search
 
 function buildFrame() {
   const link = (href, text) => h("a", { href }, text);
   replace(document.getElementById("top"),
     h("a", { class: "brand", href: "#/runs", "aria-label": "invoke-once, runs" }, brandMark(), h("span", {}, "invoke-once")),
-    h("nav", { class: "nav", "aria-label": "Main" }, link("#/runs", "Runs"), link("#/start", "Start"), link("docs", "API")),
+    h("nav", { class: "nav", "aria-label": "Main" }, PLACES.map(([name, text]) => link(`#/${name}`, text)), link("docs", "API")),
     h("div", { class: "top-tools" }, live, themeButton(), leave));
   main.before(banner);
 }
@@ -36,8 +48,8 @@ function parse(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [name, id = ""] = path.split("/").map((part) => { try { return decodeURIComponent(part); } catch { return part; } });
   const params = Object.fromEntries(new URLSearchParams(query));
-  if (name === "runs" && id) return { view: "run", id, params };
-  return { view: name === "start" ? "start" : "runs", id, params };
+  const place = PLACES.some(([each]) => each === name) ? name : name === "sign-in" ? name : "runs";
+  return { view: (place === name && id && SINGLE[place]) || place, place, id, params };
 }
 
 function go(path, params = {}) {
@@ -52,13 +64,16 @@ async function show(first = false) {
   route = parse(location.hash);
   openLink(route.view === "run" && route.params.link);
   const focused = document.activeElement?.id;
-  if (!token()) return prompt("");
+  if (route.view === "sign-in") return enter(route.id);
+  if (!(await signedIn())) return mine === turn ? prompt("") : undefined;
   const module = await VIEWS[route.view]().catch(() => null);
   if (mine !== turn) return;
   view?.unmount();
   if (!module) return replace(main, h("div", { class: "state" }, h("h2", {}, "This page could not be loaded"), h("p", {}, "The service does not answer."), button("Try again", () => show())));
   view = module.mount(main, { ...route, go, setTitle });
   dress(view.title);
+  if (searching) view.focus?.();
+  if (searching) return (searching = false);
   if (first) return;
   scrollTo(0, 0);
   const same = before.view === route.view && before.id === route.id && focused && main.querySelector(`#${CSS.escape(focused)}`);
@@ -74,7 +89,7 @@ function dress(title) {
   const signed = Boolean(token()) && !linked();
   document.querySelector(".nav").hidden = linked();
   for (const link of document.querySelectorAll(".nav a")) {
-    const here = link.hash === (route.view === "start" ? "#/start" : "#/runs");
+    const here = link.hash === `#/${route.place}`;
     if (here && signed) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -98,9 +113,18 @@ function linkOver() {
   prompt("This link opens the run no more: its time is over.");
 }
 
-function signOut(reason) {
-  forgetToken();
+function signOut(reason, everywhere = false) {
+  forgetToken(everywhere);
   prompt(reason);
+}
+
+/** A sign-in link: what it holds leaves the address before anything else. */
+async function enter(link) {
+  history.replaceState(null, "", "#/runs");
+  route = parse(location.hash);
+  replace(main, h("p", { class: "loading" }, "Signing in…"));
+  const problem = await redeem(link);
+  return problem ? prompt(problem) : show(true);
 }
 
 // ---- the connection
@@ -131,7 +155,16 @@ function bannerText() {
 
 // ---- keys
 
-const KEYS = { r: () => go("runs"), n: () => go("start"), "/": () => view?.focus?.(), "?": help };
+const KEYS = {
+  r: () => go("runs"), b: () => go("batches"), f: () => go("functions"), n: () => go("start"),
+  "/": search, j: () => view?.step?.(1), k: () => view?.step?.(-1), "?": help,
+};
+
+function search() {
+  if (view?.focus) return view.focus();
+  searching = true;
+  return go("runs");
+}
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || preference("keys") === "off") return;
@@ -145,7 +178,7 @@ function onKey(event) {
 function help() {
   const key = (name, text) => h("div", {}, h("dt", {}, h("kbd", {}, name)), h("dd", {}, text));
   const off = h("input", { type: "checkbox", id: "keys-off", checked: preference("keys") === "off", on: { change: () => prefer("keys", off.checked ? "off" : null) } });
-  tell("Keys", h("dl", { class: "keys" }, key("r", "Runs"), key("n", "Start a run"), key("/", "Filter by key"), key("j k", "Next and previous run, in the table"), key("?", "This list")),
+  tell("Keys", h("dl", { class: "keys" }, key("/", "Search runs"), key("j k", "Next and previous row, Enter opens it"), key("r", "Runs"), key("b", "Batches"), key("f", "Functions"), key("n", "Start a run"), key("?", "This list")),
     h("div", { class: "check" }, off, h("label", { for: "keys-off" }, "Switch these off")));
 }
 
@@ -160,5 +193,6 @@ document.getElementById("foot").append(button("Keys", help, "quiet small"), h("a
 addEventListener("hashchange", () => show());
 addEventListener("keydown", onKey);
 connection.addEventListener("change", paintConnection);
+session.addEventListener("out", () => linked() || prompt("You signed out in another tab."));
 connection.addEventListener("unauthorized", () => (linked() ? linkOver() : signOut("The service no longer accepts this token: it has expired or was revoked.")));
 show(true);

@@ -1,6 +1,7 @@
-// The token prompt: shown until a token reads runs. The token goes into session storage and nowhere else.
+// The token prompt, shown until a token reads runs; and the link that a service on this machine prints.
+// The token goes into session storage and nowhere else.
 
-import { forgetFunctions, probe } from "./api.js";
+import { createToken, forgetFunctions, probe, revokeToken } from "./api.js";
 import { h, replace, setText } from "./dom.js";
 import { keepToken } from "./session.js";
 
@@ -11,7 +12,7 @@ export function signIn(root, reason, done) {
   const show = h("input", { type: "checkbox", id: "token-show", on: { change: () => { input.type = show.checked ? "text" : "password"; } } });
   const submit = h("button", { type: "submit", class: "button primary" }, "Open the dashboard");
   const form = h("form", { class: "card sign-in", novalidate: true, on: { submit: check } },
-    h("h1", {}, "Your token"), h("p", { id: "token-hint" }, "An API token that may read runs. It stays in this tab, and is gone when you close it."),
+    h("h1", {}, "Your token"), h("p", { id: "token-hint" }, "An API token that may read runs. It stays in this browser’s open tabs, and is gone when the last one is closed."),
     h("div", { class: "field" }, h("label", { for: "token" }, "API token"), input, error),
     h("div", { class: "check" }, show, h("label", { for: "token-show" }, "Show it")), submit,
     h("p", { class: "hint" }, "No token yet? ", h("code", {}, "once tokens create"), " makes one; ", h("a", { href: "docs" }, "the API reference"), " says how."));
@@ -45,6 +46,32 @@ export function signIn(root, reason, done) {
     input.setAttribute("aria-invalid", "true");
     input.focus();
     input.select();
+  }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+const SCOPES = ["runs:read", "runs:write", "admin", "operator"];
+const SESSION_S = 12 * 3600;
+const USED = "This link was used before, or is too old. Make another: make dashboard.";
+
+/**
+ * Sign in by a link: its token is good for one exchange, into a token of this session. Resolves to what is wrong, or
+ * to "". Who finds the link's token gone when giving it back came second, and gets nothing.
+ */
+export async function redeem(link) {
+  if (!LOOPBACK.test(location.hostname)) return "Sign-in links work for a service on this machine alone.";
+  try {
+    const made = await createToken({ scopes: SCOPES, expires_in_seconds: SESSION_S }, link);
+    const first = await revokeToken(link.split("_")[1], link).then(() => true, () => false);
+    if (!first) {
+      await revokeToken(made.id, made.token);
+      return USED;
+    }
+    keepToken(made.token);
+    forgetFunctions();
+    return "";
+  } catch (problem) {
+    return problem.kind === "unauthorized" ? USED : problem.message;
   }
 }
 

@@ -1,6 +1,7 @@
 // The parts of a run's page that are fetched when they are wanted: input, output, logs, deliveries.
 
 import { getDeliveries, getLogs, sendAgain } from "./api.js";
+import { ownEvent } from "./attempts.js";
 import { urlOf } from "./base.js";
 import { announce, button, copyButton, h, replace, setText } from "./dom.js";
 import { bytes, clock, duration, plural, stamp } from "./format.js";
@@ -78,8 +79,8 @@ function curl(name) {
   return h("div", { class: "with-copy" }, h("pre", { class: "snippet", tabindex: "0" }, command), copyButton("Copy", () => command));
 }
 
-/** The run's log lines, by attempt; `follow()` looks for more lines while the panel is open. */
-export function logPanel(id) {
+/** The run's log lines, by attempt; `follow()` looks for more lines while the panel is open. `onEvents` hears each page. */
+export function logPanel(id, onEvents = () => {}) {
   const attempt = h("select", { id: "log-attempt", on: { change: restart } });
   const lines = h("ol", { class: "log", tabindex: "0", "aria-label": "Log lines" });
   const state = h("p", { class: "hint" });
@@ -121,6 +122,7 @@ export function logPanel(id) {
       if (here !== place) return;
       events = answer.events ?? [];
       lines.append(...events.map(logLine));
+      onEvents(events);
       here.count += events.length;
       Object.assign(here, { cursor: answer.next_cursor, over: !answer.next_cursor });
     }
@@ -139,7 +141,7 @@ export function logPanel(id) {
       if (count === known) return;
       known = count;
       const chosen = attempt.value;
-      replace(attempt, h("option", { value: "" }, "All"), Array.from({ length: count }, (_, n) => h("option", { value: n + 1 }, `${n + 1}`)));
+      replace(attempt, h("option", { value: "" }, "All"), Array.from({ length: count }, (_, n) => h("option", { value: String(n + 1) }, String(n + 1))));
       attempt.value = chosen || "";
       if (place.over) restart();
     },
@@ -148,18 +150,15 @@ export function logPanel(id) {
 
 /** The wrapper's own lines are JSON that repeats what the page says: shown as `attempt ended  outcome=failed`. */
 function ownLine(message) {
-  try {
-    const { event, run_id: run, attempt, function: name, ...rest } = JSON.parse(message);
-    if (typeof event !== "string" || !run) return null;
-    return [event.replace(/_/g, " "), ...Object.entries(rest).map(([key, value]) => `${key}=${value}`)].join("  ");
-  } catch {
-    return null;
-  }
+  const own = ownEvent(message);
+  if (!own) return null;
+  const { event, run_id: run, attempt, function: name, claim, request_id: request, ...rest } = own;
+  return [event.replace(/_/g, " "), ...Object.entries(rest).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`)].join("  ");
 }
 
-function logLine({ time, message, attempt }) {
+function logLine({ time, message, attempt, leg }) {
   const own = ownLine(message);
-  return h("li", {}, h("time", { datetime: time, title: `${stamp(time)}, attempt ${attempt ?? "–"}` }, clock(time)), h("span", own ? { class: "own", title: message } : {}, own ?? String(message).trimEnd()));
+  return h("li", {}, h("time", { datetime: time, title: `${stamp(time)}, attempt ${attempt ?? "–"}${leg > 1 ? `, leg ${leg}` : ""}` }, clock(time)), h("span", own ? { class: "own", title: message } : {}, own ?? String(message).trimEnd()));
 }
 
 /** The callback: where it goes, each try, and a button to send it again. `onSent` after a try was ordered. */

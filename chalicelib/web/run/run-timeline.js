@@ -1,23 +1,26 @@
 // One run's life in order: accepted, each attempt, what it is doing, how it ended, and who was told.
 
+import { attemptLog } from "./attempts.js";
 import { glyph, h, reconcile, replace, setText } from "./dom.js";
 import { ago, began, clock, duration, ended, millis, percent, ran, stamp, statusLabel } from "./format.js";
 
-/** `{element, show(run, deliveries), tick(now)}`. */
+/** `{element, show(run, deliveries), note(log events), tick(now)}`. */
 export function timeline() {
   const items = h("ol", { class: "timeline" });
   const strip = h("div", { class: "waterfall", "aria-hidden": "true" }, h("span", { class: "fill-queued" }), h("span", {}));
   const spans = h("p", { class: "spans" });
   const element = h("section", { class: "card", "aria-labelledby": "timeline-title" }, h("h2", { id: "timeline-title" }, "Timeline"), strip, spans, items);
+  const log = attemptLog();
   let shown = null;
   const paint = (now) => {
     const [run, deliveries] = shown;
-    reconcile(items, steps(run, deliveries, now), (step) => step.key, createStep, updateStep);
+    reconcile(items, steps(run, deliveries, log.of(run), now), (step) => step.key, createStep, updateStep);
     paintSpans(run, now, strip, spans);
   };
   return {
     element,
     show(run, deliveries) { shown = [run, deliveries]; paint(Date.now()); },
+    note(events) { log.note(events); if (shown) paint(Date.now()); },
     tick(now) { if (shown && !ended(shown[0])) paint(now); },
   };
 }
@@ -36,10 +39,12 @@ function paintSpans(run, now, strip, spans) {
 }
 
 /** What to show, oldest first: [{key, sign, title, time, detail}]. Pure. */
-export function steps(run, deliveries, now) {
+export function steps(run, deliveries, parts, now) {
   return [
     { key: "created", sign: "queued", title: "Accepted", time: run.created_at },
-    ...attempts(run, now),
+    ...parts.map((part) => attempt(run, part)),
+    ...(run.status === "queued" || run.status === "scheduled" ? [waiting(run, now)] : []),
+    ...(run.status === "running" ? [working(run, now)] : []),
     ...(run.cancel_requested && !ended(run) ? [{ key: "cancel", sign: "cancelled", title: "Cancel requested", detail: "the function sees it at its next check" }] : []),
     ...(ended(run) ? [outcome(run)] : []),
     ...deliveries.map(delivery),
@@ -48,22 +53,21 @@ export function steps(run, deliveries, now) {
   ];
 }
 
-const WAITS = { delay: "Waiting for its delay", backoff: "Waiting for the next attempt", dispatch: "Waiting to be started" };
+const WAITS = {
+  delay: "Waiting for its delay", backoff: "Waiting for the next attempt", dispatch: "Waiting to be started", continue: "Waiting for its next leg",
+  paused: "Its function is paused", max_running: "Waiting for a free place of its function", concurrency: "Waiting for a free place of its key",
+};
 
-function attempts(run, now) {
-  const list = [];
-  for (let n = 1; n < run.attempt; n += 1) list.push({ key: `attempt ${n}`, sign: "failed", title: `Attempt ${n}`, detail: "ended without a result" });
-  if (run.attempt && began(run)) list.push(lastAttempt(run));
-  if (run.status === "queued" || run.status === "scheduled") list.push(waiting(run, now));
-  if (run.status === "running") list.push(working(run, now));
-  return list;
+/** One attempt, or one leg of it: when it began, how long it took, how it went. */
+function attempt(run, { attempt: number, leg, began: at, ended: over, outcome: how, current }) {
+  const most = Math.max(run.max_attempts ?? 1, run.attempt);
+  const title = `Attempt ${number}${most > 1 ? ` of ${most}` : ""}${run.leg > 1 ? `, leg ${leg}` : ""}`;
+  const took = at && over ? `after ${duration(millis(over) - millis(at))}` : "";
+  const said = current ? "" : [ENDS[how] ?? (how ? statusLabel(how).toLowerCase() : leg < (run.leg ?? 1) ? "continued" : run.attempt === number && run.waiting_for ? "ended, to be tried again" : "ended without a result"), took].filter(Boolean).join(" ");
+  return { key: `attempt ${number}.${leg}`, sign: current ? "started" : leg < (run.leg ?? 1) ? "succeeded" : "failed", title, time: at, detail: said };
 }
 
-function lastAttempt(run) {
-  const total = run.max_attempts > 1 ? ` of ${Math.max(run.max_attempts, run.attempt)}` : "";
-  const over = run.status === "queued" || run.status === "scheduled";
-  return { key: `attempt ${run.attempt}`, sign: over ? "failed" : "started", title: `Attempt ${run.attempt}${total}`, time: began(run), detail: over ? "ended, to be tried again" : "" };
-}
+const ENDS = { queued: "to be tried again", continued: "continued", continue: "continued" };
 
 function waiting(run, now) {
   const next = millis(run.next_attempt_at);

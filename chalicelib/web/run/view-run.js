@@ -1,10 +1,11 @@
 // `#/runs/ID`: one run, live until it has ended and its callback is settled.
 
-import { cancelRun, getInput, getOutput, getRun, retryRun } from "./api.js";
-import { urlOf } from "./base.js";
+import { cancelRun, getCheckpoint, getFunctions, getInput, getOutput, getRun, retryRun } from "./api.js";
 import { confirm } from "./confirm.js";
+import { copyAs, readAs } from "./copy-as.js";
 import { announce, button, copyButton, glyph, h, replace, setText } from "./dom.js";
-import { ENDED, ago, duration, ended, millis, percent, ran, stamp, statusLabel } from "./format.js";
+import { ago, bytes, duration, ended, millis, percent, ran, shortId, stamp, statusLabel } from "./format.js";
+import { pausedBanner } from "./paused.js";
 import { Poller } from "./poll.js";
 import { deliveryPanel, logPanel, payloadPanel } from "./run-panels.js";
 import { timeline } from "./run-timeline.js";
@@ -17,11 +18,14 @@ const LATE_LOGS_MS = 20_000;
 export function mount(root, { id, params, setTitle }) {
   const whole = !linked(); // a link opens the run and its output, nothing else
   const page = layout(id, whole);
-  const logs = whole ? logPanel(id) : null;
+  const line = timeline();
+  const logs = whole ? logPanel(id, (events) => line.note(events)) : null;
   const output = payloadPanel("Output", `${id}-output.json`, () => getOutput(id), false);
   const input = whole ? payloadPanel("Input", `${id}-input.json`, () => getInput(id), preference("panel-input") !== "off") : null;
   const calls = deliveryPanel(id, () => { tries = null; poller.now(); });
-  const line = timeline();
+  const checkpoint = payloadPanel("Checkpoint", `${id}-checkpoint.json`, () => getCheckpoint(id), false);
+  const paused = pausedBanner();
+  const copies = copyAs(readAs(id), "Copy as");
   const details = h("section", { class: "card", "aria-labelledby": "details-title" });
   const failure = h("div", {});
   let run = null;
@@ -71,8 +75,9 @@ export function mount(root, { id, params, setTitle }) {
   }
 
   function build() {
-    replace(page.main, failure, output.element, logs?.element, input?.element);
-    replace(page.side, line.element, run.callback ? calls.element : null, details);
+    const more = (element) => (whole ? element : null);
+    replace(page.main, more(paused.element), failure, output.element, logs?.element, more(checkpoint.element), input?.element);
+    replace(page.side, line.element, run.callback ? calls.element : null, details, more(h("section", { class: "card" }, copies.element)));
     if (params.replayed) page.say("This key already had a run: here it is. Nothing new was started.");
   }
 
@@ -90,6 +95,9 @@ export function mount(root, { id, params, setTitle }) {
     page.show(run, { act });
     line.show(run, tries ?? []);
     logs?.setAttempts(run.attempt);
+    checkpoint.element.hidden = !run.checkpoint;
+    if (run.waiting_for !== "paused") paused.show([]);
+    else if (whole && paused.element.hidden) getFunctions(true).then((all) => paused.show(all.filter((each) => each.name === run.function)), () => {});
     output.element.hidden = run.status !== "succeeded";
     replace(failure, run.error ? errorCard(run) : null);
     if (run.callback) calls.show(run, tries ?? [], ended(run));
@@ -143,7 +151,7 @@ function layout(id, whole) {
       replace(badge, glyph(run.status), run.cancel_requested && !ended(run) ? "Cancelling" : statusLabel(run.status));
       badge.dataset.status = run.status;
       showProgress(run, meter, message);
-      const next = `${run.status} ${run.cancel_requested} ${run.callback?.status}`;
+      const next = `${run.status} ${run.cancel_requested} ${Boolean(run.checkpoint)}`;
       if (next === state) return;
       state = next;
       const held = actions.contains(document.activeElement);
@@ -174,15 +182,16 @@ function actionsOf(run, act) {
   const can = { cancel: !ended(run) && !run.cancel_requested, retry: ended(run) && run.status !== "succeeded" };
   return [
     can.cancel ? button("Cancel run", cancel, "danger") : null,
-    can.retry ? button("Retry", () => act(retryRun, "Retry requested"), "primary") : null,
+    can.retry ? button("Retry", () => act(retryRun, "Retry requested"), "primary", run.checkpoint ? { title: "It begins at the checkpoint" } : {}) : null,
+    can.retry && run.checkpoint ? button("Retry from the start", () => act((each) => retryRun(each, "start"), "Retry requested")) : null,
     h("a", { class: "button", href: `#/start/${encodeURIComponent(run.function)}?from=${run.id}` }, "Start a copy"),
   ];
 }
 
-function errorCard({ error, status, attempt }) {
+function errorCard({ error, status, attempt, finished_at: over }) {
   const title = error.type ?? "Error";
-  return h("section", { class: "card error-card", "data-status": ENDED.has(status) ? status : "failed", "aria-labelledby": "error-title" },
-    h("h2", { id: "error-title" }, ENDED.has(status) ? title : `Attempt ${attempt}: ${title}`),
+  return h("section", { class: "card error-card", "data-status": over ? status : "failed", "aria-labelledby": "error-title" },
+    h("h2", { id: "error-title" }, over ? title : `Attempt ${attempt}: ${title}`),
     h("p", { class: "error-message" }, error.message ?? ""),
     error.trace ? h("details", { open: true }, h("summary", {}, "Trace"), h("pre", { class: "trace", tabindex: "0", role: "region", "aria-label": "Trace" }, String(error.trace))) : null);
 }
@@ -193,14 +202,17 @@ function paintDetails(element, run, whole) {
   const rows = [
     ["Function", whole ? h("a", { href: `#/runs?function=${encodeURIComponent(run.function)}` }, run.function) : run.function],
     ["Key", run.idempotency_key ? h("span", { class: "mono break" }, run.idempotency_key) : null],
+    ["Batch", whole && run.batch ? [h("a", { href: `#/batches/${run.batch.id}`, class: "mono break" }, shortId(run.batch.id)), `, item ${run.batch.index}`] : null],
     ["Attempts", `${run.attempt} of ${Math.max(run.max_attempts ?? 1, run.attempt)}`],
+    ["Leg", run.leg > 1 ? String(run.leg) : null],
+    ["Checkpoint", run.checkpoint ? [`leg ${run.checkpoint.leg}, ${bytes(run.checkpoint.size)}, `, time(run.checkpoint.at)] : null],
+    ["Cancelled by", run.cancelled_by],
     ["Labels", labels.length ? labels : null],
     ["Created", time(run.created_at)], ["Started", time(run.started_at)], ["This attempt", run.attempt > 1 ? time(run.attempt_started_at) : null], ["Next attempt", time(run.next_attempt_at)], ["Finished", time(run.finished_at)], ["Kept until", time(run.expires_at)],
   ].filter(([, value]) => value);
-  const state = JSON.stringify([run.attempt, run.started_at, run.attempt_started_at, run.next_attempt_at, run.finished_at, run.expires_at]);
+  const state = JSON.stringify([run.attempt, run.leg, run.checkpoint, run.cancelled_by, run.started_at, run.attempt_started_at, run.next_attempt_at, run.finished_at, run.expires_at]);
   if (element.dataset.state === state) return;
   element.dataset.state = state;
   replace(element, h("h2", { id: "details-title" }, "Details"),
-    h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-    whole && h("div", { class: "tools" }, copyButton("Copy as once", () => `once attach ${run.id}`), copyButton("Copy as curl", () => `curl -H "Authorization: Bearer $ONCE_TOKEN" '${urlOf(`runs/${run.id}`)}'`)));
+    h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
 }

@@ -1,13 +1,12 @@
 // Two small charts of the runs that are loaded: outcomes over time, and durations over time. Each has its data as a table.
 
 import { h, replace, svg } from "./dom.js";
-import { duration, ended, millis, plural, ran, shortId, stamp, statusLabel, STATUSES, tick } from "./format.js";
+import { duration, ended, millis, plural, ran, shortId, stamp, statusLabel, statusesOf, tick } from "./format.js";
 
 const HEIGHT = 118;
 const PAD = { top: 8, right: 8, bottom: 20, left: 46 };
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800].map((s) => s * 1000);
 const MARKS = [1, 10, 100, 1000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000, 864_000_000];
-const ORDER = ["succeeded", "failed", "timed_out", "cancelled", "expired", "running", "queued", "scheduled"];
 
 /** `{element, show(runs)}`: a figure that draws itself again when its width or its runs change. */
 function chart(title, draw, table) {
@@ -75,7 +74,7 @@ function buckets(runs, { start, end, step }) {
 }
 
 function totals(runs) {
-  return STATUSES.map((status) => [status, runs.filter((run) => run.status === status).length]).filter(([, count]) => count);
+  return statusesOf(runs).map((status) => [status, runs.filter((run) => run.status === status).length]);
 }
 
 function drawOutcomes(runs, { plot, summary, width }) {
@@ -86,17 +85,18 @@ function drawOutcomes(runs, { plot, summary, width }) {
   const all = buckets(runs, scale);
   const most = Math.max(...all.map(({ counts }) => Object.values(counts).reduce((sum, count) => sum + count, 0)));
   const unit = (HEIGHT - PAD.top - PAD.bottom) / most;
-  const bars = all.flatMap((bucket) => column(bucket, scale, unit));
+  const order = statusesOf(runs);
+  const bars = all.flatMap((bucket) => column(bucket, order, scale, unit));
   const base = HEIGHT - PAD.bottom;
   replace(plot, canvas(width, `Outcomes by time of creation: ${words}`,
     gridLine(base, width, "0"), gridLine(base - most * unit, width, `${most}`), bars, timeAxis(scale)));
 }
 
-function column({ at, counts }, { step, x }, unit) {
+function column({ at, counts }, order, { step, x }, unit) {
   const left = x(at);
   const wide = Math.max(1.5, Math.min(x(at + step) - left - 2, 22));
   let top = HEIGHT - PAD.bottom;
-  return ORDER.filter((status) => counts[status]).map((status) => {
+  return order.filter((status) => counts[status]).map((status) => {
     const tall = counts[status] * unit;
     top -= tall;
     return svg("rect", { x: left, y: top, width: wide, height: Math.max(tall - 1, 1), rx: 1, class: `fill-${status}` },
@@ -115,7 +115,7 @@ function legend(runs) {
 function outcomeTable(runs) {
   if (!runs.length) return "No runs";
   const scale = timeScale(runs.map((run) => millis(run.created_at)), 400);
-  const used = ORDER.filter((status) => runs.some((run) => run.status === status));
+  const used = statusesOf(runs);
   const rows = buckets(runs, scale).filter(({ counts }) => Object.keys(counts).length)
     .map(({ at, counts }) => [stamp(at), ...used.map((status) => String(counts[status] ?? 0))]);
   return dataTable("Runs by outcome and time", ["From", ...used.map(statusLabel)], rows);

@@ -1,22 +1,24 @@
 // The table of runs: one row a run, updated in place.
 
 import { glyph, h, reconcile, replace, setAttr, setText } from "./dom.js";
-import { ago, duration, ended, percent, ran, shortId, stamp, statusLabel } from "./format.js";
+import { ago, duration, ended, errorLine, isRandomKey, percent, ran, shortId, stamp, statusLabel, unwell } from "./format.js";
+import { moveRow, openRow, stepRow } from "./rows.js";
 
-const COLUMNS = [["Status"], ["Function"], ["Run", "wide"], ["Detail", "wide"], ["Attempt", "wide number"], ["Created", "mid number"], ["Duration", "number"]];
+const COLUMNS = [["Status", "c-status"], ["Function", "c-function"], ["Run", "c-run wide"], ["Error or progress", "c-detail wide"], ["Labels", "c-labels widest"], ["Attempt", "c-attempt wide number"], ["Created", "c-created mid number"], ["Duration", "c-duration number"]];
 
-/** `{element, show(runs), tick(now)}`. */
-export function runsTable() {
+/** `{element, show(runs), step(by), tick(now)}`. */
+export function runsTable(caption = "Runs, newest first") {
   const rows = new WeakMap();
   const body = h("tbody", { on: { click: openRow, keydown: moveRow } });
   const head = h("tr", {}, COLUMNS.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)));
-  const element = h("table", { class: "runs" }, h("caption", { class: "sr-only" }, "Runs, newest first"), h("thead", {}, head), body);
+  const element = h("table", { class: "runs" }, h("caption", { class: "sr-only" }, caption), h("thead", {}, head), body);
   return {
     element,
     show(runs) {
       const now = Date.now();
       reconcile(body, runs, (run) => run.id, () => createRow(rows), (row, run) => updateRow(rows.get(row), run, now));
     },
+    step: (by) => stepRow(body, by),
     tick(now) {
       for (const row of body.children) updateTimes(rows.get(row), now);
     },
@@ -30,9 +32,11 @@ function createRow(rows) {
     bar: h("span", { class: "bar", hidden: true }, h("span", {})),
     link: h("a", { class: "row-link" }),
     under: h("span", { class: "under mono" }),
+    why: h("span", { class: "under why" }),
     id: h("span", { class: "mono" }),
     key: h("span", { class: "key" }),
     detail: h("span", { class: "detail" }),
+    labels: h("span", {}),
     attempt: h("td", { class: "wide number" }),
     created: h("time", {}),
     duration: h("span", {}),
@@ -40,9 +44,10 @@ function createRow(rows) {
   };
   const row = h("tr", {},
     h("td", { class: "status" }, h("span", { class: "status-line" }, part.sign, part.status), part.bar),
-    h("td", { class: "function" }, part.link, part.under),
+    h("td", { class: "function" }, part.link, part.under, part.why),
     h("td", { class: "wide run" }, part.id, part.key),
     h("td", { class: "wide detail-cell" }, part.detail),
+    h("td", { class: "widest labels-cell" }, part.labels),
     part.attempt,
     h("td", { class: "mid number" }, part.created),
     h("td", { class: "number" }, part.duration, part.age));
@@ -56,6 +61,7 @@ function updateRow(part, run, now) {
     part.row.dataset.status = run.status;
     replace(part.sign, glyph(run.status));
   }
+  part.row.toggleAttribute("data-unwell", unwell(run));
   const done = run.progress?.fraction;
   const moving = run.status === "running" && typeof done === "number";
   setText(part.status, moving ? `Running ${percent(done)}` : run.cancel_requested && !ended(run) ? "Cancelling" : statusLabel(run.status));
@@ -67,11 +73,16 @@ function updateRow(part, run, now) {
   setAttr(part.id, "title", run.id);
   setText(part.key, run.idempotency_key ?? "");
   setAttr(part.key, "title", run.idempotency_key);
-  setText(part.under, run.idempotency_key ?? shortId(run.id));
+  const random = isRandomKey(run.idempotency_key);
+  part.key.classList.toggle("dim", random);
+  setText(part.under, run.idempotency_key && !random ? run.idempotency_key : shortId(run.id));
   const detail = detailOf(run);
   setText(part.detail, detail);
-  setAttr(part.detail, "title", detail);
-  setText(part.attempt, run.attempt ? (run.max_attempts > 1 ? `${run.attempt} of ${run.max_attempts}` : `${run.attempt}`) : "–");
+  setAttr(part.detail, "title", run.error?.message ?? detail);
+  setText(part.why, errorLine(run.error));
+  part.why.hidden = !run.error;
+  paintLabels(part.labels, run.labels);
+  setText(part.attempt, attemptOf(run));
   setAttr(part.created, "datetime", run.created_at);
   setAttr(part.created, "title", stamp(run.created_at));
   updateTimes(part, now);
@@ -84,26 +95,26 @@ function updateTimes(part, now) {
   setText(part.duration, duration(ran(part.run, now)));
 }
 
-/** The one thing worth saying about a run in a line: its error, what it is doing, or its labels. */
+/** `2 of 3`, and which leg of it where it has several. */
+function attemptOf({ attempt, max_attempts: most, leg }) {
+  if (!attempt) return "–";
+  return [most > 1 ? `${attempt} of ${most}` : `${attempt}`, leg > 1 ? `leg ${leg}` : ""].filter(Boolean).join(", ");
+}
+
+function paintLabels(element, labels) {
+  const texts = Object.entries(labels ?? {}).map(([name, value]) => `${name}:${value}`);
+  const shown = texts.join("\n");
+  if (element.dataset.shown === shown) return;
+  element.dataset.shown = shown;
+  element.title = shown;
+  replace(element, texts.map((text) => h("a", { class: "label", href: `#/runs?label=${encodeURIComponent(text)}`, tabindex: "-1" }, text)));
+}
+
+const WAITS = { delay: "until its delay is over", backoff: "for its next attempt", continue: "for its next leg", paused: "its function is paused", max_running: "for a free place of its function", concurrency: "for a free place of its key" };
+
+/** The one thing worth saying about a run in a line: its error, what it is doing, or what it waits for. */
 export function detailOf(run) {
-  if (run.error) return [run.error.type, run.error.message].filter(Boolean).join(": ");
-  if (run.progress?.message && !ended(run)) return run.progress.message;
-  return Object.entries(run.labels ?? {}).map(([name, value]) => `${name}:${value}`).join("  ");
-}
-
-function openRow(event) {
-  if (event.target.closest("a, button") || String(getSelection())) return;
-  event.target.closest("tr")?.querySelector("a.row-link")?.click();
-}
-
-const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };
-
-function moveRow(event) {
-  const step = STEPS[event.key];
-  if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-  const row = event.target.closest("tr");
-  const next = step > 0 ? row?.nextElementSibling : row?.previousElementSibling;
-  if (!next) return;
-  event.preventDefault();
-  next.querySelector("a.row-link").focus();
+  if (run.error) return errorLine(run.error);
+  if (ended(run)) return "";
+  return run.progress?.message ?? (WAITS[run.waiting_for] ? `Waits ${WAITS[run.waiting_for]}` : "");
 }

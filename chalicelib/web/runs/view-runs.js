@@ -1,9 +1,12 @@
 // `#/runs`: the list, its filters and its charts, kept up to date.
 
 import { getFunctions, getRun, listRuns } from "./api.js";
+import { bulkBar } from "./bulk.js";
 import { durationChart, outcomeChart } from "./charts.js";
 import { announce, button, h, replace, setText } from "./dom.js";
-import { STATUSES, plural, statusLabel } from "./format.js";
+import { SINCE, filterBar } from "./filters.js";
+import { plural } from "./format.js";
+import { pausedBanner } from "./paused.js";
 import { Poller } from "./poll.js";
 import { RunList } from "./run-list.js";
 import { runsTable } from "./runs-table.js";
@@ -13,7 +16,6 @@ const PAGE = 50;
 const LIVE_MS = 2000;
 const IDLE_MS = 4000;
 const FOLLOWED = 5; // unfinished runs below the newest page that are asked for one by one
-const SINCE = { "1h": ["Last hour", 3600], "24h": ["Last 24 hours", 86_400], "7d": ["Last 7 days", 604_800] };
 
 export function mount(root, { params, go }) {
   const list = new RunList();
@@ -24,20 +26,22 @@ export function mount(root, { params, go }) {
   const state = h("div", { class: "state" });
   const more = button("Load more", loadMore, "wide-button", { hidden: true });
   const filters = filterBar(params, go);
+  const query = queryOf(params);
+  const bulk = bulkBar(query, () => { last = null; poller.now(); });
+  const paused = pausedBanner(params.function);
+  getFunctions().then(paused.show, () => {});
   const plots = h("section", { class: "charts", id: "charts", "aria-label": "Charts of the runs below" }, charts.map((chart) => chart.element));
   replace(root,
     h("div", { class: "title-row" }, heading, count, h("div", { class: "actions push fold-row" }, filters.fold, foldButton(plots), h("a", { class: "button primary", href: "#/start" }, "Start a run"))),
-    plots,
-    filters.element, h("div", { class: "card table-card" }, table.element, state), more);
+    paused.element, filters.element, plots, bulk.element, h("div", { class: "card table-card" }, table.element, state), more);
 
-  const query = queryOf(params);
   let last = null;
   let quiet = 0;
   let loaded = false;
   const poller = new Poller(refresh).start();
   const ticker = setInterval(() => table.tick(Date.now()), 1000);
   paint();
-  return { heading, title: "Runs", poller, focus: filters.focus, unmount() { poller.stop(); clearInterval(ticker); } };
+  return { heading, title: "Runs", poller, focus: filters.focus, step: table.step, unmount() { poller.stop(); clearInterval(ticker); bulk.unmount(); } };
 
   async function refresh(signal) {
     let answer;
@@ -139,59 +143,9 @@ function nothingYet() {
 }
 
 /** The list's query for the filters in the address. `since` becomes a fixed moment, so that an ETag can hold. */
-function queryOf({ status, function: name, label, key, since }) {
+function queryOf({ since, ...params }) {
   const query = { limit: PAGE };
-  if (STATUSES.includes(status)) query.status = status;
-  if (name) query.function = name;
-  if (label) query.label = label;
-  if (key) query.key = key;
+  for (const name of ["status", "function", "label", "key", "batch"]) if (params[name]) query[name] = params[name];
   if (SINCE[since]) query.created_after = new Date(Date.now() - SINCE[since][1] * 1000).toISOString();
   return query;
-}
-
-function filterBar(params, go) {
-  const option = (value, label) => h("option", { value, selected: params[value] }, label);
-  const status = h("select", { name: "status", id: "filter-status" }, option("", "Any status"), STATUSES.map((each) => option(each, statusLabel(each))));
-  const name = h("select", { name: "function", id: "filter-function" }, option("", "Any function"), params.function ? option(params.function, params.function) : null);
-  const since = h("select", { name: "since", id: "filter-since" }, option("", "Any time"), Object.entries(SINCE).map(([each, [label]]) => option(each, label)));
-  const label = h("input", { name: "label", id: "filter-label", placeholder: "team:billing", autocomplete: "off", spellcheck: "false" });
-  const key = h("input", { name: "key", id: "filter-key", placeholder: "order-4711", autocomplete: "off", spellcheck: "false" });
-  const error = h("p", { class: "field-error", id: "filter-error", role: "alert" });
-  const fields = { status, function: name, since, label, key };
-  for (const [field, input] of Object.entries(fields)) input.value = params[field] ?? "";
-  addFunctions(name); // late, and without a touch on what somebody has typed or chosen meanwhile
-  const apply = (event) => {
-    event.preventDefault();
-    const next = Object.entries(fields).map(([field, input]) => [field, input.value.trim()]).filter(([, value]) => value);
-    const found = labelProblem(label.value.trim());
-    setText(error, found);
-    label.setAttribute("aria-invalid", String(Boolean(found)));
-    if (!found) go("runs", Object.fromEntries(next));
-  };
-  const active = Object.keys(fields).some((field) => params[field]);
-  const element = h("form", { class: "filters", id: "filters", role: "search", "aria-label": "Filter runs", on: { submit: apply, change: apply } },
-    field("Status", status), field("Function", name), field("Label", label, "filter-error"), field("Key", key), field("Created", since),
-    h("button", { type: "submit", class: "button" }, "Filter"),
-    active ? h("a", { class: "button quiet", href: "#/runs" }, "Clear") : null, error);
-  element.classList.toggle("folded", !active);
-  const fold = button("Filters", () => {
-    fold.setAttribute("aria-expanded", String(!element.classList.toggle("folded")));
-  }, "quiet fold only-narrow", { "aria-controls": element.id, "aria-expanded": String(active) });
-  return { element, fold, focus: () => key.focus(), refuse: (problem) => setText(error, problem.fields[0]?.detail ?? problem.message) };
-}
-
-function field(label, input, describedBy = null) {
-  if (describedBy) input.setAttribute("aria-describedby", describedBy);
-  return h("div", { class: "filter" }, h("label", { for: input.id }, label), input);
-}
-
-function labelProblem(value) {
-  return value && !/^[^:]+:/.test(value) ? "A label is written name:value, as in team:billing." : "";
-}
-
-async function addFunctions(select) {
-  const there = new Set([...select.options].map((each) => each.value));
-  const known = await getFunctions().catch(() => []);
-  const names = known.map((each) => each.name).filter((name) => !there.has(name));
-  select.append(...names.sort().map((name) => h("option", { value: name }, name)));
 }

@@ -1,8 +1,9 @@
 // A form from a JSON Schema: objects, strings, numbers, switches, choices and simple lists. What it cannot draw
 // becomes a JSON field. The service validates; this only keeps people from guessing.
 
-import { h, setText } from "./dom.js";
-import { jsonProblem } from "./json-view.js";
+import { button, h, setText } from "./dom.js";
+import { bytes } from "./format.js";
+import { jsonProblem } from "./json-where.js";
 
 let serial = 0;
 
@@ -135,17 +136,31 @@ function control(kind, schema, id) {
   if (kind === "boolean") return h("input", { id, type: "checkbox" });
   if (kind === "number" || kind === "integer") return h("input", { ...common, type: "text", inputmode: kind === "integer" ? "numeric" : "decimal", class: "short" });
   if (kind === "choice") return h("select", { id }, h("option", { value: "" }, "–"), schema.enum.map((each, n) => h("option", { value: n }, String(each))));
-  if (kind === "string" && (schema.format || schema.pattern || schema.maxLength <= 200)) return h("input", { ...common, type: "text", inputmode: FORMATS[schema.format] ?? null });
-  return h("textarea", { ...common, rows: kind === "string" && !schema.contentMediaType ? 1 : 4, class: kind === "json" ? "code" : null });
+  if (kind === "string" && !multiline(schema) && (schema.format || schema.pattern || schema.maxLength <= 200)) return h("input", { ...common, type: "text", inputmode: FORMATS[schema.format] ?? null });
+  return h("textarea", { ...common, rows: multiline(schema) ? 6 : 1, class: kind === "json" ? "code" : kind === "list" ? "several" : multiline(schema) ? "several mono" : null });
 }
 
-/** A text that has a media type usually lies in a file. */
+/** The schema says that its text has lines: a media type, a format of that name, or room for much. */
+const multiline = (schema) => Boolean(schema.contentMediaType) || schema.format === "multiline" || schema.maxLength > 500;
+
+/** A text that has a media type usually lies in a file: chosen by a button, or dropped on the field. */
 function fileButton(schema, input) {
   if (!schema.contentMediaType) return null;
-  const pick = h("input", { type: "file", accept: `${schema.contentMediaType},text/*`, "aria-label": "Fill from a file", on: { change: async () => {
-    if (pick.files[0]) input.value = await pick.files[0].text();
-  } } });
-  return h("div", { class: "file" }, pick);
+  const said = h("span", { class: "hint", role: "status" }, "or drop a file on the field");
+  const take = async (file) => {
+    if (!file) return;
+    input.value = await file.text();
+    setText(said, `${file.name}, ${bytes(file.size)}`);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const pick = h("input", { type: "file", class: "sr-only", tabindex: "-1", accept: `${schema.contentMediaType},text/*`, "aria-label": "Fill from a file", on: { change: () => take(pick.files[0]) } });
+  input.addEventListener("dragover", (event) => event.preventDefault());
+  input.addEventListener("drop", (event) => {
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    take(event.dataTransfer.files[0]);
+  });
+  return h("div", { class: "file" }, button("Choose a file", () => pick.click(), "small"), pick, said);
 }
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;

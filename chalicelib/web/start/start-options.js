@@ -8,7 +8,7 @@ const WHOLE = /^\d+$/;
 const OPTIONS = [
   ["key", "", "Idempotency key", "The same key is the same run. Empty: a new one each time.", "text"],
   ["labels", "/labels", "Labels", "As team=billing, separated by commas or spaces.", "text"],
-  ["callback", "/callback/url", "Callback URL", "Told once, signed, when the run has ended.", "url"],
+  ["callback", "/callback/url", "Callback URL", "Told, signed, when the run has ended; again until it answers, so perhaps twice.", "url"],
   ["delay", "/delay_seconds", "Delay", "Seconds to wait before it starts.", "numeric"],
   ["attempts", "/retry/max_attempts", "Attempts", "How often the function may be started.", "numeric"],
   ["queue", "/queue_timeout_seconds", "Queue timeout", "Seconds to wait for a start before it expires.", "numeric"],

@@ -1,10 +1,12 @@
 // `#/start`, `#/start/FUNCTION?from=RUN`: choose a function, fill its form, start a run.
 
 import { getFunctions, getInput, getRun, startRun } from "./api.js";
+import { copyAs, startAs } from "./copy-as.js";
 import { announce, button, h, replace, setText } from "./dom.js";
-import { jsonProblem } from "./json-view.js";
+import { inputEditor } from "./input-editor.js";
+import { remember, remembered } from "./session.js";
 import { startOptions } from "./start-options.js";
-import { drawable, schemaForm } from "./schema-form.js";
+import { limits } from "./limits.js";
 
 export function mount(root, { id: chosen, params, go }) {
   const heading = h("h1", { tabindex: "-1" }, "Start a run");
@@ -42,21 +44,30 @@ function chooser(functions, chosen) {
   return h("nav", { "aria-label": "Functions" }, h("ul", { class: "choices" }, items));
 }
 
-function limits(each) {
-  const tries = each.retry?.max_attempts ?? 1;
-  return [each.timeout_seconds ? `up to ${each.timeout_seconds} s` : "", tries > 1 ? `${tries} attempts` : "one attempt", each.retention_days ? `kept ${each.retention_days} days` : ""].filter(Boolean).join(" · ");
-}
-
 function startForm(chosen, from, go) {
-  const input = inputEditor(chosen.input_schema, from?.text);
+  const input = inputEditor(chosen.input_schema, from?.text ?? remembered(chosen.name));
   const options = startOptions(chosen, from?.labels);
   const summary = h("div", { class: "error-summary", role: "alert", tabindex: "-1", hidden: true });
   const submit = h("button", { type: "submit", class: "button primary" }, `Start ${chosen.name}`);
   const keys = keyKeeper();
+  const copies = copyAs(startAs(request));
   const form = h("form", { class: "start card", novalidate: true, "aria-labelledby": "start-title", on: { submit: send, keydown: quick } },
     h("h2", { id: "start-title" }, chosen.name), h("p", { class: "hint" }, [chosen.description, limits(chosen)].filter(Boolean).join(" · ")),
-    summary, input.element, options.element, h("div", { class: "actions" }, submit, h("span", { class: "hint" }, "or Ctrl + Enter")));
+    summary, input.element, options.element, h("div", { class: "actions" }, submit, h("span", { class: "hint" }, "or Ctrl + Enter")), copies.element);
+  form.addEventListener("input", copies.refresh);
   return form;
+
+  /** What the form says now; throws where it says nothing that could be sent. */
+  function request() {
+    const given = input.read();
+    const extra = options.read();
+    if (given.fault || extra.fault) throw new Error("Some fields need another look first.");
+    return { function: chosen.name, input: given.json, key: extra.key, options: JSON.parse(`{${extra.json.slice(1)}}`), body: bodyOf(given, extra) };
+  }
+
+  function bodyOf(given, extra) {
+    return `{"function":${JSON.stringify(chosen.name)}${given.json === undefined ? "" : `,"input":${given.json}`}${extra.json}}`;
+  }
 
   function quick(event) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -67,11 +78,12 @@ function startForm(chosen, from, go) {
     const given = input.read();
     const extra = options.read();
     if (given.fault || extra.fault) return refuse([], "Some fields need another look.");
-    const body = `{"function":${JSON.stringify(chosen.name)}${given.json === undefined ? "" : `,"input":${given.json}`}${extra.json}}`;
+    const body = bodyOf(given, extra);
     submit.disabled = true;
     try {
       const { run, replayed } = await startRun(body, extra.key || keys.keyFor(body));
       announce("Run started");
+      if (given.json !== undefined) remember(chosen.name, given.json);
       go(`runs/${run.id}`, replayed ? { replayed: 1 } : {});
     } catch (error) {
       refuse(error.fields ?? [], error.message);
@@ -108,80 +120,4 @@ function keyKeeper() {
       return last.key;
     },
   };
-}
-
-/** The function's input, as a form and as JSON; what was typed moves along when the tab changes. */
-function inputEditor(schema, text) {
-  const form = drawable(schema) ? schemaForm(schema) : null;
-  const code = h("textarea", { id: "input-json", class: "code", rows: "8", spellcheck: "false", autocomplete: "off", "aria-describedby": "input-json-hint input-json-error", on: { input: check } });
-  const error = h("p", { class: "field-error", id: "input-json-error" });
-  const editor = h("div", { class: "field" }, h("label", { for: "input-json" }, "Input, as JSON"), code,
-    h("p", { class: "hint", id: "input-json-hint" }, form ? "Numbers are sent with the digits you type." : "This function has no schema: any JSON will do, or nothing."), error);
-  const toggle = form ? button("Edit as JSON", swap, "quiet small") : null;
-  let raw = !form;
-  const element = h("div", { class: "input-fields", role: "group", "aria-labelledby": "input-title" },
-    h("div", { class: "input-head" }, h("h3", { id: "input-title" }, "Input"), toggle), form?.element, editor);
-  if (text !== undefined) fill(text);
-  paint();
-  return { element, read, fault };
-
-  function paint() {
-    if (form) form.element.hidden = raw;
-    editor.hidden = !raw;
-    if (toggle) setText(toggle, raw ? "Edit as a form" : "Edit as JSON");
-  }
-
-  function fill(json) {
-    code.value = indent(json);
-    const value = JSON.parse(json);
-    if (form && value !== null && typeof value === "object" && !Array.isArray(value) && faithful(value)) form.write(value);
-    else raw = true;
-  }
-
-  /** Can the form show all of `value`? */
-  function faithful(value) {
-    form.write(value);
-    const { json, faults } = form.read();
-    return !faults.length && same(JSON.parse(json), value);
-  }
-
-  function swap() {
-    if (raw && !check() && code.value.trim()) form.write(JSON.parse(code.value));
-    else if (!raw) code.value = indent(form.read().json);
-    if (raw && error.textContent) return;
-    raw = !raw;
-    paint();
-  }
-
-  function check() {
-    const found = code.value.trim() ? jsonProblem(code.value) : "";
-    return mark(found);
-  }
-
-  function mark(found) {
-    setText(error, found);
-    code.setAttribute("aria-invalid", String(Boolean(found)));
-    return found;
-  }
-
-  /** `{json}` or `{fault: true}`; no text at all is no input. */
-  function read() {
-    if (raw) return check() ? { fault: true } : { json: code.value.trim() || undefined };
-    const { json, faults } = form.read();
-    return faults.length ? { fault: true } : { json };
-  }
-
-  function fault(pointer, detail) {
-    if (!raw) return form.fault(pointer, detail);
-    mark(`${pointer} ${detail}`.trim());
-    return code;
-  }
-}
-
-const indent = (json) => (json.length > 100_000 || /\d{16}/.test(json) ? json : JSON.stringify(JSON.parse(json), null, 2));
-
-function same(one, other) {
-  if (typeof one !== "object" || one === null || other === null || typeof other !== "object") return one === other;
-  const names = Object.keys(one);
-  return Array.isArray(one) === Array.isArray(other) && names.length === Object.keys(other).length && names.every((name) => same(one[name], other[name]));
 }
