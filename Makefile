@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -75,6 +75,9 @@ demo-duplicates: venv-dev ## SDKs that fire one call 3 to 20 times, and once thr
 
 layer: venv ## the library as a Lambda layer
 	@$(PY) -m infra.ship.layer
+
+node: venv ## the npm package, the plugin for sls, and the library as a Lambda layer for Node.js
+	@$(PY) -m infra.node.build
 
 audit: venv-audit ## known holes in dependencies, checkov and cfn-lint on the template, licences
 	@$(PY) -m infra.ship.audit

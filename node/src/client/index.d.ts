@@ -6,6 +6,17 @@ export interface AnyFunctions {
   [name: string]: { input: any; output: any };
 }
 
+/**
+ * The same, of the service's own description. `npx openapi-typescript $ONCE_URL/openapi.json -o api.d.ts` makes `paths`, and
+ * `FunctionsOf<paths["/runs"]["post"]["requestBody"]["content"]["application/json"]>` has each function's input.
+ */
+export type FunctionsOf<Start extends { function: string }> = {
+  [Name in Start["function"]]: {
+    input: Extract<Start, { function: Name }> extends { input?: infer Input } ? Input : never;
+    output: any;
+  };
+};
+
 export interface RunError {
   type: string;
   message: string;
