@@ -20,7 +20,8 @@ import boto3
 from botocore.config import Config
 
 from infra.demo.duplicates.lab import CREDENTIALS
-from infra.paths import EMULATOR_VENV, LOCAL, VENV
+from infra.paths import EMULATOR_VENV, LOCAL, ROOT, VENV
+from infra.ship import node as library
 from invoke_once.client import Once
 
 HERE = Path(__file__).parent / "node"
@@ -92,13 +93,13 @@ def by_sdk_v2(call: Call) -> Any:
     return json.loads(_run(call, ["node", "sdk_v2.js", call.function, json.dumps(call.payload), timeout], cwd=NODE))
 
 
-def by_serverless(call: Call) -> Any:
-    settings = {
+def by_serverless(call: Call, *more: str, **settings: str) -> Any:
+    settings |= {
         "AWS_CLIENT_TIMEOUT": f"{call.timeout_s * 1000:.0f}", "SLOW_FUNCTION": call.function, "CI": "1",
         "SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off",
     }  # fmt: skip
     command = ["node", "--require", "./point_at_emulator.js", "node_modules/serverless/bin/serverless.js",
-               "invoke", "-f", "slow", "-d", json.dumps(call.payload)]  # fmt: skip
+               "invoke", "-f", "slow", "-d", json.dumps(call.payload), *more]  # fmt: skip
     return json.loads(_run(call, command, cwd=NODE, **settings))
 
 
@@ -114,6 +115,11 @@ def by_once_cli(call: Call) -> Any:
     command = [str(VENV / "bin" / "once"), "invoke", "-f", call.function, "-d", json.dumps(call.payload),
                "--key", f"cli-{call.payload['counter']}", "--wait", "--json"]  # fmt: skip
     return json.loads(_run(call, command))["output"]
+
+
+def by_serverless_plugin(call: Call) -> Any:
+    key = f"sls-{call.payload['counter']}"
+    return by_serverless(call, "--config", "serverless-with-plugin.yml", ONCE_KEY=key)
 
 
 def by_fetch(call: Call) -> Any:
@@ -132,6 +138,7 @@ OF_API: dict[str, Client] = {
     "Once (Python)": by_once,
     "once invoke (CLI)": by_once_cli,
     "fetch (Node.js)": by_fetch,
+    "sls invoke + plugin": by_serverless_plugin,
 }
 
 
@@ -179,9 +186,19 @@ def install_node() -> None:
         shutil.copyfile(file, NODE / file.name)
     stamp = NODE / ".installed"
     if stamp.exists() and stamp.read_text() == wanted:
+        _copy_ours()
         return
     command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
     done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise NodeMissing(f"npm install failed: {_last_words(done.stderr)}")
     stamp.write_text(wanted)
+    _copy_ours()
+
+
+def _copy_ours() -> None:
+    """The plugin and its library, as they are in this checkout."""
+    shutil.copytree(ROOT / "node" / "serverless", NODE / "node_modules" / "serverless-invoke-once", dirs_exist_ok=True)
+    for name, content in library.library("node_modules/invoke-once/").items():
+        (NODE / name).parent.mkdir(parents=True, exist_ok=True)
+        (NODE / name).write_bytes(content)

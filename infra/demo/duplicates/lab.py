@@ -1,6 +1,6 @@
-"""Two functions with one body, one of them tracked, beside the service; and how often each body ran.
+"""Three functions with one body, two of them tracked (Python, Node.js), beside the service; how often each body ran.
 
-The tracked one is a function outside the stack: its zip, the library's layer, and the environment that
+The tracked ones are functions outside the stack: a zip, the library, and the environment that
 `once policy --show environment` prints.
 """
 
@@ -15,14 +15,14 @@ from typing import Any
 
 import boto3
 
-from infra.ship import layer
+from infra.ship import layer, node
 from infra.ship.deploy import LOCAL_REGION, LOCAL_TENANT
 from invoke_once import outside
 
 FUNCTIONS = Path(__file__).parent / "functions"
 ROLE = "arn:aws:iam::000000000000:role/duplicates"
 MARKS = "duplicates-marks"
-PLAIN, TRACKED = "duplicates-slow", "duplicates-slow-tracked"
+PLAIN, TRACKED, TRACKED_NODE = "duplicates-slow", "duplicates-slow-tracked", "duplicates-slow-node"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": LOCAL_REGION}
 
 
@@ -53,6 +53,8 @@ class Lab:
         wrapped = outside.environment(place, "tracked", TRACKED, LOCAL_TENANT)
         self._function(functions, PLAIN, "slow.handler", {}, [])
         self._function(functions, TRACKED, "slow_tracked.handler", wrapped, [published["LayerVersionArn"]])
+        in_node = outside.environment(place, "tracked", TRACKED_NODE, LOCAL_TENANT)
+        self._function(functions, TRACKED_NODE, "slow_node.handler", in_node, [], "nodejs24.x")
 
     def _role(self, place: outside.Place) -> None:
         """What both functions run as: exactly what `once policy` prints, and their own table."""
@@ -65,6 +67,7 @@ class Lab:
         policies = {
             "marks": {"Version": "2012-10-17", "Statement": [own]},
             "runs": outside.policy(place, "tracked", TRACKED),
+            "runs-node": outside.policy(place, "tracked", TRACKED_NODE),
         }
         iam, name = self.aws("iam"), ROLE.rpartition("/")[2]
         document = {"Version": "2012-10-17", "Statement": [trust]}
@@ -82,10 +85,13 @@ class Lab:
         with ThreadPoolExecutor(calls) as pool:
             list(pool.map(call, range(calls)))
 
-    def _function(self, functions: Any, name: str, handler: str, env: dict[str, str], layers: list[str]) -> None:
+    def _function(
+        self, functions: Any, name: str, handler: str, env: dict[str, str], layers: list[str],
+        runtime: str = "python3.12",
+    ) -> None:  # fmt: skip
         functions.create_function(
-            FunctionName=name, Runtime="python3.12", Role=ROLE, Handler=handler, Timeout=60, Layers=layers,
-            Code={"ZipFile": _zipped()}, Environment={"Variables": {"MARKS_TABLE": MARKS, **env}},
+            FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler, Timeout=60, Layers=layers,
+            Code={"ZipFile": _zipped(runtime)}, Environment={"Variables": {"MARKS_TABLE": MARKS, **env}},
         )  # fmt: skip
 
     def body_runs(self, order: str) -> int:
@@ -101,9 +107,13 @@ class Lab:
         return len(item.get("marks", {}).get("SS", []))
 
 
-def _zipped() -> bytes:
+def _zipped(runtime: str) -> bytes:
+    in_node = runtime.startswith("nodejs")
+    files = {file.name: file.read_bytes() for file in sorted(FUNCTIONS.glob("*.mjs" if in_node else "*.py"))}
+    if in_node:
+        files |= node.library() | node.sdk()
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for file in sorted(FUNCTIONS.glob("*.py")):
-            archive.writestr(file.name, file.read_bytes())
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
     return data.getvalue()

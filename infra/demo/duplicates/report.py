@@ -8,10 +8,11 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-Way = Literal["plain", "tracked", "API"]
+Way = Literal["plain", "tracked", "Node.js", "API"]
 TITLES: dict[Way, str] = {
     "plain": "the function as it is",
     "tracked": "@tracked(attach=True)",
+    "Node.js": "tracked(…, { attach: true })",
     "API": "through the API (first answer lost)",
 }
 

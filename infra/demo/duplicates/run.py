@@ -1,6 +1,7 @@
 """`make demo-duplicates`: real clients call a slow function once each. How often does its body run?
 
-Three times over, on a local AWS of its own: the function as it is; the same, tracked; and through the API, where
+Four times over, on a local AWS of its own: the function as it is; the same, tracked, in Python and in Node.js; and
+through the API, where
 the answer to each first POST is lost on the way. The clients' timeout is shortened from minutes to two seconds, all
 else is as they come. Exits 0 only if each call with us was one run and came back with the result.
 """
@@ -11,6 +12,7 @@ import argparse
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from rich.console import Console
 
 from infra.demo.duplicates import clients, report
 from infra.demo.duplicates.clients import Call, Client
-from infra.demo.duplicates.lab import PLAIN, TRACKED, Lab
+from infra.demo.duplicates.lab import PLAIN, TRACKED, TRACKED_NODE, Lab
 from infra.demo.duplicates.proxy import Proxy, proxy
 from infra.demo.duplicates.report import Row, Way
 from infra.local.emulator import Emulator, EmulatorProblem
@@ -33,6 +35,7 @@ CLIENT_TIMEOUT_S = 2.0
 BODY_S = 3.0
 WORKERS = 6  # of the tracked function, before it is called: two of each client's sends are on their way at once
 SETTLE_PATIENCE_S = 30
+FUNCTIONS: Mapping[Way, str] = {"plain": PLAIN, "tracked": TRACKED, "Node.js": TRACKED_NODE}
 
 
 class Demo:
@@ -70,7 +73,7 @@ class Demo:
             call = Call(self._proxy.url, "count", payload, self._timeout_s, self._api)
         else:
             payload = {"order": name, "seconds": self._body_s}
-            call = Call(self._proxy.url, PLAIN if way == "plain" else TRACKED, payload, self._timeout_s, {})
+            call = Call(self._proxy.url, FUNCTIONS[way], payload, self._timeout_s, {})
         said = clients.use(use, call)
         runs = self._settled(way, name)
         row = Row(way, client, self._proxy.sends[name], runs, said.answer, said.error, said.seconds)
@@ -118,6 +121,8 @@ def run(console: Console, only: set[str]) -> list[Row]:
                 rows = demo.phase("plain", chosen)
                 lab.warm(TRACKED, WORKERS)
                 rows += demo.phase("tracked", chosen)
+                lab.warm(TRACKED_NODE, WORKERS)
+                rows += demo.phase("Node.js", {name: use for name, use in chosen.items() if name == "sls invoke"})
                 demo.warm_api(len(of_api))
                 return [*rows, *demo.phase("API", of_api)]
         finally:
