@@ -96,9 +96,10 @@ def test_the_table_tells_every_client_in_every_way_and_no_broken_promise() -> No
     rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
     rows = rows[2:]
     of_lambda = [(row[0], row[1]) for row in rows if not row[0].startswith("through")]
-    assert of_lambda == [
+    python = [
         (way, client) for way in ("the function as it is", "@tracked(attach=True)") for client in clients.OF_LAMBDA
     ]
+    assert of_lambda == [*python, ("tracked(…, { attach: true })", "sls invoke")]
     assert [row[1] for row in rows if row[0].startswith("through")] == list(clients.OF_API)
     for way, _, sends, runs, told, _ in rows:
         if way == "the function as it is":
