@@ -128,12 +128,9 @@ class Keyring:
         derived = [key.derive(f"webhook/{tenant}") for key in self._current_keys().valid(now_ms)]
         return [Secret(PREFIX + base64.b64encode(key).decode()) for key in derived]
 
-    def derive(self, purpose: str) -> bytes:
-        """A key of 32 bytes for signing something of our own, such as cursors."""
-        return self._current_keys().current.derive(f"purpose/{purpose}")
-
     def derive_valid(self, purpose: str, now_ms: int) -> list[bytes]:
-        """The same, and while a rotation is young the key before it: whoever verifies takes either."""
+        """Keys of 32 bytes for marks of our own, such as cursors: the current one, which signs, and while a rotation
+        is young the one before it: whoever verifies takes either."""
         return [key.derive(f"purpose/{purpose}") for key in self._current_keys().valid(now_ms)]
 
     def _current_keys(self) -> MasterKeys:

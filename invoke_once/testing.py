@@ -61,7 +61,8 @@ class MemoryTable:
             if not all(arm.condition.holds(found) for arm in move.guard):
                 return Unwritten(dict(found))
             self.writes += 1
-            item = dict(move.set) if move.replace else updated(found, move)
+            keys = {"run_id": move.run_id, "part": move.part}
+            item = dict(move.set) if move.replace else keys | move.changed(found)
             self.items[move.run_id, move.part] = item
             return Written(dict(item))
 
@@ -90,18 +91,6 @@ class MemoryTable:
             last = (after.at, after.run_id, after.part)
             rows = [row for row in rows if (row < last if newest_first else row > last)]
         return [Key(run_id, shard, at, part) for at, run_id, part in rows[:limit]]
-
-
-def updated(found: Item, move: Move) -> dict[str, Any]:
-    """What UpdateItem would leave: SET, SET if_not_exists, ADD, REMOVE; the keys always there."""
-    item = dict(found) | {"run_id": move.run_id, "part": move.part} | dict(move.set)
-    for name, value in move.set_once.items():
-        item.setdefault(name, value)
-    for name, value in move.add.items():
-        item[name] = found.get(name, 0) + value
-    for name in move.remove:
-        item.pop(name, None)
-    return item
 
 
 class MemoryObjects:
@@ -320,5 +309,4 @@ __all__ = [
     "KilledByLambda",
     "MemoryObjects",
     "MemoryTable",
-    "updated",
 ]

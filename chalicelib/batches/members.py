@@ -21,11 +21,9 @@ from invoke_once.errors import StoreUnavailable
 from invoke_once.life import moves
 from invoke_once.life.batch import Batch
 from invoke_once.life.due import BATCH_LOOK_MS
-from invoke_once.life.head import Head, to_item
-from invoke_once.life.move import Move
+from invoke_once.life.head import Head
 from invoke_once.life.moves import batches as batch_moves
 from invoke_once.life.status import Status
-from invoke_once.store import payloads
 from invoke_once.store.store import Applied, Refused
 
 FIRED_AGAIN_MS = 10_000  #: what was put so long ago and is still unclaimed may never have been fired
@@ -58,7 +56,7 @@ def begin(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
     if found is None:
         item = manifest[index]
         new = gated.under_gates(svc, new_run(svc, batch, index, item))
-        result = svc.store.apply(_with_input(svc, batch, moves.start(new, svc.now_ms()), item))
+        result = svc.store.apply(svc.payloads.with_input(moves.start(new, svc.now_ms()), item.text))
         if isinstance(result, Applied):
             _fire(svc, result.head, item.text)
             return
@@ -94,7 +92,7 @@ def stop(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
     if found is None:
         item = manifest[index]
         move = batch_moves.tombstone(new_run(svc, batch, index, item), svc.now_ms())
-        result = svc.store.apply(_with_input(svc, batch, move, item))
+        result = svc.store.apply(svc.payloads.with_input(move, item.text))
         if isinstance(result, Applied):
             return
         found = result.head
@@ -104,12 +102,6 @@ def stop(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
         found = svc.store.apply(batch_moves.join_pass(found, batch)).head
     if found is not None and not found.terminal:
         dispatch.cancel(svc, found)
-
-
-def _with_input(svc: Service, batch: Batch, draft: Move, item: Item) -> Move:
-    taken = payloads.item_size(draft.set)
-    kept = svc.payloads.keep_input(batch.function, draft.run_id, item.text, taken, draft.set["expires_at"])
-    return replace(draft, set=to_item({**draft.set, **kept}))
 
 
 def _may_be_unfired(head: Head, now_ms: int) -> bool:

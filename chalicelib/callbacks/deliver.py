@@ -14,7 +14,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from chalicelib import keyring as secrets
 from chalicelib.callbacks import aws_targets, webhook
 from chalicelib.callbacks.breaker import Breaker, breaker
 from chalicelib.callbacks.receivers import Receiver, check_receiver
@@ -22,6 +21,7 @@ from chalicelib.callbacks.redelivery import SPAN_MS, next_try
 from chalicelib.callbacks.urls import CallbackUrl, UrlRefused
 from chalicelib.callbacks.webhook import Outcome
 from chalicelib.invoker import fire_attend
+from chalicelib.keyring import secrets_for
 from chalicelib.runs.documents import Document, rfc3339, run_document
 from chalicelib.service import Service
 from invoke_once import log
@@ -43,7 +43,7 @@ class Sender(Struct, frozen=True):
     """What a delivery needs beside the service: the run as HTTP shows it, the secrets, the wire."""
 
     document: Callable[[Service, Head], Document] = run_document
-    secrets_for: Callable[[str, int], Sequence[str]] = secrets.secrets_for
+    secrets_for: Callable[[str, int], Sequence[str]] = secrets_for
     send: Send | None = None  #: None: over the network, or to AWS
 
 

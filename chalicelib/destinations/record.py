@@ -10,7 +10,6 @@ nothing.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +21,8 @@ from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import NotClaimed, NotSerializable, PayloadError
 from invoke_once.handler import recovery
-from invoke_once.handler.direct import keys as direct_keys
 from invoke_once.handler.direct.call import payload_of
+from invoke_once.handler.direct.keys import own_id
 from invoke_once.handler.envelope import Envelope, envelope_of
 from invoke_once.life import keys, moves
 from invoke_once.life.due import backoff_ms, may_retry
@@ -174,9 +173,9 @@ def _direct_death(svc: Service, function: Function, report: Report) -> Result | 
 
 def _runs_it_may_hold(svc: Service, function: Function, report: Report) -> list[str]:
     """As the wrapper keys a direct call. What a `key` option finds is known to the function's own code alone."""
-    own_id = direct_keys.own_id(report.payload)
-    if own_id is not None:
-        return [keys.run_id(function.tenant, function.name, own_id)]
+    given = own_id(report.payload)
+    if given is not None:
+        return [keys.run_id(function.tenant, function.name, given)]
     equal = payload_of(function.tenant, function.name, report.payload)
     number = equal.last_number(svc.store)
     by_request = keys.run_id(function.tenant, function.name, report.request_id)
@@ -185,7 +184,7 @@ def _runs_it_may_hold(svc: Service, function: Function, report: Report) -> list[
 
 def _register(svc: Service, function: Function, report: Report) -> Result | None:
     """An invocation that nobody announced becomes a run with its outcome. Told twice, it is the same run."""
-    key = direct_keys.own_id(report.payload) or report.request_id
+    key = own_id(report.payload) or report.request_id
     if not key:
         return None
     new = moves.NewRun(
@@ -196,12 +195,9 @@ def _register(svc: Service, function: Function, report: Report) -> Result | None
         retention_s=function.retention_days * moves.DAY_S,
         callback_url=function.callback or None,
     )
-    draft = moves.register(new, svc.now_ms(), 0, report.request_id).set
+    draft = moves.register(new, svc.now_ms(), 0, report.request_id)
     text = marshal.event_text(report.payload)
-    size, expires_at = payloads.item_size(draft), draft["expires_at"]
-    kept = svc.payloads.keep_input(new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES)
-    born = moves.register(dataclasses.replace(new, payload=kept), svc.now_ms(), 0, report.request_id)
-    result = svc.store.apply(born)
+    result = svc.store.apply(svc.payloads.with_input(draft, text, payloads.MAX_DIRECT_BYTES))
     head = result.head
     if head is None or (isinstance(result, Refused) and not _half_told(head, report)):
         return result

@@ -95,9 +95,9 @@ def opened(uri: str, s3: Callable[[], Any]) -> Source:
 
 
 def s3_client() -> Any:
-    import boto3  # only for a `uri`: a CSV in the input needs no AWS client
+    from invoke_once.store.aws import client  # only for a `uri`: a CSV in the input needs no AWS client
 
-    return boto3.client("s3")
+    return client("s3")
 
 
 def delimiter(given: dict[str, Any]) -> str | None:

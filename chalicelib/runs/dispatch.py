@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from msgspec import Struct
@@ -23,7 +22,7 @@ from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge,
 from invoke_once.handler import envelope, recovery
 from invoke_once.life import keys, moves
 from invoke_once.life.batch import BATCH
-from invoke_once.life.head import Head, to_item
+from invoke_once.life.head import Head
 from invoke_once.life.status import REDRIVABLE, RERUNNABLE, Status
 from invoke_once.store import payloads, states
 from invoke_once.store.store import Applied, Refused, Result
@@ -70,15 +69,11 @@ def accept(svc: Service, request: StartRequest) -> Accepted:
     new = gated.under_gates(svc, new_run(request))
     now_ms = svc.now_ms()
     draft = moves.start(new, now_ms)
-    room_taken = payloads.item_size(draft.set)
-    if request.key is not None and not payloads.fits_head(request.input, room_taken):
+    if request.key is not None and not payloads.fits_head(request.input, payloads.item_size(draft.set)):
         found = svc.store.get(new.run_id, now_ms)  # before a large payload is put for a request that is refused
         if found is not None:
             return _repeat(svc, request, new, found)
-    kept = svc.payloads.keep_input(
-        request.function.name, new.run_id, request.input, room_taken, draft.set["expires_at"]
-    )
-    result = svc.store.apply(replace(draft, set=to_item({**draft.set, **kept})))
+    result = svc.store.apply(svc.payloads.with_input(draft, request.input))
     if isinstance(result, Refused):
         assert result.head is not None  # the id was taken, so there is a run
         return _repeat(svc, request, new, result.head)

@@ -19,7 +19,6 @@ from invoke_once.store import payloads
 from invoke_once.store.connection import Connection
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.expressions import guard
-from invoke_once.testing import updated
 
 SEED, EACH, NOW = 21, 60, 1_800_000_000_000
 ERROR = payloads.error_fields("Broken", "it broke", None)
@@ -144,10 +143,11 @@ def _vector(
     holds = [arm.name for arm in move.guard if arm.condition.holds(item)]
     assert guard(move.guard) is not None
     by_number = arguments | ({"head": number} if "head" in arguments else {})
+    keys = {"run_id": move.run_id, "part": move.part}
     return {
         "move": name, "arguments": _plain(by_number), "request": _plain(table.request(move)),
         "found": found.index(there), "holds": holds,
-        "after": None if move.known is None else _plain(updated(item, move)),
+        "after": None if move.known is None else _plain({**move.changed(item), **keys}),
     }  # fmt: skip
 
 

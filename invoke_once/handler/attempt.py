@@ -112,7 +112,7 @@ class Attempt(LiveRun):
                 ),
                 state,
             )
-            if not (isinstance(result, Refused) and result.arms == (moves.NOT_CANCELLED,)):
+            if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
                 return result
             outcome = Outcome(Status.CANCELLED)
         fields, status = told | self._fields(outcome), outcome.status

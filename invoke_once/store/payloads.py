@@ -17,11 +17,12 @@ import json
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 from invoke_once.errors import PayloadCorrupt, PayloadTooLarge
 from invoke_once.life.conditions import equals
-from invoke_once.life.head import Head
+from invoke_once.life.head import Head, to_item
 from invoke_once.life.move import Arm, Move
 from invoke_once.store.store import Store
 from invoke_once.store.texts import MESSAGE_CHARS, TRACE_CHARS, clean
@@ -100,6 +101,12 @@ class Payloads:
         key = f"{function}/in/{run_id}/{name}.json"
         self.objects.put(key, text)
         return {"input_ref": f"s3:{key}", **size}
+
+    def with_input(self, draft: Move, text: bytes, limit: int = MAX_INPUT_BYTES) -> Move:
+        """`draft`, the move that begins a run, with its input: put now, or in the head where it has room."""
+        head = draft.set
+        kept = self.keep_input(head["function"], draft.run_id, text, item_size(head), head["expires_at"], limit)
+        return replace(draft, set=to_item({**head, **kept}))
 
     def renew_input(self, head: Head, expires_at: int) -> None:
         """Let an input of its own live until `expires_at` (s): its run does. What is gone already stays gone."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from invoke_once import log
 from invoke_once.handler import replies
-from invoke_once.log import event as log_event
 
 #: A message is not begun with less than this left: it would be cut off and counted as a run that timed out.
 BEGIN_WITH_MS = 2_000
@@ -32,13 +32,13 @@ def each(event: Mapping[str, Any], handle: Callable[[Any], Any], left_ms: Callab
     for number, message in enumerate(event["Records"]):
         held_up = failed and _is_fifo(message)
         if held_up or (number and left_ms() < BEGIN_WITH_MS):
-            log_event("message_left", message_id=message["messageId"], reason="fifo" if held_up else "time")
+            log.event("message_left", message_id=message["messageId"], reason="fifo" if held_up else "time")
             failed.append(message["messageId"])
             continue
         try:
             handle({**event, "Records": [message]})
         except Exception as error:
-            log_event("message_failed", message_id=message["messageId"], reason=type(error).__name__)
+            log.event("message_failed", message_id=message["messageId"], reason=type(error).__name__)
             failed.append(message["messageId"])
             errors.append(error)
     whole = [error for error in errors if type(error).__name__ == replies.MALFORMED]

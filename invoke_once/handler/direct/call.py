@@ -7,24 +7,21 @@ is needed: the table is enough. `slots.py` is for equal calls that no key tells;
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
+from invoke_once import log
 from invoke_once.errors import ConfigurationError, NotSerializable, RunCancelled, StillRunning, recorded_failure
 from invoke_once.handler import recovery, replies
 from invoke_once.handler.body import run_attempt
-from invoke_once.handler.direct import batches, slots
-from invoke_once.handler.direct import keys as direct_keys
+from invoke_once.handler.direct import batches, keys, slots
 from invoke_once.handler.options import Handler, Options, time_left_ms
 from invoke_once.handler.runtime import Runtime
 from invoke_once.handler.watchdog import margin_ms
 from invoke_once.life import moves
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import Head
-from invoke_once.life.move import Move
 from invoke_once.life.status import Status
-from invoke_once.log import event as log_event
 from invoke_once.store import marshal, payloads
 from invoke_once.store.store import Applied, Refused, Result
 
@@ -65,7 +62,7 @@ class _Call:
         self._rt, self._attach, self._handler = rt, options.attach, handler
         self._options, self._event, self._context = options, event, context
         self._is_stream = replies.source(event) in replies.STREAMS
-        self._request_id = direct_keys.request_id(context)
+        self._request_id = keys.request_id(context)
         self._function = rt.policy.function or str(getattr(context, "function_name", ""))
         began_ms = rt.now_ms()  # before the time left is read: a pause in between makes the lease shorter, not too long
         self._left_ms = time_left_ms(context)
@@ -75,8 +72,8 @@ class _Call:
 
     def answer(self) -> Any:
         if self._options.key is not None:
-            return self._enter(direct_keys.chosen(self._options.key, self._event))
-        own_id = direct_keys.own_id(self._event)
+            return self._enter(keys.chosen(self._options.key, self._event))
+        own_id = keys.own_id(self._event)
         if own_id is None and self._attach:
             equal = payload_of(self._rt.policy.tenant, self._function, self._event)
             window_ms = int(self._options.attach_seconds * 1000)
@@ -92,21 +89,13 @@ class _Call:
 
     def _register(self, key: str) -> Result:
         """Become the run of `key`. Refused: it has one, which the refusal carries."""
-        new, text = self._new_run(key), _text(self._event)
-        draft = self._birth(new).set
-        size, expires_at = payloads.item_size(draft), draft["expires_at"]
-        if size + len(payloads.pack(text)) > payloads.HEAD_ROOM_BYTES:
-            found = self._rt.store.get(new.run_id, self._rt.now_ms())  # before a large payload is put for a duplicate
+        now_ms, text = self._rt.now_ms(), _text(self._event)
+        draft = moves.register(self._new_run(key), now_ms, self._lease_ms(now_ms), self._request_id)
+        if not payloads.fits_head(text, payloads.item_size(draft.set)):
+            found = self._rt.store.get(draft.run_id, now_ms)  # before a large payload is put for a duplicate
             if found is not None:
                 return Refused(found, ("id is free",))
-        kept = self._rt.payloads.keep_input(
-            new.function, new.run_id, text, size, expires_at, limit=payloads.MAX_DIRECT_BYTES
-        )
-        return self._rt.store.apply(self._birth(dataclasses.replace(new, payload=kept)))
-
-    def _birth(self, new: moves.NewRun) -> Move:
-        now_ms = self._rt.now_ms()
-        return moves.register(new, now_ms, self._lease_ms(now_ms), self._request_id)
+        return self._rt.store.apply(self._rt.payloads.with_input(draft, text, payloads.MAX_DIRECT_BYTES))
 
     def _new_run(self, key: str) -> moves.NewRun:
         policy = self._rt.policy
@@ -155,10 +144,10 @@ class _Call:
             return self._deliver_again(found)
         if found.terminal or self._attach:
             head = self._wait(found)
-            log_event("duplicate_answered", run_id=head.run_id, run_status=head.status,
+            log.event("duplicate_answered", run_id=head.run_id, run_status=head.status,
                       metrics={"DuplicatesRefused": 1})  # fmt: skip
             return self._outcome(head)
-        log_event("duplicate_dropped", run_id=found.run_id, run_status=found.status,
+        log.event("duplicate_dropped", run_id=found.run_id, run_status=found.status,
                   metrics={"DuplicatesRefused": 1})  # fmt: skip
         return {"invoke_once": {"run_id": found.run_id, "status": str(found.status), "duplicate": True}}
 

@@ -117,7 +117,7 @@ def test_two_tenants_never_share_a_secret(one: str, other: str) -> None:
 
 
 def test_a_purpose_gives_a_key_of_its_own(keyring: Keyring) -> None:
-    keys = {keyring.derive("cursors"), keyring.derive("other"), keyring.derive("webhook/demo")}
+    keys = {keyring.derive_valid(purpose, NOW_MS)[0] for purpose in ("cursors", "other", "webhook/demo")}
     (secret,) = keyring.secrets_for("demo", NOW_MS)
     assert len(keys) == 3 and all(len(key) == 32 for key in keys)
     assert base64.b64decode(secret.removeprefix("whsec_")) not in keys
@@ -154,12 +154,12 @@ def test_after_a_rotation_both_secrets_sign_for_a_day_and_a_receiver_may_hold_ei
 def test_whoever_verifies_our_own_marks_takes_the_key_before_for_a_day(
     parameter: KeptInMemory, keyring: Keyring, clock: Clock, random: Random
 ) -> None:
-    before = keyring.derive("cursors")
+    (before,) = keyring.derive_valid("cursors", NOW_MS)
     rotate(parameter, NOW_MS, random)
     clock.now_s += 301
-    assert keyring.derive("cursors") != before
-    assert keyring.derive_valid("cursors", NOW_MS + 1) == [keyring.derive("cursors"), before]
-    assert keyring.derive_valid("cursors", NOW_MS + OVERLAP_MS) == [keyring.derive("cursors")]
+    new, old = keyring.derive_valid("cursors", NOW_MS + 1)
+    assert new != old == before
+    assert keyring.derive_valid("cursors", NOW_MS + OVERLAP_MS) == [new]
 
 
 def test_a_second_rotation_within_a_day_is_refused_unless_forced(parameter: KeptInMemory, random: Random) -> None:
@@ -226,7 +226,7 @@ def test_after_trouble_fresh_keys_are_taken(
 
 def test_without_any_key_the_trouble_is_told(clock: Clock) -> None:
     with pytest.raises(ConfigurationError):
-        Keyring(KeptInMemory(), clock).derive("cursors")
+        Keyring(KeptInMemory(), clock).derive_valid("cursors", NOW_MS)
 
 
 # Nothing leaks.
@@ -251,7 +251,7 @@ SINCE = "2024-01-01T00:00:00Z"
 )
 def test_a_value_that_is_none_is_refused_without_repeating_it(value: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        Keyring(KeptInMemory(value)).derive("cursors")
+        Keyring(KeptInMemory(value)).derive_valid("cursors", NOW_MS)
     assert CANARY[:8] not in "".join(traceback.format_exception(refused.value))
 
 
