@@ -79,7 +79,7 @@ layer: venv ## the library as a Lambda layer
 node: venv ## the npm package, the plugin for sls, and the library as a Lambda layer for Node.js
 	@$(PY) -m infra.node.build
 
-audit: venv-audit ## known holes in dependencies, checkov and cfn-lint on the template, licences
+audit: venv-audit ## known holes in dependencies, checkov, cfn-lint and SAM on the template, licences
 	@$(PY) -m infra.ship.audit
 
 lock: venv-audit ## requirements.lock anew from requirements.txt, with hashes

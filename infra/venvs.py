@@ -2,6 +2,7 @@
 
     .venv             the project, for people and for packaging (`run`), with tests and lint on top (`dev`)
     .local/emulator   the emulator, the AWS CLI and boto3; both are installed at the same time
+    .local/audit      what `make audit` asks; .local/cloud and .local/sam too, which pin other versions
     .local/docs       what builds the documentation site
     .local/bench/venv the project beside what it is measured against; for `make bench` alone
 
@@ -84,6 +85,11 @@ def cloud() -> Environment:
     return Environment("cloud", LOCAL / "cloud", ("-r", str(requirements)), (requirements,))
 
 
+def sam() -> Environment:
+    requirements = ROOT / "infra" / "sam-requirements.txt"
+    return Environment("sam", LOCAL / "sam", ("-r", str(requirements)), (requirements,))
+
+
 def docs() -> Environment:
     requirements = ROOT / "infra" / "docs-requirements.txt"
     return Environment("docs", LOCAL / "docs", ("-r", str(requirements)), (requirements,))
@@ -92,7 +98,7 @@ def docs() -> Environment:
 def needs(kind: str) -> list[Environment]:
     """The project's own virtualenv for `kind`, and what goes with it."""
     if kind == "audit":
-        return [project("run"), audit(), cloud()]
+        return [project("run"), audit(), cloud(), sam()]
     if kind == "docs":
         return [project("run"), docs()]
     if kind == "bench":
