@@ -12,6 +12,7 @@ from chalicelib.api import (
     listing,
     logs,
     meta,
+    pauses,
     payloads,
     runs,
     tokens,
@@ -25,7 +26,9 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     connection().warm()  # while Lambda's init phase lends a whole processor
 
 app = Api(app_name="invoke-once")
-for resource in (runs, listing, batches, payloads, logs, deliveries, links, functions, tokens, webhook_secrets, meta):
+for resource in (
+    runs, listing, batches, payloads, logs, deliveries, links, functions, pauses, tokens, webhook_secrets, meta,
+):  # fmt: skip
     app.register_blueprint(resource.routes)
 refuse_other_methods(app)
 app.register_blueprint(front)

@@ -11,6 +11,8 @@ from chalicelib.api import problems
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
+from chalicelib.gates import shown as gates_shown
+from chalicelib.runs.documents import rfc3339
 
 routes = Routes(__name__, tag="functions")
 
@@ -20,7 +22,7 @@ routes = Routes(__name__, tag="functions")
 def list_functions(call: Call) -> Response:
     """Every function that the caller's tenant may run, with its limits and the schema of its input."""
     mine = (function for function in call.service.functions.values() if function.may_be_run_by(call.tenant))
-    return reply_json({"functions": [document(function) for function in mine]})
+    return reply_json({"functions": [shown(call, function) for function in mine]})
 
 
 @routes.route("/functions/{name}", methods=["GET"])
@@ -30,7 +32,15 @@ def show_function(call: Call, name: str) -> Response:
     function = call.service.functions.get(name)
     if function is None or not function.may_be_run_by(call.tenant):
         raise problems.NotFound("There is no such function.")
-    return reply_json(document(function))
+    return reply_json(shown(call, function))
+
+
+def shown(call: Call, function: Function) -> dict[str, Any]:
+    """The function, and what gates hold of it."""
+    found = gates_shown.of(call.service, function, call.tenant)
+    pause = found.pause
+    paused = None if pause is None else {"since": rfc3339(pause.since), "by": pause.by, "reason": pause.reason}
+    return document(function) | {"paused": paused, "running": found.running, "waiting": found.waiting}
 
 
 def document(function: Function) -> dict[str, Any]:
@@ -45,6 +55,7 @@ def document(function: Function) -> dict[str, Any]:
         "on_lost": function.on_lost,
         "on_timeout": function.on_timeout,
         "max_legs": function.max_legs,
+        "max_running": function.max_running or None,
         "heartbeat_seconds": function.heartbeat_seconds,
         "retention_days": function.retention_days,
         "input_schema": None if function.input_schema is None else dict(function.input_schema),

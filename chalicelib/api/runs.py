@@ -185,6 +185,7 @@ def _request(call: Call, asked: schemas.StartRequest, key: str | None) -> StartR
         max_backoff_ms=ms_or_none(retry.max_backoff_seconds),
         if_failed=asked.if_failed,
         labels=asked.labels or None,
+        concurrency=None if asked.concurrency is UNSET else (asked.concurrency.key, asked.concurrency.max),
     )
 
 

@@ -57,6 +57,13 @@ class Callback(Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
+class Concurrency(Struct, frozen=True, forbid_unknown_fields=True):
+    """At most `max` of the tenant's runs with this key at once, of all its functions; the others wait, oldest first."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=255, examples=["customer-17"])]
+    max: Annotated[int, Meta(ge=1, le=1_000, description="as the latest request with the key names it")]
+
+
 class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A run to start. Only `function` is required."""
 
@@ -80,6 +87,7 @@ class StartRequest(Struct, frozen=True, forbid_unknown_fields=True):
         dict[Annotated[str, whole(LABEL_NAME)], Annotated[str, whole(LABEL_VALUE)]],
         Meta(max_length=MAX_LABELS, description="to find the run by"),
     ] = {}
+    concurrency: Concurrency | UnsetType = UNSET
 
 
 _Labels = Annotated[
@@ -159,6 +167,7 @@ START_EXAMPLES = {
         "retry": {"max_attempts": 3, "backoff_seconds": 10, "max_backoff_seconds": 600},
         "if_failed": "replay",
         "labels": {"batch": "7"},
+        "concurrency": {"key": "customer-17", "max": 2},
     },
 }
 

@@ -48,7 +48,7 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.pauses": "invoke_once.life invoke_once.store",
     "chalicelib.service": "chalicelib.settings chalicelib.functions chalicelib.invoker chalicelib.pauses"
     " invoke_once.store invoke_once.handler",
-    "chalicelib.gates": "chalicelib.service chalicelib.pauses invoke_once.life invoke_once.store",
+    "chalicelib.gates": "chalicelib.service chalicelib.functions chalicelib.pauses invoke_once.life invoke_once.store",
     "chalicelib.runs": "chalicelib.gates chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
     " invoke_once.store invoke_once.handler",
     "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
@@ -59,8 +59,8 @@ MAY_IMPORT: Mapping[str, str] = {
     " chalicelib.invoker chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
     "chalicelib.destinations": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.targets"
     " invoke_once.life invoke_once.store invoke_once.handler",
-    "chalicelib.api": "chalicelib.batches chalicelib.runs chalicelib.callbacks chalicelib.service"
-    " chalicelib.functions chalicelib.targets chalicelib.keyring chalicelib.tokens chalicelib.web"
+    "chalicelib.api": "chalicelib.batches chalicelib.gates chalicelib.invoker chalicelib.runs chalicelib.callbacks"
+    " chalicelib.service chalicelib.functions chalicelib.targets chalicelib.keyring chalicelib.tokens chalicelib.web"
     " invoke_once.life invoke_once.store",
     "chalicelib.triggers": "chalicelib.batches chalicelib.due chalicelib.callbacks chalicelib.destinations"
     " chalicelib.service",

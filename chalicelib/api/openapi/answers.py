@@ -95,7 +95,7 @@ class Run(Struct):
         Time | None, Meta(description="of a run that waits: not before this, by its delay, its backoff or its sleep")
     ]
     waiting_for: Annotated[
-        Literal["delay", "backoff", "continue", "dispatch"] | None,
+        Literal["delay", "backoff", "continue", "dispatch", "paused", "max_running", "concurrency"] | None,
         Meta(description="of a run that waits. dispatch: it may begin at any moment; `error` says what hindered it"),
     ]
     finished_at: Time | None
@@ -241,6 +241,14 @@ class FunctionRetry(Struct):
     jitter: bool
 
 
+class FunctionPause(Struct):
+    """Nothing of it is fired."""
+
+    since: Time
+    by: Annotated[str, Meta(description="the id of the token")]
+    reason: str
+
+
 class Function(Struct):
     """A function that can be run."""
 
@@ -254,9 +262,13 @@ class Function(Struct):
     on_lost: Literal["retry", "fail"]
     on_timeout: Literal["fail", "continue"]
     max_legs: Annotated[int, Meta(ge=1)]
+    max_running: Annotated[int, Meta(ge=1, description="of its runs at once; null: any")] | None
     heartbeat_seconds: int
     retention_days: int
     input_schema: Annotated[dict[str, Any] | None, Meta(description="JSON Schema of the input")]
+    paused: FunctionPause | None
+    running: Annotated[int, Meta(ge=0, description="of a function with max_running: let through now")] | None
+    waiting: Annotated[int, Meta(ge=0, description="held back by a pause or by max_running")]
 
 
 class FunctionList(Struct):
