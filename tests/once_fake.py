@@ -249,11 +249,13 @@ class FakeOnce:
         self.scripts[run_id] = []
         return Answer(202, run)
 
-    def _retry(self, _seen: Seen, run_id: str) -> Answer:
+    def _retry(self, seen: Seen, run_id: str) -> Answer:
         run = self.runs[run_id]
         if run["status"] not in ENDED or run["status"] == "succeeded":
             return problem(409, "conflict", f"the run is {run['status']}")
         run |= {"status": "queued", "error": None}
+        if "checkpoint" in run and b'"start"' in seen.body:
+            run["checkpoint"] = None
         self.scripts[run_id] = [OK_ENDING | {"output": "second time lucky"}]
         return Answer(202, run)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _WAITS: Mapping[str, str] = {
     "delay": "for its start",
     "backoff": "for its next attempt",
+    "continue": "for its next leg",
     "dispatch": "for the function to begin",
     "paused": "because the function is paused",
     "max_running": "for a free place of the function",
@@ -105,6 +106,11 @@ def _sentence(message: str, run_id: str) -> str:
     return f"· {said}" if said else ""
 
 
+def _began(line: Mapping[str, Any]) -> str:
+    attempt = line["attempt"] - line.get("legs", 0)
+    return f"attempt {attempt} began" if line.get("leg", 1) == 1 else f"leg {line['leg']} of attempt {attempt} began"
+
+
 def _ended(line: Mapping[str, Any]) -> str:
     error = f" ({line['error_type']})" if line.get("error_type") else ""
     now = f"; the run is {line['run_status']}" if line.get("run_status") not in (None, line["outcome"]) else ""
@@ -117,7 +123,9 @@ def _failed(line: Mapping[str, Any]) -> str:
 
 
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "claimed": lambda line: f"attempt {line['attempt']} began",
+    "claimed": lambda line: _began(line),
+    "leg_lost": lambda line: f"leg {line['leg']} was lost; another one goes on from its checkpoint",
+    "checkpoint_not_kept": lambda line: f"the last checkpoint could not be kept: {line['reason']}",
     "attempt_ended": _ended,
     "attempt_failed": _failed,
     "duplicate_refused": lambda line: f"another delivery of its event was ignored: the run was {line['run_status']}",

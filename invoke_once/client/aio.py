@@ -94,8 +94,8 @@ class AsyncRunHandle(RunView[Output]):
     async def cancel(self) -> Self:
         return await self._seen(flows.cancel(self._core, self.id))
 
-    async def retry(self) -> Self:
-        return await self._seen(flows.retry(self._core, self.id))
+    async def retry(self, from_start: bool = False) -> Self:
+        return await self._seen(flows.retry(self._core, self.id, from_start))
 
     async def input(self) -> Any:
         return await self._driver.run(flows.payload(self._core, self.id, "input"))

@@ -101,9 +101,9 @@ class RunHandle(RunView[Output]):
         """Ask for a cancellation: at once before it runs, else when the handler next reports or checks."""
         return self._seen(flows.cancel(self._core, self.id))
 
-    def retry(self) -> Self:
-        """Run it again after it ended without success. Raises Conflict in any other state."""
-        return self._seen(flows.retry(self._core, self.id))
+    def retry(self, from_start: bool = False) -> Self:
+        """Run it again after it ended without success, from its last checkpoint or `from_start`. Else: Conflict."""
+        return self._seen(flows.retry(self._core, self.id, from_start))
 
     def input(self) -> Any:
         """The input, of any size."""

@@ -16,27 +16,21 @@ from invoke_once.life.move import Move
 from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store.store import Unwritten, Written
 from invoke_once.testing import Clock, MemoryTable
+from tests.machine.leg_rules import Broken as Broken
+from tests.machine.leg_rules import LegRules
+from tests.machine.leg_rules import need as need
 
 if TYPE_CHECKING:
     from tests.machine.workers import Worker
 
 Item = Mapping[str, Any]
 WAITING = ("scheduled", "queued")
-BIRTHS, CLAIMS, WORKERS = ("A", "B"), ("B", "E", "F"), ("G", "H", "I")
+BIRTHS, CLAIMS, WORKERS = ("A", "B"), ("B", "E", "F"), ("G", "H", "I", "W")
 #: What may change on a run that has ended: how its callback goes, and when it is looked at for that.
 AFTER_THE_END = {"cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "due_at", "due_shard", "expires_at"}
 OUTCOME = ("status", "finished_at", "attempt", "output", "output_ref", "output_sha", "error", "settled_by")
 WORST_SKEW_MS = 300_000
 SEEN: Counter[str] = Counter()  #: rare events, over all examples of the process
-
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
-
-
-def need(true: object, invariant: str, *what: object) -> None:
-    if not true:
-        raise Broken(f"{invariant}: {' '.join(map(str, what))}")
 
 
 @dataclass(eq=False)
@@ -97,6 +91,7 @@ class History:
     lives: dict[tuple[str, str], Life] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
     broken: Broken | None = None  #: the first invariant that did not hold
+    legs: LegRules = field(default_factory=LegRules)
     seen_dead: bool = False  #: the actor claims to know that the attempt is dead
 
     def wrote(self, actor: Actor, move: Move, before: Item, after: Item) -> None:
@@ -121,11 +116,11 @@ class History:
             need(before["status"] in WAITING, "I6", letter, "moved a run that is", before["status"])
         if letter == "J":
             self._lost(before, now_ms)
-        if letter in ("I", "J", "U") and after["status"] not in TERMINAL:
+        if letter in ("I", "J", "U", "W") and after["status"] not in TERMINAL:
             need(not before.get("cancel_requested"), "I12", letter, "requeued a run that was asked to stop")
         if letter == "L":
             need(before["queue_until"] < now_ms, "I2", "expired before its queue timeout")
-        if letter == "U":
+        if letter == "U" or self.legs.wrote(move, before, after):
             self._life(before).claims -= 1
         if letter == "N":
             self._life(after).cancel_asked = True

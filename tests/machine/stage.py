@@ -35,6 +35,7 @@ FUNCTIONS: Mapping[str, Function] = {
         _function("thrice", retry=Retry(max_attempts=3, backoff_seconds=10, max_backoff_seconds=60)),
         _function("fragile", retry=Retry(max_attempts=3, backoff_seconds=0), on_lost="fail"),
         _function("beating", timeout_seconds=120, retry=Retry(max_attempts=2, backoff_seconds=5), heartbeat_seconds=6),
+        _function("legs", retry=Retry(max_attempts=2, backoff_seconds=5), on_timeout="continue", max_legs=4),
         _function("plain", retry=Retry(max_attempts=2, backoff_seconds=5), mode="destination"),
     )
 }

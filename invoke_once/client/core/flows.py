@@ -99,10 +99,11 @@ def cancel(core: Core, run_id: str) -> Flow[RunInfo]:
     return replies.run_of(reply)
 
 
-def retry(core: Core, run_id: str) -> Flow[RunInfo]:
+def retry(core: Core, run_id: str, from_start: bool = False) -> Flow[RunInfo]:
     """Run an unsuccessful run again. Where an earlier try got no answer, a run under way is its answer."""
     try:
-        reply = yield from fetch(core, core.target.call("POST", run_path(run_id, "/retry")))
+        body = {"from": "start"} if from_start else None
+        reply = yield from fetch(core, core.target.call("POST", run_path(run_id, "/retry"), body=body))
     except errors.Conflict as refusal:
         run = yield from get(core, run_id)
         if not refusal.uncertain or run.finished:

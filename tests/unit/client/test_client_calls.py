@@ -259,3 +259,12 @@ def test_a_token_that_may_exist_by_now_is_not_made_again(fake: FakeOnce, once: O
 def test_a_revocation_whose_answer_was_lost_is_a_revocation(fake: FakeOnce, once: Once) -> None:
     fake.faults = [DROPPED, problem(404, "not-found", "gone")]
     once.tokens.revoke("t1")
+
+
+def test_a_retry_from_the_start_says_so_and_another_has_no_body(fake: FakeOnce, once: Once) -> None:
+    run = once.start("fail").wait()
+    run.retry(from_start=True)
+    again = once.start("fail").wait()
+    again.retry()
+    first, second = (seen.body for seen in fake.seen if seen.path.endswith("/retry"))
+    assert json.loads(first) == {"from": "start"} and not second
