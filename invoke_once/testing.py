@@ -300,13 +300,4 @@ class Bench:
         raise KilledByLambda
 
 
-__all__ = [
-    "Applied",
-    "Bench",
-    "Clock",
-    "Context",
-    "Finished",
-    "KilledByLambda",
-    "MemoryObjects",
-    "MemoryTable",
-]
+__all__ = ["Applied", "Bench", "Clock", "Context", "Finished", "KilledByLambda", "MemoryObjects", "MemoryTable"]
