@@ -27,6 +27,17 @@ def read_input(data: str | None, path: str | None) -> JsonText | None:
     return _parse(data, "-d") if data is not None else _parse(_file(str(path)), str(path))
 
 
+def read_lines(path: str) -> list[JsonText]:
+    """One input a line, each as its own text, checked; empty lines are passed over. Raises click.UsageError."""
+    text = _stdin() if path == "-" else _file(path)
+    name = "stdin" if path == "-" else path
+    lines = enumerate(text.split("\n"), 1)
+    found = [_parse(line, f"{name}, line {number}") for number, line in lines if line.strip()]
+    if not found:
+        raise click.UsageError(f"{name} holds no input: one JSON text a line")
+    return found
+
+
 def _stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")

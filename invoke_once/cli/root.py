@@ -18,6 +18,7 @@ from invoke_once.version import __version__
 #: name -> (module, what `once --help` says), in the order of the help; the module's `command` is the command.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "invoke": ("invoke", "Start a run, and wait for it if you like."),
+    "batch": ("batch", "Start many runs with one outcome."),
     "attach": ("attach", "Wait for a run and print its output."),
     "status": ("status", "Show one run."),
     "list": ("list", "List runs, newest first."),

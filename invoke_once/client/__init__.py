@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from invoke_once.client.batch import BatchHandle
     from invoke_once.client.once import Once, Progress, RetryPolicy, RunError, RunHandle, RunInfo
 
-__all__ = ["Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
+__all__ = ["BatchHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,17 +7,20 @@ async with AsyncOnce() as once:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, Unpack
 
 import anyio
 import httpx
 
+from invoke_once.client.aio_batch import AsyncBatchHandle
+from invoke_once.client.aio_driver import AsyncDriver
 from invoke_once.client.core import adapter, flows, steps
+from invoke_once.client.core.batches import Batches, MapOptions, start_batch
 from invoke_once.client.core.connect import core_for
 from invoke_once.client.core.document import RunInfo
-from invoke_once.client.core.effects import Answer, Call, Flow, Seams
+from invoke_once.client.core.effects import Flow, Seams
 from invoke_once.client.core.flows import Core
 from invoke_once.client.core.handle import RunView
 from invoke_once.client.core.options import ListOptions, StartOptions, list_query, start_request, token_body
@@ -25,43 +28,7 @@ from invoke_once.client.core.outputs import Output
 from invoke_once.client.core.requests import WATCH_HOLD_S
 from invoke_once.client.core.retry import RetryPolicy
 
-__all__ = ["AsyncOnce", "AsyncRunHandle"]
-
-T = TypeVar("T")
-
-
-class AsyncDriver:
-    """Carries flows out by awaiting."""
-
-    def __init__(self, client: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._client, self._sleep = client, sleep
-
-    async def run(self, flow: Flow[T]) -> T:
-        """Do what the flow asks for until it returns."""
-        answer: Answer | None = None
-        while True:
-            try:
-                effect = flow.send(answer)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            answer = None
-            if isinstance(effect, Call):
-                answer = await self._send(effect)
-            else:
-                await self._sleep(effect.seconds)
-
-    async def each(self, source: steps.Steps[T]) -> AsyncIterator[T]:
-        """Every item of every step."""
-        while (items := await self.run(source.step())) is not None:
-            for item in items:
-                yield item
-
-    async def _send(self, call: Call) -> Answer:
-        try:
-            return adapter.reply(await self._client.send(adapter.request(self._client, call)))
-        except adapter.FAILURES as error:
-            return adapter.lost(error)
+__all__ = ["AsyncBatchHandle", "AsyncOnce", "AsyncRunHandle"]
 
 
 class AsyncRunHandle(RunView[Output]):
@@ -190,6 +157,17 @@ class AsyncOnce:
     ) -> AsyncRunHandle[Output]:
         info = await self._driver.run(flows.start(self._core, start_request(function, input, options)))
         return AsyncRunHandle(self._driver, self._core, info.id, info, returns)
+
+    async def map(self, function: str, inputs: Iterable[Any], **options: Unpack[MapOptions]) -> AsyncBatchHandle:
+        info = await self._driver.run(start_batch(self._core, function, inputs, options))
+        return AsyncBatchHandle(self._driver, self._core, info.id, info)
+
+    def batch(self, batch_id: str) -> AsyncBatchHandle:
+        return AsyncBatchHandle(self._driver, self._core, batch_id)
+
+    def batches(self, limit: int | None = None) -> AsyncIterator[AsyncBatchHandle]:
+        found = Batches(self._core, "/batches", "batches", {}, limit)
+        return (AsyncBatchHandle(self._driver, self._core, info.id, info) async for info in self._driver.each(found))
 
     def run(self, run_id: str, *, returns: type[Output] | None = None) -> AsyncRunHandle[Output]:
         return AsyncRunHandle(self._driver, self._core, run_id, None, returns)

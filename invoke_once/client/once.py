@@ -11,59 +11,27 @@ Errors: `invoke_once.client_errors`. A client may be shared by threads, a handle
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, Unpack
 
 import httpx
 
+from invoke_once.client.batch import BatchHandle
 from invoke_once.client.core import adapter, flows, steps
+from invoke_once.client.core.batches import Batches, MapOptions, start_batch
 from invoke_once.client.core.connect import core_for
 from invoke_once.client.core.document import Progress, RunError, RunInfo
-from invoke_once.client.core.effects import Answer, Call, Flow, Seams
+from invoke_once.client.core.effects import Flow, Seams
 from invoke_once.client.core.flows import Core
 from invoke_once.client.core.handle import RunView
 from invoke_once.client.core.options import ListOptions, StartOptions, list_query, start_request, token_body
 from invoke_once.client.core.outputs import Output
 from invoke_once.client.core.requests import WATCH_HOLD_S
 from invoke_once.client.core.retry import RetryPolicy
+from invoke_once.client.driver import Driver
 
-__all__ = ["Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
-
-T = TypeVar("T")
-
-
-class Driver:
-    """Carries flows out by blocking."""
-
-    def __init__(self, client: httpx.Client, sleep: Callable[[float], None]) -> None:
-        self._client, self._sleep = client, sleep
-
-    def run(self, flow: Flow[T]) -> T:
-        """Do what the flow asks for until it returns."""
-        answer: Answer | None = None
-        while True:
-            try:
-                effect = flow.send(answer)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            answer = None
-            if isinstance(effect, Call):
-                answer = self._send(effect)
-            else:
-                self._sleep(effect.seconds)
-
-    def each(self, source: steps.Steps[T]) -> Iterator[T]:
-        """Every item of every step."""
-        while (items := self.run(source.step())) is not None:
-            yield from items
-
-    def _send(self, call: Call) -> Answer:
-        try:
-            return adapter.reply(self._client.send(adapter.request(self._client, call)))
-        except adapter.FAILURES as error:
-            return adapter.lost(error)
+__all__ = ["BatchHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
 
 
 class RunHandle(RunView[Output]):
@@ -218,6 +186,23 @@ class Once:
         """
         info = self._driver.run(flows.start(self._core, start_request(function, input, options)))
         return RunHandle(self._driver, self._core, info.id, info, returns)
+
+    def map(self, function: str, inputs: Iterable[Any], **options: Unpack[MapOptions]) -> BatchHandle:
+        """Start a run for each input, as one batch, or find the batch that this key started. Options: `MapOptions`.
+
+        Raises what `start` does; one bad input is Invalid with its place, and nothing is begun.
+        """
+        info = self._driver.run(start_batch(self._core, function, inputs, options))
+        return BatchHandle(self._driver, self._core, info.id, info)
+
+    def batch(self, batch_id: str) -> BatchHandle:
+        """A handle on a batch by its id; nothing is asked yet."""
+        return BatchHandle(self._driver, self._core, batch_id)
+
+    def batches(self, limit: int | None = None) -> Iterator[BatchHandle]:
+        """The batches, newest first, page by page as needed."""
+        found = Batches(self._core, "/batches", "batches", {}, limit)
+        return (BatchHandle(self._driver, self._core, info.id, info) for info in self._driver.each(found))
 
     def run(self, run_id: str, *, returns: type[Output] | None = None) -> RunHandle[Output]:
         """A handle on a run by its id; nothing is asked yet."""

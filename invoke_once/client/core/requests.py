@@ -88,8 +88,9 @@ class Start:
 
 
 def run_path(run_id: str, rest: str = "") -> str:
-    """`/runs/{id}…`. Raises InvokeOnceError for what cannot be an id, so that it never reaches a URL."""
-    return f"/runs/{name_in_path(run_id, 'run id')}{rest}"
+    """`/runs/{id}…`, of a batch `/batches/{id}…`. Raises InvokeOnceError for what cannot be an id: it is in no URL."""
+    room = "batches" if run_id.startswith("batch_") else "runs"
+    return f"/{room}/{name_in_path(run_id, 'run id')}{rest}"
 
 
 def name_in_path(name: str, what: str) -> str:

@@ -14,6 +14,7 @@ TWINS = [
     (once.Once, aio.AsyncOnce),
     (once.RunHandle, aio.AsyncRunHandle),
     (once.Tokens, aio.AsyncTokens),
+    (once.BatchHandle, aio.AsyncBatchHandle),
 ]
 AWS = {"boto3", "botocore", "pynamodb", "chalice"}
 
@@ -33,6 +34,8 @@ def test_the_twins_have_the_same_methods_with_the_same_parameters(blocking: type
 
 def test_the_surface_is_this() -> None:
     assert sorted(members(once.Once)) == [
+        "batch",
+        "batches",
         "close",
         "deliveries",
         "function",
@@ -40,6 +43,7 @@ def test_the_surface_is_this() -> None:
         "get",
         "health",
         "list",
+        "map",
         "run",
         "start",
         "url",
