@@ -25,7 +25,7 @@ from invoke_once.life import head as heads
 from invoke_once.life.conditions import Check, Condition
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Move
-from invoke_once.life.moves import attempts, common, endings, starts, upkeep
+from invoke_once.life.moves import attempts, common, endings, legs, starts, upkeep
 from invoke_once.store.models import RunModel
 
 OUT = ROOT / "node" / "src" / "life" / "moves.data.js"
@@ -38,7 +38,8 @@ def _nullable(kind: Any) -> frozenset[str]:
     return frozenset(f.name for f in fields(kind) if "None" in str(f.type))
 
 
-HEAD: Any = Given("head", _nullable(Head), lease_id=Sym({"or": [{"$": "head.lease_id"}, ""]}, sure=True))
+HEAD: Any = Given("head", _nullable(Head), lease_id=Sym({"or": [{"$": "head.lease_id"}, ""]}, sure=True),
+                  attempt_number=call("attempt_number", Sym({"$": "head"})))  # fmt: skip
 NEW: Any = Given("new", _nullable(moves.NewRun))
 MINE = moves.Fence(*(Sym({"$": f"mine.{name}"}) for name in moves.Fence._fields))  # type: ignore[arg-type]
 NOW: Any = Sym({"$": "now_ms"})
@@ -54,12 +55,18 @@ def maybe(name: str) -> Any:
     return None if ask({"none": {"$": name}}) else Sym({"$": name})
 
 
+def carried() -> Move:
+    """What a checkpoint adds to the move that carries it: progress, requeue, finish, continue_later."""
+    state = legs.State(given("state.seq"), Members("state.fields"))  # type: ignore[arg-type]
+    return legs.carrying(Move("", "", (), {}), state)
+
+
 #: Move: how it is called. What workers need; the service's own moves stay in Python.
 MOVES: Mapping[str, Callable[[], Move]] = {
     "register": lambda: starts.register(_new(), NOW, given("lease_ms"), given("request_id")),
     "claim": lambda: attempts.claim(
         given("run_id"), given("generation"), NOW, given("lease_ms"), maybe("fired_at"), maybe("request_id"),
-        left_ms=maybe("left_ms"),
+        goes_on=bool(given("goes_on")), left_ms=maybe("left_ms"),
     ),
     "progress": lambda: attempts.progress(
         MINE, fraction=maybe("fraction"), message=maybe("message"), lease_until=maybe("lease_until")
@@ -67,6 +74,12 @@ MOVES: Mapping[str, Callable[[], Move]] = {
     "requeue": lambda: attempts.requeue(
         MINE, HEAD, given("not_before"), given("error"), given("token"), maybe("slot_until")
     ),
+    "continue_later": lambda: legs.continue_later(
+        HEAD, given("not_before"), given("token"), state=None,
+        asked=bool(given("asked")) or not ask({"none": {"$": "state"}}),  # `carried` has the rest
+        told=Members("told"),  # type: ignore[arg-type]
+    ),
+    "lose_leg": lambda: legs.lose_leg(HEAD, NOW, seen_dead=bool(given("seen_dead"))),
     "give_back": lambda: attempts.give_back(HEAD, given("not_before"), maybe("error")),
     "finish": lambda: endings.finish(
         MINE, HEAD, given("status"), NOW, Members("fields"), given("token")  # type: ignore[arg-type]
@@ -107,7 +120,7 @@ def _noting() -> Iterator[None]:
 
     with ExitStack() as stack:
         patched = stack.enter_context
-        for module in (common, attempts, starts, endings, upkeep):
+        for module in (common, attempts, starts, endings, upkeep, legs):
             patched(mock.patch.object(module, "max", wider("max"), create=True))
             patched(mock.patch.object(module, "min", wider("min"), create=True))
             if module is not common and hasattr(module, "new_token"):
@@ -193,6 +206,7 @@ def data() -> dict[str, Any]:
     """Everything that the two languages have to agree on."""
     return {
         "moves": {name: _tree(make) for name, make in MOVES.items()},
+        "carried": _tree(carried),
         "attributes": {
             name: _TYPES[type(attribute).__name__] for name, attribute in RunModel.get_attributes().items()
         },
@@ -208,7 +222,10 @@ def data() -> dict[str, Any]:
             "lease_grace_ms": LEASE_GRACE_MS, "first_look_ms": due.FIRST_LOOK_MS, "last_look_ms": due.LAST_LOOK_MS,
             "day_s": moves.DAY_S,
         },
-        "arms": {"not_cancelled": moves.NOT_CANCELLED},
+        "arms": {
+            "not_cancelled": moves.NOT_CANCELLED, "no_newer_state": legs.NO_NEWER_STATE,
+            "newer_state": legs.NEWER_STATE,
+        },
     }  # fmt: skip
 
 

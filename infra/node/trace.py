@@ -75,6 +75,9 @@ class Sym:
     def __sub__(self, other: Any) -> Sym:
         return Sym({"-": [self.form, plain(other)]})
 
+    def __abs__(self) -> Sym:
+        return Sym({"abs": self.form})
+
     def __floordiv__(self, other: Any) -> Sym:
         return Sym({"//": [self.form, plain(other)]})
 
@@ -124,13 +127,13 @@ class OneOf(tuple[Any, ...]):
 
 
 class Members:
-    """An open mapping that is an input: its members go where it is unpacked, under the key `...`."""
+    """An open mapping that is an input: its members go where it is unpacked, under the key `...NAME`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def keys(self) -> list[str]:
-        return ["..."]
+        return [f"...{self._name}"]
 
     def __getitem__(self, _: str) -> Sym:
         return Sym({"$": self._name})

@@ -72,9 +72,22 @@ class Maker:
             lease_until=self.at(), not_before=some(None, self.at()), started_at=started,
             attempt_started_at=some(started, self.at()), finished_at=some(None, self.at()),
             cancel_requested=some(True, False), due_at=some(None, NOW, NOW + 1, NOW + 60_000, NOW + 60_001, self.at()),
-            callback_url=some(None, "https://example.com/hook"), cb_status=some(None, "pending", "failed"),
+            callback_url=some(None, "https://example.com/hook"), leg=some(1, 3), legs=some(0, 0, 2),
+            max_legs=some(1, 3, 100), between_legs=some(False, False, True), on_timeout=some("fail", "continue"),
+            state_seq=some(None, 2, 5), state_lease=some(None, "l" * 13), cb_status=some(None, "pending", "failed"),
             cb_due=some(None, self.at()), hold=some(None, "k" * 13), body_until=some(None, self.at()),
         )  # fmt: skip
+
+    def state(self) -> moves.State | None:
+        """A checkpoint, in the head or beside it; None: the move carries none."""
+        told = {"state_size": 2, "state_lease": "l" * 13, "state_at": NOW, "state_leg": 1}
+        found: moves.State | None = self.some(
+            None,
+            None,
+            moves.State(3, told | {"state": b"\0{}"}),
+            moves.State(9, told | {"state_ref": "item:l#000009:h"}),
+        )
+        return found
 
     def ended(self) -> dict[str, Any]:
         found: dict[str, Any] = self.some(
@@ -92,8 +105,8 @@ class Maker:
             "register": {"new": self.new(), "now_ms": self.at(), "lease_ms": some(-5, 0, 900_000), "request_id": "r-1"},
             "claim": {
                 "run_id": head.run_id, "generation": head.generation, "now_ms": self.at(),
-                "lease_ms": some(-1, 0, 3_000), "fired_at": some(None, self.at()), "request_id": some(None, "r-2"),
-                "left_ms": some(None, 0, 3_000, 60_000),
+                "lease_ms": some(-1, 0, 3_000, 90_000), "fired_at": some(None, self.at()), "request_id": some(None, "r-2"),
+                "left_ms": some(None, 0, 3_000, 60_000), "goes_on": some(True, False),
             },
             "progress": {
                 "mine": mine, "fraction": some(None, 0.0, 0.3333, 1.0), "message": some(None, *TEXTS),
@@ -110,8 +123,15 @@ class Maker:
                 "head": head, "now_ms": self.at(), "not_before": some(None, self.at()),
                 "fields": some({"error": ERROR}, {"status": "cancelled"}), "seen_dead": some(True, False),
             },
+            "continue_later": {
+                "head": head, "not_before": self.at(), "token": "t" * 13, "state": self.state(),
+                "asked": some(True, False), "told": some({}, {"progress": 0.5}),
+            },
+            "lose_leg": {"head": head, "now_ms": self.at(), "seen_dead": some(True, False)},
             "redrive": {"head": head, "now_ms": self.at()},
         }  # fmt: skip
+        for carrier in ("progress", "requeue", "finish"):
+            arguments[carrier]["state"] = self.state()
         told = arguments["progress"]
         if all(told[name] is None for name in ("fraction", "message", "lease_until")):
             told["fraction"] = 0.5  # nobody writes nothing
@@ -119,9 +139,11 @@ class Maker:
 
 
 def every(maker: Maker, found: list[Head]) -> Iterator[dict[str, Any]]:
-    for name in ("register", "claim", "progress", "requeue", "give_back", "finish", "lose", "redrive"):
+    for name in ("register", "claim", "progress", "requeue", "continue_later", "lose_leg", "give_back", "finish", "lose",
+                 "redrive"):  # fmt: skip
         for _ in range(EACH):
-            number = maker.random.randrange(len(found))
+            held = [n for n, head in enumerate(found) if head.lease_id or name not in ("continue_later", "lose_leg")]
+            number = maker.some(*held)
             yield _vector(maker.table, name, maker.call(name, found[number]), number, maker.some(*found), found)
 
 
@@ -138,7 +160,9 @@ def _vector(
         mock.patch.object(starts, "new_token", token),
         mock.patch.object(upkeep, "new_token", token),
     ):
-        move = getattr(moves, name)(**arguments)
+        carried = None if name == "continue_later" else arguments.get("state")
+        of_move = {k: v for k, v in arguments.items() if k != "state" or name == "continue_later"}
+        move = moves.carrying(getattr(moves, name)(**of_move), carried)
     item = _stored(there)
     holds = [arm.name for arm in move.guard if arm.condition.holds(item)]
     assert guard(move.guard) is not None
@@ -184,8 +208,8 @@ def _plain(value: Any) -> Any:
         return _plain(_stored(value))
     if isinstance(value, moves.NewRun):
         return _plain(asdict(value))
-    if isinstance(value, moves.Fence):
-        return value._asdict()
+    if isinstance(value, (moves.Fence, moves.State)):
+        return _plain(value._asdict())
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

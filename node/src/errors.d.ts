@@ -11,6 +11,9 @@ export class NotClaimed extends StoreUnavailable {
 export class NotSerializable extends InvokeOnceError {}
 export class PayloadTooLarge extends InvokeOnceError {}
 export class PayloadCorrupt extends InvokeOnceError {}
+export class CheckpointTooLarge extends PayloadTooLarge {}
+/** Ends a leg of the run; a handler lets it pass. */
+export class ContinueLater extends Error {}
 export class RunCancelled extends InvokeOnceError {}
 export class AttemptSuperseded extends InvokeOnceError {}
 export class NoCurrentRun extends InvokeOnceError {}

@@ -41,6 +41,19 @@ export class PayloadTooLarge extends InvokeOnceError {}
 /** The stored payload does not match its recorded size and hash. */
 export class PayloadCorrupt extends InvokeOnceError {}
 
+/** The state of a checkpoint is over the limit; the one before it stays. */
+export class CheckpointTooLarge extends PayloadTooLarge {}
+
+/** Ends a leg: `run.continueLater()`, and `run.checkpoint()` near the timeout. Another leg goes on: let it pass. */
+export class ContinueLater extends Error {
+  constructor(afterMs = 0, asked = true) {
+    super("This leg of the run ends here; another one goes on with the newest state. Let it pass.");
+    this.name = "ContinueLater";
+    this.afterMs = afterMs;
+    this.asked = asked;
+  }
+}
+
 /** Thrown by `run.check()`: somebody asked to cancel. */
 export class RunCancelled extends InvokeOnceError {
   constructor() { super("Somebody asked to cancel this run."); }

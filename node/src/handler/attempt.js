@@ -1,16 +1,19 @@
 /** One attempt at one run, from the claim to the recorded outcome. Every write it makes is fenced by its lease. */
-import { AttemptSuperseded, PayloadTooLarge, RunCancelled, StoreUnavailable } from "../errors.js";
+import { AttemptSuperseded, ContinueLater, PayloadTooLarge, RunCancelled, StoreUnavailable } from "../errors.js";
 import { backoffMs, mayRetry } from "../life/due.js";
-import { isTerminal, LEASE_GRACE_MS } from "../life/head.js";
-import { fence, move, newToken, NOT_CANCELLED } from "../life/move.js";
+import { attemptNumber, isTerminal, LEASE_GRACE_MS } from "../life/head.js";
+import { fence, move, newToken, NEWER_STATE, NO_NEWER_STATE, NOT_CANCELLED } from "../life/move.js";
 import { errorOf } from "../store/payloads.js";
 import { refusedOnlyBy } from "../store/store.js";
 import { textOf } from "../store/texts.js";
 import { logEvent } from "./log.js";
-import { failed, outOfTime } from "./outcomes.js";
+import { failed, legsExhausted, outOfTime } from "./outcomes.js";
 
 const TELL_EVERY_MS = 2_000;
 const MESSAGE_CHARS = 500;
+const LONGEST_SLEEP_S = 7 * 86_400;
+/** How long the end of an attempt waits for where a large checkpoint goes, while that is away. */
+const STATE_PATIENCE_MS = 10_000;
 
 export class Attempt {
   #rt; #head; #mine; #deadlineMs; #beganMs; #toldMs; #lookedMs;
@@ -18,6 +21,7 @@ export class Attempt {
   #writing = Promise.resolve();
   #cancelled; #superseded = false;
   #settled;
+  #checkpoints = null; #stateUntilMs = 0; #shown = {};
   #abort; #polling;
 
   constructor(rt, head, deadlineMs, tracestate = null) {
@@ -32,11 +36,22 @@ export class Attempt {
   }
 
   get id() { return this.#head.run_id; }
-  get attempt() { return this.#head.attempt; }
+  get attempt() { return attemptNumber(this.#head); }
   get function() { return this.#head.function; }
   get tenant() { return this.#head.tenant; }
   /** Of the request that started it (W3C Trace Context): the parent of what the handler traces. */
   get traceparent() { return this.#head.traceparent ?? null; }
+
+  /** Which leg this is, from 1. */
+  get leg() { return this.#head.leg; }
+  /** Seconds until Lambda ends this leg. */
+  get timeLeft() { return Math.max(this.#deadlineMs - this.#rt.now(), 0) / 1_000; }
+
+  /** What the newest checkpoint has, of this leg, an earlier one or an earlier attempt: a new value each time. null: there is none. */
+  get state() {
+    if (this.#checkpoints?.lost) throw this.#checkpoints.lost;
+    return this.#checkpoints?.text ? JSON.parse(this.#checkpoints.text.toString()) : null;
+  }
 
   /** Somebody asked to cancel, as far as is known. Looked up, in the background, at most every 2 s. */
   get cancelRequested() {
@@ -56,12 +71,47 @@ export class Attempt {
 
   /** Tell how far the run is: a fraction from 0 to 1, a message. As often as you like: one write per 2 s. */
   progress(fraction, message) {
+    this.#note(fraction, message);
+    if (Object.keys(this.#pending).length && this.#rt.now() - this.#toldMs >= TELL_EVERY_MS) this.#inBackground(this.#tell());
+  }
+
+  #note(fraction, message) {
     if (fraction !== undefined && fraction !== null) {
       if (typeof fraction !== "number" || !Number.isFinite(fraction)) throw new RangeError("progress takes a fraction from 0 to 1");
       this.#pending.fraction = Math.round(Math.min(Math.max(fraction, 0), 1) * 10_000) / 10_000;
     }
     if (message !== undefined && message !== null) this.#pending.message = textOf(message, MESSAGE_CHARS);
-    if (Object.keys(this.#pending).length && this.#rt.now() - this.#toldMs >= TELL_EVERY_MS) this.#inBackground(this.#tell());
+  }
+
+  /**
+   * Keep `state`, any JSON to 256 KB: another leg, a retry and a redrive begin with it. As often as you like: one write
+   * per 2 s, and the newest is written when the leg ends. `now`: await it, it is written then. Where the function has
+   * `on_timeout = "continue"`, it throws `ContinueLater` when the time left would not do for another stretch of work.
+   */
+  async checkpoint(state, fraction, message, { now = false } = {}) {
+    this.#note(fraction, message);
+    const nowMs = this.#rt.now();
+    await this.ready();
+    this.#checkpoints.make(state, nowMs);
+    if (this.#head.on_timeout === "continue" && this.#checkpoints.isLegOver(nowMs)) throw new ContinueLater(0, false);
+    if (now) await this.#inBackground(this.#tell(null, true));
+    else if (nowMs - this.#toldMs >= TELL_EVERY_MS) this.#inBackground(this.#tell());
+    if (now && this.#superseded) throw new AttemptSuperseded();
+  }
+
+  /** End this leg: throws `ContinueLater`, which the handler lets pass. Another one begins after so many seconds, with the state. */
+  continueLater(after = 0) {
+    if (typeof after !== "number" || !(after >= 0 && after <= LONGEST_SLEEP_S)) throw new RangeError("continueLater takes seconds, from 0 to seven days");
+    throw new ContinueLater(after * 1_000);
+  }
+
+  /** What an earlier leg or attempt has kept is read; before the body, where there is any. */
+  async ready() {
+    if (this.#checkpoints) return;
+    const { Checkpoints } = await import("./checkpoints.js");
+    const made = new Checkpoints(this.#rt.payloads, this.#head, this.#beganMs, this.#deadlineMs);
+    if (hasState(this.#head)) await this.#rt.keepTrying(() => made.load(), this.#deadlineMs, () => {});
+    this.#checkpoints ??= made;
   }
 
   /** Throws `RunCancelled` after a cancel, `AttemptSuperseded` when another attempt has taken over. Asks at most every 2 s. */
@@ -83,7 +133,7 @@ export class Attempt {
       await this.settle(outOfTime(seconds));
     } finally {
       if (this.#rt.endProcess) {
-        logEvent("process_ended", { run_id: this.id, attempt: this.attempt, reason: "timed out" });
+        logEvent("process_ended", { run_id: this.id, attempt: this.#head.attempt, reason: "timed out" });
         this.#rt.endProcess(1);
       }
     }
@@ -109,17 +159,30 @@ export class Attempt {
     return work;
   }
 
-  async #tell(leaseUntil = null) {
-    const told = this.#pending;
+  /** Write what is pending. A beat carries no checkpoint: it must not wait for where that goes. */
+  async #tell(leaseUntil = null, strict = false) {
+    const told = this.#pending, made = leaseUntil === null ? this.#checkpoints : null;
     this.#pending = {};
     this.#toldMs = this.#lookedMs = this.#rt.now();
     try {
       const given = { mine: this.#mine, fraction: told.fraction ?? null, message: told.message ?? null, lease_until: leaseUntil };
-      const result = await this.#rt.store.apply(move("progress", given));
+      const state = (await made?.write({ ...this.#shown, ...asKept(told) })) ?? null;
+      if (given.fraction === null && given.message === null && leaseUntil === null && !state) return;
+      const result = await this.#apply("progress", given, state);
+      Object.assign(this.#shown, asKept(told));
       this.#see(result.applied ? result.head : null);
     } catch (error) {
-      logEvent("progress_not_told", { run_id: this.id, attempt: this.attempt, reason: textOf(error?.message) });
+      if (strict) throw error;
+      logEvent("progress_not_told", { run_id: this.id, attempt: this.#head.attempt, reason: textOf(error?.message) });
     }
+  }
+
+  /** The move with its checkpoint; without, where a newer one is kept. */
+  async #apply(name, given, state) {
+    let result = await this.#rt.store.apply(move(name, { ...given, state }));
+    if (refusedOnlyBy(result, NO_NEWER_STATE)) result = await this.#rt.store.apply(move(name, { ...given, state: null }));
+    if (result.applied) this.#checkpoints?.wrote(state);
+    return result;
   }
 
   #lookSometimes() {
@@ -131,7 +194,7 @@ export class Attempt {
     this.#lookedMs = this.#rt.now();
     try {
       const head = await this.#rt.store.get(this.id, this.#lookedMs, { consistent: false });
-      if (head && head.attempt >= this.attempt) this.#see(head.lease_id === this.#head.lease_id && !isTerminal(head) ? head : null);
+      if (head && head.attempt >= this.#head.attempt) this.#see(head.lease_id === this.#head.lease_id && !isTerminal(head) ? head : null);
     } catch {
       // the next look comes
     }
@@ -170,8 +233,9 @@ export class Attempt {
 
   /** Part of the outcome was refused for good: without what may be missing, then with the refusal in its place. */
   async #recordLess(outcome, token, why) {
-    if (Object.keys(this.#pending).length) {
+    if (Object.keys(this.#pending).length || this.#checkpoints?.pending) {
       this.#pending = {};
+      this.#checkpoints?.drop();
       try {
         return await this.#keepRecording(outcome, token);
       } catch (error) {
@@ -184,27 +248,75 @@ export class Attempt {
 
   #keepRecording(outcome, token) {
     return this.#rt.keepTrying(() => this.#record(outcome, token), this.#deadlineMs + LEASE_GRACE_MS, (error) => {
-      logEvent("outcome_delayed", { run_id: this.id, attempt: this.attempt, reason: error.message });
+      logEvent("outcome_delayed", { run_id: this.id, attempt: this.#head.attempt, reason: error.message });
     });
   }
 
   async #record(outcome, token) {
-    const { store } = this.#rt, nowMs = this.#rt.now();
-    let status = outcome.status, ended = outcome;
-    if (outcome.retriable && outcome.error && mayRetry(this.#head)) {
-      const given = { mine: this.#mine, head: this.#head, not_before: this.#retryAt(outcome, nowMs), error: outcome.error, token, slot_until: this.#slotUntil(outcome) };
-      const result = await store.apply(move("requeue", given));
+    const nowMs = this.#rt.now(), about = { mine: this.#mine, head: this.#head, token };
+    const state = await this.#stateToKeep(nowMs, outcome.status === "succeeded");
+    let ended = outcome;
+    if (this.#goesOn(outcome)) {
+      const result = await this.#continue(outcome, state, nowMs, token);
+      if (result.arms) return result;
+      ended = result;
+    }
+    if (ended.retriable && ended.error && mayRetry(this.#head)) {
+      const againMs = this.#notBefore(ended, nowMs + backoffMs(this.#head, Math.random()));
+      await this.#renew(againMs);
+      const given = { ...about, not_before: againMs, error: ended.error, slot_until: this.#slotUntil(ended) };
+      const result = await this.#apply("requeue", given, state);
       if (!refusedOnlyBy(result, NOT_CANCELLED)) return result;
-      ended = { status: (status = "cancelled") };
+      ended = { status: "cancelled" };
     }
     const fields = await this.#fields(ended);
-    return store.apply(move("finish", { mine: this.#mine, head: this.#head, status, now_ms: nowMs, fields, token }));
+    return this.#apply("finish", { ...about, status: ended.status, now_ms: nowMs, fields }, state);
   }
 
-  /** After the backoff; a timed-out body may go on until Lambda kills it, so not before that, on any clock. */
-  #retryAt(outcome, nowMs) {
-    const againMs = nowMs + backoffMs(this.#head, Math.random());
-    return outcome.status === "timed_out" ? Math.max(againMs, this.#deadlineMs + LEASE_GRACE_MS) : againMs;
+  /** Another leg is asked for; or its time is over, and its function goes on from a checkpoint then. */
+  #goesOn({ status }) {
+    return status === "queued" || (status === "timed_out" && this.#head.on_timeout === "continue" && Boolean(this.#checkpoints?.newer));
+  }
+
+  /** Move W, or how the run ends where there is no other leg. */
+  async #continue(outcome, state, nowMs, token) {
+    const head = this.#head;
+    if (head.leg >= head.max_legs) return legsExhausted(head.max_legs);
+    const notBefore = this.#notBefore(outcome, nowMs + (outcome.afterMs ?? 0));
+    await this.#renew(notBefore);
+    const slotUntil = this.#slotUntil(outcome), told = { ...asKept(this.#pending), ...(slotUntil === null ? {} : { slot_until: slotUntil }) };
+    const result = await this.#apply("continue_later", { head, not_before: notBefore, token, asked: outcome.asked ?? false, told }, state);
+    if (result.applied || !result.arms.length || !result.arms.every((arm) => [NOT_CANCELLED, NEWER_STATE].includes(arm))) return result;
+    return result.arms.includes(NOT_CANCELLED) ? { status: "cancelled" } : outOfTime((nowMs - this.#beganMs) / 1_000);
+  }
+
+  /** The pending checkpoint, for the write that ends this attempt. The outcome does not wait for long for it. */
+  async #stateToKeep(nowMs, headOnly) {
+    try {
+      return (await this.#checkpoints?.write({ ...this.#shown, ...asKept(this.#pending) }, headOnly)) ?? null;
+    } catch (error) {
+      this.#stateUntilMs ||= Math.min(nowMs + STATE_PATIENCE_MS, this.#deadlineMs);
+      if (nowMs < this.#stateUntilMs && !error.forGood) throw error;
+      logEvent("checkpoint_not_kept", { run_id: this.id, attempt: this.#head.attempt, reason: error.message });
+      this.#checkpoints.drop();
+      return null;
+    }
+  }
+
+  /** The input, and a state of its own, last until the next attempt or leg has ended. */
+  async #renew(notBefore) {
+    if (!this.#head.input_ref && !this.#checkpoints && !this.#head.state_ref) return;
+    const { outlives, renewInput } = await import("../store/states.js");
+    const expiresAt = outlives(this.#head, notBefore);
+    if (expiresAt === null) return;
+    await renewInput(this.#rt.payloads, this.#head, expiresAt);
+    await this.ready();
+    await this.#checkpoints.renew(expiresAt);
+  }
+
+  /** A timed-out body may go on until Lambda kills it, so not before that, on any clock. */
+  #notBefore({ status }, atMs) {
+    return status === "timed_out" ? Math.max(atMs, this.#deadlineMs + LEASE_GRACE_MS) : atMs;
   }
 
   /** The watchdog's outcome comes before the body's end: until then a slot of a limit stays taken. */
@@ -213,16 +325,14 @@ export class Attempt {
   }
 
   async #fields(outcome) {
-    const { output, error } = outcome, fields = {}, slotUntil = this.#slotUntil(outcome);
+    const { output, error } = outcome, fields = asKept(this.#pending), slotUntil = this.#slotUntil(outcome);
     if (slotUntil !== null) fields.slot_until = slotUntil;
-    if (this.#pending.fraction !== undefined) fields.progress = this.#pending.fraction;
-    if (this.#pending.message !== undefined) fields.message = this.#pending.message;
     if (output) return { ...fields, ...(await this.#rt.payloads.keepOutput(this.#head, output)) };
     return error ? { ...fields, error } : fields;
   }
 
   #report(result, outcome) {
-    const about = { run_id: this.id, attempt: this.attempt, claim: this.#head.claim_token };
+    const about = { run_id: this.id, attempt: this.#head.attempt, claim: this.#head.claim_token };
     if (!result.applied) {
       logEvent("outcome_refused", { ...about, outcome: outcome.status, winner: result.head?.status, because: result.arms }, { OutcomesRefused: 1 });
       return;
@@ -235,4 +345,12 @@ export class Attempt {
       ...about, function: this.function, outcome: outcome.status, run_status: result.head.status, error_type: outcome.errorType,
     }, { attempt_ms: this.#rt.now() - this.#beganMs, [`Ended_${result.head.status}`]: 1 });
   }
+}
+
+/** Whether an earlier leg or attempt has kept a checkpoint. */
+export const hasState = (head) => head.state_seq !== undefined && head.state_seq !== null;
+
+/** Progress in the head's words. */
+function asKept({ fraction, message }) {
+  return { ...(fraction === undefined ? {} : { progress: fraction }), ...(message === undefined ? {} : { message }) };
 }

@@ -1,5 +1,5 @@
 /** Run the body of a claimed run, watched, and record how it ended. */
-import { Attempt } from "./attempt.js";
+import { Attempt, hasState } from "./attempt.js";
 import { working } from "./current.js";
 import { logEvent } from "./log.js";
 import { thrown } from "./outcomes.js";
@@ -15,7 +15,7 @@ export async function runAttempt(rt, handler, event, context, head, deadlineMs, 
   const attempt = new Attempt(rt, head, deadlineMs, tracestate);
   const stop = watch(rt, attempt, deadlineMs - rt.now(), rt.policy.heartbeatMs);
   try {
-    const ended = await answered(attempt, handler, event, context);
+    const ended = await answered(attempt, handler, event, context, head);
     const outcome = ended.failed ? thrown(ended.error) : outcomeOf(event, ended.value);
     return { settled: await attempt.settle(outcome), ...ended };
   } finally {
@@ -24,8 +24,9 @@ export async function runAttempt(rt, handler, event, context, head, deadlineMs, 
   }
 }
 
-async function answered(attempt, handler, event, context) {
+async function answered(attempt, handler, event, context, head) {
   try {
+    if (hasState(head)) await attempt.ready();
     return { value: await working(attempt, async () => handler(event, context)), failed: false };
   } catch (error) {
     return { error, failed: true };

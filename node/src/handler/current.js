@@ -1,7 +1,7 @@
 /** `currentRun()`: what a handler knows of the run it works for. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import { NoCurrentRun } from "../errors.js";
+import { ContinueLater, NoCurrentRun } from "../errors.js";
 import { isDeployed } from "./runtime.js";
 
 const storage = new AsyncLocalStorage();
@@ -10,7 +10,8 @@ const live = new Set();
 /** Outside Lambda and any run: everything works and does nothing, so that a handler runs in a plain test. */
 const NO_RUN = Object.freeze({
   id: "local", attempt: 1, function: "local", tenant: "local", cancelRequested: false, traceparent: null, tracestate: null, signal: new AbortController().signal,
-  progress() {}, async check() {},
+  progress() {}, async check() {}, state: null, leg: 1, timeLeft: Infinity, async checkpoint() {},
+  continueLater(after = 0) { throw new ContinueLater(after * 1_000); },
 });
 
 /** Code that `work` calls or awaits works for `run`. */

@@ -6,7 +6,7 @@ const MEMBER = "invoke_once";
 export function envelopeOf(event) {
   const meta = isObject(event) ? event[MEMBER] : undefined;
   if (!isObject(meta) || typeof meta.run_id !== "string") return null;
-  return { runId: meta.run_id, generation: String(meta.generation ?? ""), firedAt: meta.fired_at ?? null, inputRef: meta.input_ref ?? null, tracestate: meta.tracestate ?? null };
+  return { runId: meta.run_id, generation: String(meta.generation ?? ""), firedAt: meta.fired_at ?? null, inputRef: meta.input_ref ?? null, leg: meta.leg ?? null, tracestate: meta.tracestate ?? null };
 }
 
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);

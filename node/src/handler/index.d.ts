@@ -20,6 +20,19 @@ export interface CurrentRun {
   readonly tracestate: string | null;
   /** Tell how far the run is: a fraction from 0 to 1, and a message. As often as you like: one write per 2 s. */
   progress(fraction?: number | null, message?: string | null): void;
+  /** Which leg this is, from 1: a run that goes on after `continueLater` or its timeout has several. */
+  readonly leg: number;
+  /** Seconds until Lambda ends this leg. */
+  readonly timeLeft: number;
+  /** What the newest checkpoint has, of this leg, an earlier one or an earlier attempt; null: there is none. */
+  readonly state: any;
+  /**
+   * Keep `state`, any JSON to 256 KB: another leg, a retry and a redrive begin with it. Await it: where the function has
+   * `on_timeout = "continue"` it rejects with `ContinueLater` when the time left would not do for another stretch.
+   */
+  checkpoint(state: unknown, fraction?: number | null, message?: string | null, options?: { now?: boolean }): Promise<void>;
+  /** End this leg: another one begins after so many seconds, to seven days, with the state. Throws `ContinueLater`. */
+  continueLater(after?: number): never;
   /** Throws `RunCancelled` after a cancel, `AttemptSuperseded` when another attempt has taken over. */
   check(): Promise<void>;
 }

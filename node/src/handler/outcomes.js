@@ -1,5 +1,5 @@
 /** How an attempt ended, as it will be recorded: an output, or an error with what is kept of it. */
-import { NotSerializable, RunCancelled } from "../errors.js";
+import { ContinueLater, NotSerializable, RunCancelled } from "../errors.js";
 import { errorFields } from "../store/payloads.js";
 import { messageOf, nameOf, traceOf } from "../store/texts.js";
 
@@ -15,6 +15,7 @@ export function returned(value) {
 /** The handler threw. Whatever `error` is, something is kept of it. */
 export function thrown(error) {
   if (error instanceof RunCancelled) return { status: "cancelled" };
+  if (error instanceof ContinueLater) return { status: "queued", afterMs: Math.trunc(error.afterMs), asked: error.asked };
   return failed(nameOf(error), messageOf(error), traceOf(error), true);
 }
 
@@ -26,6 +27,8 @@ export const outOfTime = (seconds) => ({
   status: "timed_out", errorType: "TimedOut", retriable: true,
   error: errorFields("TimedOut", `the attempt was about to pass its function's timeout after ${seconds.toFixed(1)} s`),
 });
+
+export const legsExhausted = (most) => failed("LegsExhausted", `the run was not done after ${most} legs, which is its function's max_legs`);
 
 /** The JSON text that Lambda's runtime sends for the value; lone surrogates, which UTF-8 cannot carry, are refused. */
 function outputText(value) {

@@ -38,7 +38,7 @@ const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 /** How runs that register themselves are kept and retried (the function's entry in functions.toml). */
 const POLICY = {
   function: "", tenant: "default", retentionS: 30 * 86_400, onLost: "retry", maxAttempts: 1, backoffMs: 10_000,
-  maxBackoffMs: 600_000, jitter: true, heartbeatMs: 0, callback: "",
+  maxBackoffMs: 600_000, jitter: true, heartbeatMs: 0, callback: "", onTimeout: "fail", maxLegs: 100,
 };
 
 function policyOf(env) {
@@ -54,6 +54,8 @@ function policyOf(env) {
     jitter: env.ONCE_JITTER !== "0",
     heartbeatMs: number("ONCE_HEARTBEAT_SECONDS", 0, 1_000),
     callback: env.ONCE_CALLBACK ?? "",
+    onTimeout: env.ONCE_ON_TIMEOUT ?? "fail",
+    maxLegs: number("ONCE_MAX_LEGS", 100),
   };
 }
 

@@ -24,5 +24,7 @@ export function toItem(values) {
   return item;
 }
 
+/** The attempt as people count it: a run that goes on in another leg is still at the same one. */
+export const attemptNumber = (head) => head.attempt - head.legs + (head.between_legs ? 1 : 0);
 export const isTerminal = (head) => TERMINAL.has(head.status);
 export const isExpiredAt = (head, nowMs) => head.expires_at * 1000 <= nowMs;

@@ -5,13 +5,15 @@
 import { randomBytes } from "node:crypto";
 
 import { holds } from "./conditions.js";
-import { toItem } from "./head.js";
+import { attemptNumber, toItem } from "./head.js";
 import { base32, dueShard, runId, tenantShard } from "./keys.js";
 import data from "./moves.data.js";
 
-const CALLS = { run_id: runId, due_shard: dueShard, tenant_shard: tenantShard };
+const CALLS = { attempt_number: attemptNumber, run_id: runId, due_shard: dueShard, tenant_shard: tenantShard };
 /** The arm that refuses a way back to the queue; whoever meets it ends the run cancelled instead. */
 export const NOT_CANCELLED = data.arms.not_cancelled;
+/** The arm that refuses a checkpoint where a newer one is kept, and the one that refuses a leg which would get nowhere. */
+export const { no_newer_state: NO_NEWER_STATE, newer_state: NEWER_STATE } = data.arms;
 
 /** 13 characters, 64 random bits: a lease, a generation, a settling write. */
 export const newToken = () => base32(randomBytes(8));
@@ -19,7 +21,13 @@ export const fence = (head) => ({ run_id: head.run_id, attempt: head.attempt, le
 
 /** The move `name` with these arguments, which are those of the Python function of the same name. */
 export function move(name, given, token = newToken) {
-  const { choose, moves } = data.moves[name];
+  const made = filled(data.moves[name], given, token);
+  if (!given.state) return made;
+  const kept = filled(data.carried, given, token); // a checkpoint, which the move writes too
+  return { ...made, guard: [...made.guard, ...kept.guard], set: { ...made.set, ...kept.set }, remove: [...made.remove, ...kept.remove] };
+}
+
+function filled({ choose, moves }, given, token) {
   const tokens = [];
   const value = (form) => evaluate(form, given, (n) => (tokens[n] ??= token()));
   const made = moves[chosen(choose, value)];
@@ -80,6 +88,7 @@ function evaluate(form, given, token) {
     case "+": return inner(of[0]) + inner(of[1]);
     case "-": return inner(of[0]) - inner(of[1]);
     case "//": return Math.floor(inner(of[0]) / inner(of[1]));
+    case "abs": return Math.abs(inner(of));
     case "max": return Math.max(...of.map(inner));
     case "min": return Math.min(...of.map(inner));
     case "or": return inner(of[0]) || inner(of[1]);
@@ -89,11 +98,11 @@ function evaluate(form, given, token) {
   }
 }
 
-/** The values of a mapping; the members of an open one stand where its `...` does. */
+/** The values of a mapping; the members of an open one stand where its `...NAME` does. */
 function values(forms, value) {
   const found = {};
   for (const [name, form] of Object.entries(forms)) {
-    if (name === "...") Object.assign(found, value(form) ?? {});
+    if (name.startsWith("...")) Object.assign(found, value(form) ?? {});
     else found[name] = value(form);
   }
   return found;

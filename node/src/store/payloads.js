@@ -36,12 +36,9 @@ function valueSize(value) {
 }
 
 export class Payloads {
-  #store;
-  #objects;
-
   constructor(store, objects) {
-    this.#store = store;
-    this.#objects = objects;
+    this.store = store;
+    this.objects = objects;
   }
 
   /** Put a direct call's input where it fits, before its head; the head's fields for it. */
@@ -52,14 +49,14 @@ export class Payloads {
     const hash = sha(text);
     if (fitsAnItem(packed, text)) {
       const part = `input#${hash}`;
-      await this.#store.putPart({
+      await this.store.putPart({
         letter: "input", run_id: runId, part, guard: [], set: { run_id: runId, part, input: packed, expires_at: expiresAt },
         set_once: {}, add: {}, remove: [], replace: true, mine: {},
       });
       return { input_ref: `item:${hash}`, ...size };
     }
     const key = `${name}/in/${runId}/${hash}.json`;
-    await this.#objects.put(key, text);
+    await this.objects.put(key, text);
     return { input_ref: `s3:${key}`, ...size };
   }
 
@@ -68,8 +65,8 @@ export class Payloads {
     if (head.input) return unpack(head.input);
     if (!head.input_ref) return Buffer.from("null");
     const [kind, where] = divided(head.input_ref);
-    if (kind === "s3") return this.#objects.get(where);
-    const item = await this.#store.part(head.run_id, `input#${where}`);
+    if (kind === "s3") return this.objects.get(where);
+    const item = await this.store.part(head.run_id, `input#${where}`);
     if (!item) throw new PayloadCorrupt("the stored input is missing");
     return checked(unpack(item.input), where);
   }
@@ -80,14 +77,14 @@ export class Payloads {
     const packed = pack(text), known = { output_size: text.length, output_sha: sha(text) };
     if (fitsAnItem(packed, text)) return { output: packed, ...known };
     const key = `${head.function}/out/${head.run_id}/${head.generation}/${head.attempt}-${head.lease_id}.json`;
-    await this.#objects.put(key, text);
+    await this.objects.put(key, text);
     return { output_ref: `s3:${key}`, ...known };
   }
 
   /** The output's JSON text, checked against the hash the outcome recorded. */
   async output(head) {
     if (!head.output && !head.output_ref) throw new PayloadCorrupt("the run has no output");
-    return checked(head.output ? unpack(head.output) : await this.#objects.get(divided(head.output_ref)[1]), head.output_sha);
+    return checked(head.output ? unpack(head.output) : await this.objects.get(divided(head.output_ref)[1]), head.output_sha);
   }
 }
 
@@ -101,7 +98,7 @@ export function errorOf(head) {
   return head.error ? JSON.parse(unpack(head.error).toString()) : null;
 }
 
-const fitsAnItem = (packed, text) => packed.length <= MAX_ITEM_BYTES && text.length <= MAX_INLINE_TEXT;
+export const fitsAnItem = (packed, text) => packed.length <= MAX_ITEM_BYTES && text.length <= MAX_INLINE_TEXT;
 const divided = (ref) => [ref.slice(0, ref.indexOf(":")), ref.slice(ref.indexOf(":") + 1)];
 
 function checked(text, expected) {

@@ -47,7 +47,7 @@ test("what a later version has added is left alone", () => {
 for (const [name, inputRef] of [["tracked", null], ["tracked-by-reference", "item:XXTsTmqLt5Z-BMCptO-Z2yB4cm8nqW55DA83_dDYMaY"]]) {
   test(`the event ${name} of 0.1.0 is known`, () => {
     const event = read(`events/v1/${name}.json`), { invoke_once: meta } = event;
-    assert.deepEqual(envelopeOf(event), { runId: meta.run_id, generation: meta.generation, firedAt: meta.fired_at, inputRef, tracestate: null });
+    assert.deepEqual(envelopeOf(event), { runId: meta.run_id, generation: meta.generation, firedAt: meta.fired_at, inputRef, leg: null, tracestate: null });
   });
 }
 

@@ -5,7 +5,7 @@
  */
 import { ConfigurationError, RecordedFailure, RunCancelled, StillRunning } from "../../errors.js";
 import { isLost } from "../../life/due.js";
-import { isTerminal } from "../../life/head.js";
+import { attemptNumber, isTerminal } from "../../life/head.js";
 import { move } from "../../life/move.js";
 import { errorOf, HEAD_ROOM_BYTES, itemSize, pack } from "../../store/payloads.js";
 import { nameOf } from "../../store/texts.js";
@@ -86,7 +86,7 @@ class Call {
       tenant: policy.tenant, function: this.#name, key, fingerprint: null, mode: null, labels: null, callback_url: policy.callback || null,
       queue_ms: 6 * 3_600_000, retention_s: policy.retentionS, on_lost: policy.onLost,
       max_attempts: this.#stream ? 1 : policy.maxAttempts, backoff_ms: policy.backoffMs,
-      max_backoff_ms: policy.maxBackoffMs, jitter: policy.jitter, payload: {},
+      max_backoff_ms: policy.maxBackoffMs, jitter: policy.jitter, on_timeout: policy.onTimeout, max_legs: policy.maxLegs, payload: {},
     };
   }
 
@@ -98,6 +98,7 @@ class Call {
   /** Run the body as `head`'s attempt. What is recorded is returned or thrown, to this caller as to all others. */
   async #run(head) {
     const { settled, value, error, failed } = await runAttempt(this.#rt, this.#handler, this.#event, this.#context, head, this.#deadlineMs);
+    if (settled.applied && settled.head.between_legs) return goesOn(settled.head);
     if (settled.applied && isTerminal(settled.head)) {
       if (failed && tells(settled.head, error)) throw error;
       if (settled.head.status === "succeeded") return value;
@@ -111,7 +112,7 @@ class Call {
 
   /** What the run came to. A live one is waited for (`attach`), or dropped; one nobody works at is run. */
   async #follow(found) {
-    if (!isTerminal(found)) {
+    if (!isTerminal(found) && !found.between_legs) {
       const taken = await this.#takeOver(found);
       if (taken.applied) return this.#run(taken.head);
       found = taken.head;
@@ -153,7 +154,7 @@ class Call {
     const head = await this.#wait(found);
     if (["cancelled", "expired"].includes(head.status)) return { [MEMBER]: [] };
     const budget = this.#rt.policy.maxAttempts;
-    if (head.status === "succeeded" || (budget !== 1 && head.attempt >= budget)) return this.#outcome(head);
+    if (head.status === "succeeded" || (budget !== 1 && attemptNumber(head) >= budget)) return this.#outcome(head);
     const again = await this.#rt.store.apply(move("redrive", { head, now_ms: this.#rt.now() }));
     const taken = again.applied ? await this.#takeOver(again.head) : again;
     if (again.applied && taken.applied) return this.#run(taken.head);
@@ -163,7 +164,7 @@ class Call {
   /** End an attempt that has vanished: without the service nobody else would. */
   async #lose(head) {
     if (!isLost(head, this.#rt.now())) return head;
-    const why = `attempt ${head.attempt} vanished: its lease ended without an outcome`;
+    const why = `attempt ${attemptNumber(head)} vanished: its lease ended without an outcome`;
     return (await lose(this.#rt.store, head, this.#rt.now(), why)).head ?? head;
   }
 
@@ -171,7 +172,7 @@ class Call {
   async #wait(found) {
     for (let head = found, tries = 0; ; tries++) {
       head = await this.#lose(head);
-      if (isTerminal(head)) return head;
+      if (isTerminal(head) || head.leg > 1) return head;
       if (this.#rt.now() >= this.#deadlineMs - marginMs(this.#leftMs)) throw new StillRunning(head.run_id);
       await this.#rt.sleep(LOOK_EVERY_MS[Math.min(tries, LOOK_EVERY_MS.length - 1)]);
       head = (await this.#rt.store.get(head.run_id, this.#rt.now())) ?? head;
@@ -180,12 +181,16 @@ class Call {
 
   async #outcome(head) {
     if (head.status === "succeeded") return JSON.parse((await this.#rt.payloads.output(head)).toString());
+    if (!isTerminal(head) && head.leg > 1) return goesOn(head);
     const told = errorOf(head);
     if (told) throw new RecordedFailure(String(told.type), String(told.message));
     if (isTerminal(head)) throw new RecordedFailure("RunCancelled", new RunCancelled().message);
     throw new StillRunning(head.run_id); // by another attempt, which has taken it over
   }
 }
+
+/** A run that goes on in another leg is the service's from then on: the caller is told which it is. */
+const goesOn = (head) => ({ run_id: head.run_id, status: head.status });
 
 /** Whether `error` is the one that is recorded. */
 function tells(head, error) {
