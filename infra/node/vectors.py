@@ -86,7 +86,7 @@ class Maker:
             None,
             moves.State(3, told | {"state": b"\0{}"}),
             moves.State(9, told | {"state_ref": "item:l#000009:h"}),
-        )
+        )  # fmt: skip
         return found
 
     def ended(self) -> dict[str, Any]:
@@ -105,7 +105,8 @@ class Maker:
             "register": {"new": self.new(), "now_ms": self.at(), "lease_ms": some(-5, 0, 900_000), "request_id": "r-1"},
             "claim": {
                 "run_id": head.run_id, "generation": head.generation, "now_ms": self.at(),
-                "lease_ms": some(-1, 0, 3_000, 90_000), "fired_at": some(None, self.at()), "request_id": some(None, "r-2"),
+                "lease_ms": some(-1, 0, 3_000, 90_000), "fired_at": some(None, self.at()),
+                "request_id": some(None, "r-2"),
                 "left_ms": some(None, 0, 3_000, 60_000), "goes_on": some(True, False),
             },
             "progress": {
@@ -139,8 +140,8 @@ class Maker:
 
 
 def every(maker: Maker, found: list[Head]) -> Iterator[dict[str, Any]]:
-    for name in ("register", "claim", "progress", "requeue", "continue_later", "lose_leg", "give_back", "finish", "lose",
-                 "redrive"):  # fmt: skip
+    for name in ("register", "claim", "progress", "requeue", "continue_later", "lose_leg", "give_back", "finish",
+                 "lose", "redrive"):  # fmt: skip
         for _ in range(EACH):
             held = [n for n, head in enumerate(found) if head.lease_id or name not in ("continue_later", "lose_leg")]
             number = maker.some(*held)

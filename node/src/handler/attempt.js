@@ -3,11 +3,11 @@ import { AttemptSuperseded, ContinueLater, PayloadTooLarge, RunCancelled, StoreU
 import { backoffMs, mayRetry } from "../life/due.js";
 import { attemptNumber, isTerminal, LEASE_GRACE_MS } from "../life/head.js";
 import { fence, move, newToken, NEWER_STATE, NO_NEWER_STATE, NOT_CANCELLED } from "../life/move.js";
-import { errorOf } from "../store/payloads.js";
 import { refusedOnlyBy } from "../store/store.js";
 import { textOf } from "../store/texts.js";
 import { logEvent } from "./log.js";
 import { failed, legsExhausted, outOfTime } from "./outcomes.js";
+import { report } from "./report.js";
 
 const TELL_EVERY_MS = 2_000;
 const MESSAGE_CHARS = 500;
@@ -217,7 +217,7 @@ export class Attempt {
     clearInterval(this.#polling);
     const token = newToken();
     const result = await this.#recordSomehow(outcome, token);
-    this.#report(result, outcome);
+    report(this.#head, result, outcome, this.#rt.now() - this.#beganMs);
     return result;
   }
 
@@ -329,21 +329,6 @@ export class Attempt {
     if (slotUntil !== null) fields.slot_until = slotUntil;
     if (output) return { ...fields, ...(await this.#rt.payloads.keepOutput(this.#head, output)) };
     return error ? { ...fields, error } : fields;
-  }
-
-  #report(result, outcome) {
-    const about = { run_id: this.id, attempt: this.#head.attempt, claim: this.#head.claim_token };
-    if (!result.applied) {
-      logEvent("outcome_refused", { ...about, outcome: outcome.status, winner: result.head?.status, because: result.arms }, { OutcomesRefused: 1 });
-      return;
-    }
-    if (outcome.error) {
-      const { type, message, trace } = errorOf({ error: outcome.error });
-      logEvent("attempt_failed", { level: "ERROR", ...about, function: this.function, error_type: type, message, trace });
-    }
-    logEvent("attempt_ended", {
-      ...about, function: this.function, outcome: outcome.status, run_status: result.head.status, error_type: outcome.errorType,
-    }, { attempt_ms: this.#rt.now() - this.#beganMs, [`Ended_${result.head.status}`]: 1 });
   }
 }
 
