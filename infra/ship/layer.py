@@ -18,10 +18,11 @@ from pathlib import Path
 
 from infra.paths import BUILD, ROOT
 from infra.ship import zips
+from infra.template.merge import PYTHONS
 
 OUT = BUILD / "layer"
 LIBRARIES = ("pynamodb", "boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
-RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
+RUNTIMES = PYTHONS
 
 
 class LayerFailed(Exception):
@@ -30,12 +31,17 @@ class LayerFailed(Exception):
 
 def layer(out: Path = OUT) -> Path:
     """The layer's zip: the same bytes for the same sources."""
-    files = zips.library(ROOT / "invoke_once", "python/invoke_once/")
-    for library in LIBRARIES:
-        files |= _installed(library)
     archive = out / "invoke-once-layer.zip"
-    zips.write(archive, files)
+    zips.write(archive, files())
     return archive
+
+
+def files(*, boto3: bool = True) -> dict[str, bytes]:
+    """What the layer holds. Without `boto3`: it and what it brings are left to Lambda's runtime."""
+    found = zips.library(ROOT / "invoke_once", "python/invoke_once/")
+    for library in LIBRARIES if boto3 else LIBRARIES[:1]:
+        found |= _installed(library)
+    return found
 
 
 def _installed(library: str) -> dict[str, bytes]:

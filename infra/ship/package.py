@@ -30,7 +30,7 @@ from chalicelib.functions import Function, load, target_of
 from chalicelib.runs.inputs import check_schemas
 from infra import stages
 from infra.paths import BUILD, FUNCTIONS_TOML, ROOT, VENV
-from infra.ship import libraries, node, zips
+from infra.ship import layer, libraries, node, zips
 from infra.ship.callbacks import check_callbacks
 from infra.ship.handlers import check_handlers
 from infra.ship.libraries import NotInstalled
@@ -55,7 +55,7 @@ class PackagingFailed(Exception):
     """There is nothing to deploy; the message says why."""
 
 
-PROBLEMS = (PackagingFailed, sizes.TooLarge, NotInstalled, ConfigurationError, stages.StageProblem)
+PROBLEMS = (PackagingFailed, sizes.TooLarge, NotInstalled, layer.LayerFailed, ConfigurationError, stages.StageProblem)
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,7 @@ def _write_zips(stage: Stage, staging: Path, out: Path, functions: list[Function
     contents = {
         "CodeKey": ("deployment.zip", code),
         "LayerKey": ("layer.zip", _libraries(stage, libraries.layer(stage.python, stage.architecture))),
+        "LibraryKey": ("invoke-once-layer.zip", layer.files(boto3=stage.bundle_boto3)),
     }
     for function in functions:
         if function.code:

@@ -14,7 +14,10 @@ from typing import Any
 from chalicelib.functions import Function
 from infra.stages import Stage
 from infra.template import alarms, compute, dashboard, gateway, listeners, schedules, storage, wakeups
-from infra.template.cfn import STACK, ref, sub
+from infra.template.cfn import RETAIN, STACK, ref, resource, sub
+
+#: Of the library's layer, which is plain Python.
+PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 
 
 def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> dict[str, Any]:
@@ -32,6 +35,7 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
             **gateway.resources(stage),
             **listeners.resources(stage),
             "ManagedLayer": _layer(),
+            "LibraryLayer": _library_layer(),
             **alarms.resources(stage, functions),
             **dashboard.resources(stage, functions),
         },
@@ -41,6 +45,7 @@ def merge_template(stage: Stage, functions: Iterable[Function], python: str) -> 
             "RunsTable": {"Value": ref("Runs")},
             "TokensTable": {"Value": ref("Tokens")},
             "WakeQueue": {"Value": ref("WakeQueue")},
+            "LayerArn": {"Value": ref("LibraryLayer"), "Description": "the library, for functions of other stacks"},
             **gateway.outputs(stage),
             **listeners.outputs(stage),
         },
@@ -51,9 +56,20 @@ def _layer() -> dict[str, Any]:
     return {"Properties": {"LayerName": sub(f"{STACK}-libraries"), "RetentionPolicy": "Delete"}}
 
 
+def _library_layer() -> dict[str, Any]:
+    """The library for Python functions of other stacks (`make layer`). A version stays: they may be on it."""
+    properties = {
+        "LayerName": sub(f"{STACK}-invoke-once"),
+        "Description": "invoke_once and what it stands on, for functions that are deployed elsewhere",
+        "CompatibleRuntimes": list(PYTHONS),
+        "Content": {"S3Bucket": ref("ArtifactBucket"), "S3Key": ref("LibraryKey")},
+    }
+    return resource("AWS::Lambda::LayerVersion", properties, **RETAIN)
+
+
 def _code_parameters(functions: list[Function]) -> dict[str, Any]:
     """Where the zips are: `make deploy` uploads them under names made of their content and fills these in."""
-    keys = ["CodeKey", "LayerKey", *(compute.code_parameter(f) for f in functions if f.code)]
+    keys = ["CodeKey", "LayerKey", "LibraryKey", *(compute.code_parameter(f) for f in functions if f.code)]
     bucket = {
         "ArtifactBucket": {"Type": "String", "Description": "the bucket that holds the zips"},
         "Content": {"Type": "String", "Default": "unknown", "Description": "stands for what is deployed"},

@@ -61,8 +61,8 @@ def test_no_region_partition_account_or_stack_is_written_into_it(template: dict[
 
 def test_stages_differ_by_parameters_alone(template: dict[str, Any], local_template: dict[str, Any]) -> None:
     ours, theirs = set(template["Resources"]), set(local_template["Resources"])
-    # the local AWS has receivers of callbacks, which elsewhere are the operator's own
-    assert theirs - ours - api_deployments(local_template) == set(listeners.LOCAL)
+    # the local AWS has a queue and a topic for callbacks, which elsewhere are the operator's own
+    assert theirs - ours - api_deployments(local_template) == set(listeners.resources(stages.load("local")))
     kinds = {template["Resources"][name]["Type"] for name in ours - theirs - api_deployments(template)}
     watching = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::SNS::Subscription"}
     assert kinds == {*watching, "AWS::S3::BucketPolicy"}
