@@ -25,6 +25,7 @@ from invoke_once.store.store import Applied, Result
 #: How long a claim is tried while the table is away: given back, the run would wait a minute for its next dispatch. But
 #: never for more than a tenth of the lease, which is the body's time.
 CLAIM_PATIENCE_MS, PATIENCE_SHARE = 30_000, 10
+LATE_MS = 5_000  #: an event older than that waited in Lambda's queue, and its function may have been paused meanwhile
 
 
 def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope: Envelope) -> dict[str, Any]:
@@ -32,6 +33,12 @@ def run_fired(rt: Runtime, handler: Handler, event: Any, context: Any, envelope:
 
     Raises `NotClaimed` where the body was not started, and `StoreUnavailable` where its outcome could not be written.
     """
+    if envelope.fired_at is not None and envelope.fired_at + LATE_MS < rt.now_ms():
+        from invoke_once.handler import paused
+
+        if paused.is_paused(rt, rt.policy.function):
+            log.event("paused", run_id=envelope.run_id, function=rt.policy.function)
+            return {**_summary(envelope.run_id, None), "paused": True}
     claimed, deadline_ms = claim_run(rt, envelope, context)
     if not isinstance(claimed, Applied):
         return _duplicate(envelope, claimed)

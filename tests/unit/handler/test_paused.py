@@ -1,0 +1,55 @@
+"""An event that waited in Lambda's own queue while its function was paused begins no body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke_once import tracked
+from invoke_once.handler import paused
+from invoke_once.handler.fired import LATE_MS
+from invoke_once.life import gates
+from invoke_once.life.moves import gates as gate_moves
+from invoke_once.testing import Bench
+
+
+@tracked
+def handler(event: Any, context: Any) -> str:
+    return "ran"
+
+
+def pause(bench: Bench, since: str) -> None:
+    item = bench.store.part(gates.pause_id("test"), gates.PAUSE) or {}
+    text = f'{{"*":{{"since":{since}}}}}'
+    bench.store.put_part(gate_moves.pause("test", item.get("sequence", 0), text, bench.clock()))
+    paused._known.clear()
+
+
+def late(bench: Bench, head: Any) -> Any:
+    """Its event, fired now, arrives six seconds later."""
+    import json
+
+    from invoke_once.handler.envelope import fired_event
+    from invoke_once.testing import Context
+
+    event = json.loads(fired_event(head, b"null", bench.clock()))
+    bench.clock.step(LATE_MS + 1)
+    with bench._in_use():
+        return handler(event, Context(bench.clock))
+
+
+def test_a_late_event_of_a_paused_function_is_left_unclaimed() -> None:
+    bench = Bench()
+    head = bench.start()
+    pause(bench, str(bench.clock()))
+    assert late(bench, head)["paused"] is True
+    assert bench.finished(head.run_id).status == "queued"
+    pause(bench, "null")
+    assert late(bench, head)["status"] == "succeeded"
+
+
+def test_an_event_that_comes_at_once_asks_nothing() -> None:
+    bench = Bench()
+    head = bench.start()
+    pause(bench, str(bench.clock()))
+    bench.deliver(handler, head)
+    assert bench.finished(head.run_id).status == "succeeded"
