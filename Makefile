@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down dashboard status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -19,6 +19,9 @@ up: venv ## start the local AWS and deploy the service; writes .local/once.env
 
 down: ## stop the local AWS; its state stays in .local/
 	@$(PYTHON) -m infra.local.service down
+
+dashboard: ## print a link that signs in to the local dashboard, once
+	@$(PY) -m infra.local.sign_in
 
 status: ## is it running, and where
 	@$(PYTHON) -m infra.local.service status

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from infra.demo import orders as demo_csv
 from infra.local import service as local
+from infra.local import sign_in
 from infra.local.emulator import EmulatorProblem
 from infra.local.receiver import Receiver, listening
 from infra.paths import ENV_FILE, LOCAL
@@ -60,7 +61,7 @@ def run_job(console: Console, env: dict[str, str]) -> None:
             raise DemoFailed(f"{run.id} ended {run.status}: {run.error.message if run.error else 'no error recorded'}")
         show(console, run.output)
         tell_callback(console, run, receiver)
-    tell_next(console, env, run)
+        tell_next(console, env, run, sign_in.link(once))
 
 
 def upload(console: Console, env: dict[str, str]) -> str:
@@ -134,7 +135,8 @@ def tell_callback(console: Console, run: RunHandle, receiver: Receiver) -> None:
 
 
 NEXT = """
-the dashboard  {url}/
+the dashboard  {link}
+               (this link signs in once, within ten minutes; `make dashboard` prints another)
 the API        {url}/docs
 
 try next:
@@ -144,8 +146,8 @@ try next:
 and then: `make down` stops it, `make up` brings it back with its data"""
 
 
-def tell_next(console: Console, env: dict[str, str], run: RunHandle) -> None:
-    console.print(NEXT.format(url=env["ONCE_URL"], run=run.id), soft_wrap=True)
+def tell_next(console: Console, env: dict[str, str], run: RunHandle, link: str) -> None:
+    console.print(NEXT.format(url=env["ONCE_URL"], run=run.id, link=link), soft_wrap=True)
 
 
 if __name__ == "__main__":

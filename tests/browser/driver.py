@@ -54,6 +54,7 @@ class Dashboard:
     def in_browser(cls, browser: Browser, site: Site, **options: Any) -> Dashboard:
         context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
         context.set_default_timeout(20_000)
+        context.set_default_navigation_timeout(60_000)  # each file of a first load is a cold call there
         tab = cls(site, context.new_page())
         tab.page.add_init_script(_VIOLATIONS)
         tab.page.on("pageerror", lambda error: tab.complaints.append(f"script error: {error}"))

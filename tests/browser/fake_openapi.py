@@ -112,6 +112,14 @@ OPENAPI: dict[str, Any] = {
                 },
             },
         },
+        "/bulk": {
+            "post": {
+                "tags": ["runs"],
+                "operationId": "startBulk",
+                "summary": "Act on many runs",
+                "responses": {"202": {"description": "Accepted.", "content": _json({"type": "object"})}},
+            }
+        },
         "/functions": {
             "get": {
                 "tags": ["functions"],

@@ -38,6 +38,21 @@ def one_run(browser: Browser, site: Site) -> None:
     tab.page.screenshot(path=IMAGES / "dashboard-run.png")
 
 
+def functions(browser: Browser, site: Site) -> None:
+    tab = Dashboard.in_browser(browser, site, viewport={"width": 1280, "height": 560})
+    site.call("POST", "/functions/crash/pause", json={"reason": "waiting for a fix"})
+    tab.sign_in("#/functions")
+    expect(tab.page.get_by_text("Paused", exact=True)).to_be_visible()
+    tab.page.screenshot(path=IMAGES / "dashboard-functions.png")
+
+
+def batch(browser: Browser, site: Site, batch_id: str) -> None:
+    tab = Dashboard.in_browser(browser, site, viewport={"width": 1280, "height": 700})
+    tab.sign_in(f"#/batches/{batch_id}")
+    expect(tab.badge).to_have_text("Failed")
+    tab.page.screenshot(path=IMAGES / "dashboard-batch.png")
+
+
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     path = shutil.which("chromium")
@@ -47,6 +62,9 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         list_of_runs(browser, site)
         one_run(browser, site)
+        functions(browser, site)
+        inputs = [{"times": int(n % 9 == 4), "message": f"no such customer: {4700 + n}"} for n in range(40)]
+        batch(browser, site, server.batches.start("fail", inputs, {"night": "2026-11-26"}))
         browser.close()
 
 

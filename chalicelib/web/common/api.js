@@ -157,17 +157,24 @@ async function text(path, signal) {
   return listed ? { large: true, href: body.split(/\r?\n/).find((line) => /^https?:/.test(line)) } : { text: body };
 }
 
-let statuses = null;
+let contract = null;
 
-/** The statuses that a run can have, as the service's OpenAPI document lists them; asked once a page. */
-export function getStatuses() {
-  statuses ??= json("GET", "openapi.json").then(({ components: { schemas } }) => {
-    const found = schemas.Run.properties.status;
-    return (found.$ref ? schemas[found.$ref.split("/").at(-1)] : found).enum;
-  });
-  statuses.catch(() => { statuses = null; });
-  return statuses;
+/** The service's OpenAPI document; asked once a page. */
+function getContract() {
+  contract ??= json("GET", "openapi.json");
+  contract.catch(() => { contract = null; });
+  return contract;
 }
+
+/** The statuses that a run can have. */
+export async function getStatuses() {
+  const { components: { schemas } } = await getContract();
+  const found = schemas.Run.properties.status;
+  return (found.$ref ? schemas[found.$ref.split("/").at(-1)] : found).enum;
+}
+
+/** Does this service have an operation at `path`? */
+export const offers = (path) => getContract().then(({ paths }) => path in paths, () => false);
 
 let functions = null;
 

@@ -52,7 +52,7 @@ export function signIn(root, reason, done) {
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 const SCOPES = ["runs:read", "runs:write", "admin", "operator"];
 const SESSION_S = 12 * 3600;
-const USED = "This link was used before, or is too old. Make another: make dashboard.";
+const USED = "This link was used before, or is too old. `make dashboard` prints another.";
 
 /**
  * Sign in by a link: its token is good for one exchange, into a token of this session. Resolves to what is wrong, or

@@ -51,7 +51,7 @@ export function mount(root, { id: name, setTitle }) {
   function paint(it) {
     const held = actions.contains(document.activeElement);
     replace(badge, stateOf(it));
-    replace(actions, it.paused ? actButton("Resume", resume, "primary", notice.say) : actButton("Pause", pause, "", notice.say), h("a", { class: "button primary", href: `#/start/${here}` }, "Start a run"));
+    replace(actions, it.paused === undefined ? null : it.paused ? actButton("Resume", resume, "primary", notice.say) : actButton("Pause", pause, "", notice.say), h("a", { class: "button primary", href: `#/start/${here}` }, "Start a run"));
     if (held) actions.firstChild.focus();
     const rows = [["Does", it.description], ["Runs now", count(it.running)], ["Waits", count(it.waiting)], ["Limits", limits(it)], ["Target", h("span", { class: "mono break" }, it.target)],
       ["Kind", it.mode === "tracked" ? "tracked: it reports progress and its outcome itself" : "not wrapped: Lambda tells how it ended"], ["Callback", it.callback], ["A lost attempt", it.on_lost === "fail" ? "ends the run" : "is tried again"]].filter(([, value]) => value);

@@ -1,6 +1,6 @@
 // Cancel or retry all runs that the filter shows: their number is asked back before anything is done.
 
-import { getBulk, startBulk, stopBulk } from "./api.js";
+import { getBulk, offers, startBulk, stopBulk } from "./api.js";
 import { confirm } from "./confirm.js";
 import { announce, button, h, replace } from "./dom.js";
 import { plural } from "./format.js";
@@ -21,8 +21,9 @@ export function bulkBar(query, changed) {
   const filter = bulkFilter(query);
   const said = h("p", { class: "bulk-said", role: "status" });
   const buttons = Object.keys(ACTS).map((action) => button(ACTS[action][0], () => act(action), action === "cancel" ? "danger small" : "small"));
-  const element = h("div", { class: "bulk", role: "group", "aria-label": "All runs that match", hidden: !filter }, h("span", { class: "hint" }, "All runs that match:"), buttons, said);
+  const element = h("div", { class: "bulk", role: "group", "aria-label": "All runs that match", hidden: true }, h("span", { class: "hint" }, "All runs that match:"), buttons, said);
   let gone = false;
+  if (filter) offers("/bulk").then((there) => { element.hidden = !there; });
   return { element, unmount() { gone = true; } };
 
   async function act(action) {
