@@ -58,9 +58,9 @@ class Counted:
 
 
 @contextmanager
-def on_the_wire(stand: Stand, *, images: bool = True) -> Iterator[CountingProxy]:
+def on_the_wire(stand: Stand, *, images: bool = True, also: Sequence[str] = ()) -> Iterator[CountingProxy]:
     """Inside, the stack's functions send through the proxy; `images`: with the item before and after each write."""
-    before = {name: stand.settings_of(name) for name in WATCHED}
+    before = {name: stand.settings_of(name) for name in (*WATCHED, *also)}
     with CountingProxy(stand.endpoint, stand.aws("dynamodb") if images else None) as proxy:
         try:
             for name, settings in before.items():

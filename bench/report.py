@@ -40,6 +40,8 @@ def result(found: Mapping[str, Any], about: Mapping[str, Any], began: float) -> 
     made: Result = {key: value.value for key, value in ratios.items()}
     if "cost" in found:
         made |= {key: value for key, value in found["cost"].items() if key != "raw"}
+    if "legs" in found:
+        made |= {key: value for key, value in found["legs"].items() if key != "raw"}
     if "callbacks" in found:
         made["callback_p95_s"] = quantile(found["callbacks"]["runs_s"], 0.95)
     if "waiting" in found:

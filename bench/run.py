@@ -24,6 +24,7 @@ from bench import (
     cost,
     growth,
     imports,
+    legs,
     low_rates,
     machine,
     peers,
@@ -66,6 +67,9 @@ class Phases:
     def cost(self, stand: Stand) -> Measured:
         return cost.measure(stand, self._console.phase("units and calls"), self._rounds(cost.RUNS))
 
+    def legs(self, stand: Stand) -> Measured:
+        return legs.measure(stand, self._timing("legs"), self._rounds(legs.RUNS))
+
     def peers(self, stand: Stand) -> Measured:
         return peers.measure(stand, self._console.phase("peers"))
 
@@ -94,7 +98,7 @@ class Phases:
         return tell
 
 
-ON_THE_STAND = ("warm", "post", "low_rates", "cost", "peers", "callbacks", "waiting", "tenants")
+ON_THE_STAND = ("warm", "post", "low_rates", "cost", "legs", "peers", "callbacks", "waiting", "tenants")
 ALL = ("imports", *ON_THE_STAND, "growth")
 
 
