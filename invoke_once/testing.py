@@ -256,6 +256,10 @@ class Bench:
         return Finished(head.run_id, head.status, head.attempt_number, output, error_of(head), head.progress, head,
                         head.leg, state)  # fmt: skip
 
+    def map(self, handler: Callable[[Any, Any], Any], events: Sequence[Any]) -> list[Finished]:
+        """Run the handler once for each event, as a batch does; what became of them, in order."""
+        return [self.run(handler, event) for event in events]
+
     def run(
         self,
         handler: Callable[[Any, Any], Any],

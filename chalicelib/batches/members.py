@@ -24,6 +24,7 @@ from invoke_once.life.due import BATCH_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.moves import batches as batch_moves
 from invoke_once.life.status import Status
+from invoke_once.store import states
 from invoke_once.store.store import Applied, Refused
 
 FIRED_AGAIN_MS = 10_000  #: what was put so long ago and is still unclaimed may never have been fired
@@ -79,6 +80,7 @@ def _into_this_pass(svc: Service, batch: Batch, found: Head) -> tuple[Head | Non
     held, paused_ms = gated.beginning(svc, found.run_id, found.function, found.tenant, found.concurrency_key)
     move = batch_moves.redrive_for(found, batch, svc.now_ms(), held=held, paused_ms=paused_ms)
     svc.payloads.renew_input(found, move.set["expires_at"])
+    states.renew(svc.payloads, found, move.set["expires_at"])
     result = svc.store.apply(move)
     if isinstance(result, Refused):
         return result.head, False

@@ -7,8 +7,10 @@ import pytest
 from chalicelib.batches.start import cancel, retry
 from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import KeyReused
+from invoke_once import tracked
 from invoke_once.life.status import Status
 from invoke_once.store.store import Refused
+from invoke_once.testing import Bench
 from tests.unit.batches.world import World
 
 
@@ -111,3 +113,14 @@ def test_what_has_succeeded_and_is_forgotten_does_not_run_again() -> None:
     world.drain()
     assert world.batch(batch_id).status == "succeeded"
     assert [world.bodies[index] for index in range(3)] == [2, 1, 1]
+
+
+def test_the_bench_maps_a_handler_over_events() -> None:
+    @tracked
+    def double(event: int, _context: object) -> int:
+        if event == 2:
+            raise ValueError("no")
+        return event * 2
+
+    found = Bench().map(double, [1, 2, 3])
+    assert [(run.status, run.output) for run in found] == [("succeeded", 2), ("failed", None), ("succeeded", 6)]
