@@ -28,9 +28,10 @@ from tests.service import Service
 STACK = "invoke-once-test"
 SESSIONS = LOCAL / "tests"
 
-# The same examples each time, so that a change fails for what it changed. New ones: ONCE_EXAMPLES=new
-hypothesis.settings.register_profile("same", derandomize=True, database=None)
-hypothesis.settings.register_profile("new")
+# The same examples each time, so that a change fails for what it changed, and no deadline, so that it does not fail for
+# a busy machine. New ones: ONCE_EXAMPLES=new
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("new", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("ONCE_EXAMPLES", "same"))
 
 
