@@ -21,7 +21,7 @@ down: ## stop the local AWS; its state stays in .local/
 	@$(PYTHON) -m infra.local.service down
 
 dashboard: ## print a link that signs in to the local dashboard, once
-	@$(PY) -m infra.local.sign_in
+	@$(PY) -m infra.demo.sign_in
 
 status: ## is it running, and where
 	@$(PYTHON) -m infra.local.service status

@@ -18,8 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from infra.demo import orders as demo_csv
+from infra.demo import sign_in
 from infra.local import service as local
-from infra.local import sign_in
 from infra.local.emulator import EmulatorProblem
 from infra.local.receiver import Receiver, listening
 from infra.paths import ENV_FILE, LOCAL
