@@ -8,7 +8,7 @@ import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const NODE = fileURLToPath(new URL("..", import.meta.url));
-const FIRED = "handler/fired.test.js", DIRECT = "handler/direct.test.js", VECTORS = "life/vectors.test.js";
+const FIRED = "handler/fired.test.js", DIRECT = "handler/direct.test.js", LEGS = "handler/legs.test.js", VECTORS = "life/vectors.test.js";
 
 /** [what is wrong, file, before, after, the tests that notice] */
 const MUTANTS = [
@@ -24,15 +24,21 @@ const MUTANTS = [
   ["the event's own reference is read", "handler/fired.js", "rt.payloads.input(head)", "rt.payloads.input({ ...head, input_ref: envelope.inputRef })", FIRED],
   ["the call returns when the watchdog has recorded", "handler/body.js", "await working(attempt, async () => handler(event, context))", "await Promise.race([working(attempt, async () => handler(event, context)), new Promise((end) => setTimeout(end, 50))])", FIRED],
   ["the outcome is recorded twice", "handler/attempt.js", "this.#settled ??= this.#settle(outcome);", "this.#settled = this.#settle(outcome);", FIRED],
-  ["a timed-out run is fired again beside its body", "handler/attempt.js", "Math.max(againMs, this.#deadlineMs + LEASE_GRACE_MS)", "againMs", FIRED],
-  ["a retry forgets the cancel", "handler/attempt.js", "ended = { status: (status = \"cancelled\") };", "return result;", FIRED],
+  ["a timed-out run is fired again beside its body", "handler/attempt.js", "Math.max(atMs, this.#deadlineMs + LEASE_GRACE_MS)", "atMs", FIRED],
+  ["a retry forgets the cancel", "handler/attempt.js", 'ended = { status: "cancelled" };', "return result;", FIRED],
   ["progress is written each time", "handler/attempt.js", "this.#rt.now() - this.#toldMs >= TELL_EVERY_MS", "true", FIRED],
-  ["the last progress is lost", "handler/attempt.js", "if (this.#pending.fraction !== undefined)", "if (false)", FIRED],
+  ["the last progress is lost", "handler/attempt.js", "fields = asKept(this.#pending)", "fields = {}", FIRED],
   ["a repeated write is not recognised", "store/store.js", "if (wroteItBefore(move, found))", "if (false)", FIRED],
   ["what is refused for good is tried again", "errors.js", "return FOR_GOOD.some(", "return false && FOR_GOOD.some(", FIRED],
   ["a beat goes beyond the deadline", "handler/attempt.js", "Math.min(this.#rt.now() + leaseMs, this.#deadlineMs)", "(this.#rt.now() + leaseMs + this.#deadlineMs)", FIRED],
   ["the claim token is not in the line", "handler/body.js", "claim: head.claim_token, ", "", FIRED],
   ["a superseded attempt is not told", "handler/attempt.js", "this.#see(result.applied ? result.head : null)", "this.#see(result.head)", FIRED],
+  ["a state is a reference to the handler's own object", "handler/checkpoints.js", "this.pending = { seq: this.#seq, text, atMs: nowMs };", "this.pending = { seq: this.#seq, get text() { return Buffer.from(JSON.stringify(state)); }, atMs: nowMs };", LEGS],
+  ["the end of a leg forgets the newest checkpoint", "handler/attempt.js", "{ head, not_before: notBefore, token, asked: outcome.asked ?? false, told }, state)", "{ head, not_before: notBefore, token, asked: true, told }, null)", LEGS],
+  ["a leg never ends by itself", "handler/attempt.js", 'if (this.#head.on_timeout === "continue" && this.#checkpoints.isLegOver(nowMs))', "if (false)", LEGS],
+  ["legs go on for ever", "handler/attempt.js", "if (head.leg >= head.max_legs)", "if (false)", LEGS],
+  ["the next leg begins beside the old body", "handler/attempt.js", "const notBefore = this.#notBefore(outcome,", "const notBefore = this.#notBefore({},", LEGS],
+  ["a large state keeps the small one's place", "store/states.js", "if (itemSize(now) <= HEAD_BYTES)", "if (false)", LEGS],
   ["a vanished attempt is waited for", "life/due.js", "head.lease_until < nowMs", "false", DIRECT],
   ["an equal call is equal for ever", "handler/direct/slots.js", "+ windowMs < rt.now()", "+ windowMs < 0", DIRECT],
   ["equal payloads in another order are not", "handler/direct/canonical.js", ".sort(byCodePoint)", "", DIRECT],
@@ -70,5 +76,5 @@ for (const [what, file, before, after_, noticed] of MUTANTS) {
 }
 
 test("without a mistake they pass", async () => {
-  for (const file of [FIRED, DIRECT, VECTORS]) assert.ok(await passes(file), file);
+  for (const file of [FIRED, DIRECT, LEGS, VECTORS]) assert.ok(await passes(file), file);
 });

@@ -19,11 +19,12 @@ async function toTheEnd(bench, handler, event, timeoutMs = 10_000) {
   return assert.fail("it does not end");
 }
 
-const pages = (bench, each) => tracked(async ({ pages: all }) => {
+const pages = (bench, each, worked) => tracked(async ({ pages: all }) => {
   const run = currentRun();
   const { page = 0, visited = [] } = run.state ?? {};
   for (let next = page; next < all; next++) {
     await bench.step(each);
+    worked.push(next);
     visited.push(next);
     await run.checkpoint({ page: next + 1, visited }, (next + 1) / all, `page ${next}`);
   }
@@ -32,8 +33,10 @@ const pages = (bench, each) => tracked(async ({ pages: all }) => {
 
 test("twenty seconds of work by a ten-second function: each page once, one attempt", async () => {
   const bench = new Bench(), event = await bench.queued({ pages: 20 }, { on_timeout: "continue" });
-  const fired = await toTheEnd(bench, pages(bench, 1_000), event);
+  const worked = [];
+  const fired = await toTheEnd(bench, pages(bench, 1_000, worked), event);
   const { visited, leg, attempt } = await bench.output(idOf(event));
+  assert.deepEqual(worked, visited, "no page is worked at twice");
   assert.deepEqual(visited, Array.from({ length: 20 }, (_, n) => n));
   assert.deepEqual([leg, attempt, bench.head(idOf(event)).legs], [fired, 1, fired - 1]);
   assert.ok(fired >= 3, `${fired} legs`);
@@ -87,6 +90,7 @@ test("a retry begins at the state; what is changed after a checkpoint is not in 
   const handler = tracked(async () => {
     const run = currentRun(), state = run.state ?? { n: 1 };
     if (run.attempt === 2) return run.state;
+    await run.checkpoint({ n: 0 }); // written at once, the next one with the end
     await run.checkpoint(state);
     state.n = 99;
     throw new Error("once");
