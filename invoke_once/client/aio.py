@@ -185,6 +185,12 @@ class AsyncOnce:
     async def function(self, name: str) -> Mapping[str, Any]:
         return await self._driver.run(flows.function(self._core, name))
 
+    async def pause(self, name: str, reason: str = "") -> Mapping[str, Any]:
+        return await self._driver.run(flows.hold_back(self._core, name, "pause", reason))
+
+    async def resume(self, name: str) -> Mapping[str, Any]:
+        return await self._driver.run(flows.hold_back(self._core, name, "resume"))
+
     async def health(self) -> flows.Health:
         return await self._driver.run(flows.health(self._core))
 

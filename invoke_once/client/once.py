@@ -225,6 +225,14 @@ class Once:
         """One function's entry. Raises NotFound."""
         return self._driver.run(flows.function(self._core, name))
 
+    def pause(self, name: str, reason: str = "") -> Mapping[str, Any]:
+        """Fire no run of a function any more, until it is resumed; its entry. Raises NotFound, Forbidden."""
+        return self._driver.run(flows.hold_back(self._core, name, "pause", reason))
+
+    def resume(self, name: str) -> Mapping[str, Any]:
+        """Let a paused function's runs go on, the oldest first; its entry. Raises NotFound, Forbidden."""
+        return self._driver.run(flows.hold_back(self._core, name, "resume"))
+
     def health(self) -> flows.Health:
         """The health of the service's parts, healthy or not. Raises ServiceUnreachable, at once."""
         return self._driver.run(flows.health(self._core))

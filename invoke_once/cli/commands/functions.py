@@ -16,17 +16,29 @@ if TYPE_CHECKING:
 @examples(
     "once functions",
     "once functions report",
+    "once functions pause report --reason incident",
+    "once functions resume report",
 )
 @click.command("functions", short_help="Show what can be run.")
 @click.argument("name", required=False, shell_complete=names.complete_functions)
+@click.argument("paused", metavar="[FUNCTION]", required=False, shell_complete=names.complete_functions)
+@click.option("--reason", default="", help="Of a pause: why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def command(session: Session, /, name: str | None, as_json: bool) -> int:
-    """List the functions that can be run, or show one with its limits and input schema."""
+def command(session: Session, /, name: str | None, paused: str | None, reason: str, as_json: bool) -> int:
+    """List the functions that can be run, or show one with its limits and input schema.
+
+    `pause FUNCTION` fires none of its runs any more (what runs goes on), `resume FUNCTION` lets them go on.
+    """
     from invoke_once.cli.output import json_out, table
     from invoke_once.client_errors import NotFound
 
     with session.once() as once:
+        if paused is not None:
+            if name not in ("pause", "resume"):
+                raise click.UsageError("give one function, or: pause FUNCTION, resume FUNCTION")
+            json_out(once.pause(paused, reason) if name == "pause" else once.resume(paused))
+            return 0
         if name:
             try:
                 json_out(once.function(name))

@@ -181,6 +181,13 @@ def function(core: Core, name: str) -> Flow[Mapping[str, Any]]:
     return _mapping((yield from fetch(core, core.target.call("GET", path))))
 
 
+def hold_back(core: Core, name: str, action: str, reason: str | None = None) -> Flow[Mapping[str, Any]]:
+    """`pause` or `resume` a function; its entry as it is then."""
+    path = f"/functions/{name_in_path(name, 'function name')}/{action}"
+    body = None if reason is None else {"reason": reason}
+    return _mapping((yield from fetch(core, core.target.call("POST", path, body=body))))
+
+
 def health(core: Core) -> Flow[Health]:
     """What `/healthz` says, healthy or not. One try, so that a doctor sees what is; no token, it needs none."""
     url, headers = f"{core.target.url}/healthz", {"Accept": "application/json"}

@@ -44,6 +44,8 @@ def test_the_surface_is_this() -> None:
         "health",
         "list",
         "map",
+        "pause",
+        "resume",
         "run",
         "start",
         "url",
