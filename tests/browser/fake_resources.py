@@ -66,6 +66,10 @@ class Resources:
 
     def _batches(self, method: str, parts: list[str], query: dict[str, str], body: bytes) -> Answer:
         batches = self.server.batches
+        if parts == [""] and method == "POST":
+            asked = json.loads(body)
+            batch_id = batches.start(asked["function"], [item["input"] for item in asked["items"]])
+            return Answer(202, batches.read(batch_id))
         if parts == [""]:
             return self._tagged({"batches": batches.every(), "next_cursor": None})
         found = batches.read(parts[0])

@@ -305,3 +305,27 @@ def test_a_token_that_is_revoked_meanwhile_brings_the_prompt_back(tab: Dashboard
     expect(tab.page.get_by_text("no longer accepts this token")).to_be_visible()
     expect(tab.page.get_by_label("API token")).to_be_focused()
     assert tab.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_batch_and_a_paused_function_are_shown_as_the_service_tells_them(tab: Dashboard) -> None:
+    items = [{"input": {"times": n % 2, "message": f"item {n}"}} for n in range(4)]
+    batch = tab.site.call("POST", "/batches", json={"function": "fail", "items": items})
+    tab.sign_in(f"#/batches/{batch['id']}")
+    expect(tab.badge).to_have_text("Failed", timeout=60_000)
+    expect(tab.page.get_by_role("table", name="Failures of this batch").locator("tbody tr")).to_have_count(2)
+    expect(tab.page.get_by_role("table", name="Failures of this batch").locator("tbody tr").first).to_contain_text(
+        "item"
+    )
+    tab.show("#/batches")
+    expect(tab.page.locator(f"a.row-link[href='#/batches/{batch['id']}']")).to_be_visible()
+    tab.show("#/functions/echo")
+    tab.page.get_by_role("button", name="Pause").click()
+    tab.page.get_by_label("Why").fill("the bank is down")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(".notice.paused")).to_contain_text("the bank is down")
+    tab.page.get_by_role("button", name="Resume").click()
+    expect(tab.page.get_by_role("button", name="Pause")).to_be_visible()
+    tab.show("#/functions")
+    expect(tab.page.get_by_role("table", name="Functions")).to_contain_text("echo")
+    tab.show("#/tokens")
+    expect(tab.page.get_by_text("(this one)")).to_be_visible()
