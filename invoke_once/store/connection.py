@@ -1,7 +1,7 @@
 """DynamoDB by pynamodb's low-level connection, on this process's one boto3 session. AWS's errors become ours here.
 
 `Model.get`, `query` and `batch_get` would each go over a client of pynamodb's own session, one a model: 95 ms more of
-every cold start (docs/explanation/decisions.md). So the models declare the tables, and a connection asks them.
+every cold start (docs/explanation/decisions). So the models declare the tables, and a connection asks them.
 """
 
 from __future__ import annotations
