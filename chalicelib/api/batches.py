@@ -281,7 +281,8 @@ def _read(body: Any) -> tuple[schemas.BatchRequest, list[Any]]:
     try:
         asked: schemas.BatchRequest = schemas.read(body, schemas.BatchRequest, opaque="items")
     except problems.InvalidRequest:
-        for index, item in enumerate(body.get("items", []) if isinstance(body, dict) else []):
+        given = body.get("items") if isinstance(body, dict) else None
+        for index, item in enumerate(given if isinstance(given, list) else []):
             try:
                 schemas.read(item, schemas.BatchItem, opaque="input")
             except problems.InvalidRequest as wrong:

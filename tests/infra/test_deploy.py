@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_a_template_that_fails_is_told_with_the_resource_and_rolled_back(service
     template = json.loads(made.template.read_text())
     broken: dict[str, Any] = {"FunctionName": "no-such-function", "Qualifier": "$LATEST"}
     template["Resources"]["Broken"] = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": broken}
-    made = replace(made, directory=tmp_path)
+    made = dataclasses.replace(made, directory=tmp_path)
     made.template.write_text(json.dumps(template))
     with pytest.raises(DeployFailed, match="Broken (CREATE|UPDATE)_FAILED: "):
         stack.deploy(made, "broken by a test")

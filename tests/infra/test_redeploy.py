@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def broken(made: package.Package, tmp_path: Path) -> package.Package:
     before = [name for name in template["Resources"] if name.startswith("Target")]
     refused = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": wrong, "DependsOn": before}
     template["Resources"]["Broken"] = refused
-    found = replace(made, directory=tmp_path)
+    found = dataclasses.replace(made, directory=tmp_path)
     found.template.write_text(json.dumps(template))
     return found
 

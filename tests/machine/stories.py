@@ -297,8 +297,16 @@ def an_old_event_arrives_after_a_redrive(m: Machine) -> None:
 
 
 @story
+def the_same_request_comes_again(m: Machine) -> None:
+    worker = begin(m, "once")
+    start(m, "once")
+    finish(m, worker)
+    start(m, "once")
+
+
+@story
 def every_answer_of_a_run_is_lost_once(m: Machine) -> None:
-    start(m, "once", plan=Plan(0, "repeat"), callback_url=CALLBACK)
+    start(m, "once", plan=Plan(1, "repeat"), callback_url=CALLBACK)  # the first call asks whether it is paused
     with m.world.trouble():
         m.world.deliver_event(m.world.events[-1], 0, Plan(0, "repeat"))
     worker = m.world.workers[-1]
