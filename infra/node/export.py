@@ -66,7 +66,7 @@ MOVES: Mapping[str, Callable[[], Move]] = {
     "register": lambda: starts.register(_new(), NOW, given("lease_ms"), given("request_id")),
     "claim": lambda: attempts.claim(
         given("run_id"), given("generation"), NOW, given("lease_ms"), maybe("fired_at"), maybe("request_id"),
-        goes_on=bool(given("goes_on")), left_ms=maybe("left_ms"),
+        leg=maybe("leg"), left_ms=maybe("left_ms"),
     ),
     "progress": lambda: attempts.progress(
         MINE, fraction=maybe("fraction"), message=maybe("message"), lease_until=maybe("lease_until")

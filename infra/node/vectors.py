@@ -107,7 +107,7 @@ class Maker:
                 "run_id": head.run_id, "generation": head.generation, "now_ms": self.at(),
                 "lease_ms": some(-1, 0, 3_000, 90_000), "fired_at": some(None, self.at()),
                 "request_id": some(None, "r-2"),
-                "left_ms": some(None, 0, 3_000, 60_000), "goes_on": some(True, False),
+                "left_ms": some(None, 0, 3_000, 60_000), "leg": some(None, 2),
             },
             "progress": {
                 "mine": mine, "fraction": some(None, 0.0, 0.3333, 1.0), "message": some(None, *TEXTS),

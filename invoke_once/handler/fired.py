@@ -64,7 +64,7 @@ def claim_run(rt: Runtime, envelope: Envelope, context: Any) -> tuple[Result, in
     left_ms = time_left_ms(context)
     lease_ms = min(left_ms, rt.policy.heartbeat_ms) if rt.policy.heartbeat_ms else left_ms
     claim = moves.claim(envelope.run_id, envelope.generation, now_ms, lease_ms, envelope.fired_at,
-                        goes_on=envelope.leg is not None, left_ms=left_ms)  # fmt: skip
+                        leg=envelope.leg, left_ms=left_ms)  # fmt: skip
 
     def delayed(error: StoreUnavailable) -> None:
         if error.for_good:

@@ -38,7 +38,7 @@ def next_leg(store: Store, head: Head, lease_ms: int = 5_000) -> Head:
     """Released, and claimed by the event of the leg."""
     released = applied(store, moves.release(head, head.not_before or NOW))
     assert released.status == "queued"
-    return applied(store, moves.claim(head.run_id, head.generation, NOW, lease_ms, goes_on=True))
+    return applied(store, moves.claim(head.run_id, head.generation, NOW, lease_ms, leg=head.leg))
 
 
 def test_a_checkpoint_is_kept_with_the_progress(store: Store, claimed: Begin) -> None:
@@ -90,6 +90,24 @@ def test_a_leg_spends_no_attempt(store: Store, claimed: Begin) -> None:
     redriven = applied(store, moves.redrive(ended, NOW))
     third = applied(store, moves.claim(redriven.run_id, redriven.generation, NOW, 5_000))
     assert (third.attempt_number, third.attempt_limit, third.leg, third.legs) == (3, 4, 1, 3)
+
+
+def test_only_its_own_event_begins_a_leg(store: Store, claimed: Begin) -> None:
+    head = claimed()
+    for leg in (2, 3):
+        queued = applied(store, go_on(head))
+        applied(store, moves.release(queued, NOW))
+        for late in (None, leg - 1, leg + 1):
+            late_claim = moves.claim(head.run_id, head.generation, NOW, 5_000, leg=late)
+            assert refused(store, late_claim).arms == ("its leg",)
+        head = applied(store, moves.claim(head.run_id, head.generation, NOW, 5_000, leg=leg))
+        assert (head.leg, head.between_legs) == (leg, False)
+
+
+def test_who_fires_an_unwrapped_function_begins_its_leg_too(store: Store, claimed: Begin) -> None:
+    queued = applied(store, go_on(claimed()))
+    released = applied(store, moves.release(queued, NOW))
+    assert applied(store, moves.launch(released, NOW, 5_000)).leg == 2
 
 
 def test_the_next_leg_has_the_state_and_the_progress(store: Store, claimed: Begin) -> None:

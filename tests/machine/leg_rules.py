@@ -38,6 +38,8 @@ class LegRules:
             need(not older, "I16", move.letter, "put an older state back")
             changed = any(after.get(name) != before.get(name) for name in STATE_FIELDS)
             need(not changed or move.letter in "GHIW", "I16", move.letter, "changed a state")
+        if move.letter == "E" and before.get("between_legs"):
+            need("progress" not in move.remove, "I17", "an event of an earlier leg began this one")
         if move.letter in ("B", "E"):
             self.began[after["lease_id"]] = after.get("state_seq") or 0
         if move.letter == "O" or (after.get("legs") or 0) <= (before.get("legs") or 0):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.due.attend import attend
 from invoke_once.life.move import Move
 from invoke_once.life.moves import NEWER_STATE, NO_NEWER_STATE, NOT_CANCELLED, STATE_FIELDS
 from tests.machine.history import SEEN
@@ -65,6 +66,7 @@ MUTANTS: dict[str, Rewrite] = {
     ),
     "a leg goes on although asked to stop": without("W", NOT_CANCELLED),
     "whoever ends a leg need not hold the lease": without("W", "my attempt", "my lease"),
+    "an event of an earlier leg begins the next one": without("E", "its leg"),
     "a lost leg's lease is not looked at again": without("J", "lease over"),
     "a leg is not looked after": lambda m: replace(m, remove=(*m.remove, "due_at")) if m.letter == "W" else m,
 }
@@ -128,12 +130,24 @@ def an_attempt_beats_while_the_sweep_decides(legs: Legs) -> None:
         recovery.lose(legs.world.service("sweep").store, head, legs.world.clock(), why="a clock that is wrong")
 
 
+def the_run_is_looked_at_between_the_watchdog_and_the_kill(legs: Legs) -> None:
+    legs.start()
+    legs.deliver()
+    legs.checkpoint()
+    legs.end("watchdog")
+    with legs.world.trouble():
+        attend(legs.world.service("wake"), legs.world.heads()[0].run_id, lambda *_: None)
+    for _ in range(4):
+        legs.deliver()
+
+
 TALES: tuple[Callable[[Legs], None], ...] = (
     a_cancel_comes_before_the_end,
     a_leg_ends_where_another_attempt_has_the_run,
     a_zombie_writes_the_checkpoint_it_had,
     a_handler_asks_for_one_leg_after_another,
     an_attempt_beats_while_the_sweep_decides,
+    the_run_is_looked_at_between_the_watchdog_and_the_kill,
 )
 
 

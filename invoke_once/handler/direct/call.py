@@ -176,9 +176,11 @@ class _Call:
         Lambda delivers it until the mapping's own limits, or its records', end that; `retry.max_attempts`, where it is
         more than 1, ends it before. Nothing is answered as done that is still at work: Lambda would go on behind it.
         """
-        if not found.terminal and not self._attach:
+        if not found.terminal and not self._attach and not _is_the_services(found):
             raise StillRunning(found.run_id)
         head = self._wait(found)
+        if _is_the_services(head):
+            return _goes_on(head)  # the order ends at the first leg: what is left of the run is in the table
         if head.status in (Status.CANCELLED, Status.EXPIRED):
             return {replies.MEMBER: []}
         budget = self._rt.policy.max_attempts
@@ -204,7 +206,7 @@ class _Call:
         Raises `StillRunning` shortly before Lambda would kill this call.
         """
         tries = 0
-        while not ((head := self._lose(head)).terminal or head.leg > 1):
+        while not ((head := self._lose(head)).terminal or _is_the_services(head)):
             if self._rt.now_ms() >= self._deadline_ms - margin_ms(self._left_ms):
                 raise StillRunning(head.run_id)
             self._rt.sleep(LOOK_EVERY_S[min(tries, len(LOOK_EVERY_S) - 1)])
@@ -215,14 +217,19 @@ class _Call:
     def _outcome(self, head: Head) -> Any:
         if head.status == Status.SUCCEEDED:
             return marshal.answer_of(self._rt.payloads.output(head))
-        told = payloads.error_of(head)
+        if _is_the_services(head):
+            return _goes_on(head)
+        told = payloads.error_of(head)  # of an attempt, too, that will be retried
         if told is not None:
             raise recorded_failure(str(told["type"]), str(told["message"]))
         if head.terminal:
             raise recorded_failure(RunCancelled.__name__, str(RunCancelled()))
-        if head.leg > 1:
-            return _goes_on(head)
         raise StillRunning(head.run_id)  # by another attempt, which has taken it over
+
+
+def _is_the_services(head: Head) -> bool:
+    """It has gone on in another leg, and has not ended: nobody waits for it, and its retries are the service's too."""
+    return head.leg > 1 and not head.terminal
 
 
 def _goes_on(head: Head) -> dict[str, str]:

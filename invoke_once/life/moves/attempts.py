@@ -58,7 +58,7 @@ def claim(
     fired_at: int | None = None,
     request_id: str | None = None,
     *,
-    goes_on: bool = False,
+    leg: int | None = None,
     left_ms: int | None = None,
 ) -> Move:
     """E. An attempt takes the run, and with a new lease fences every attempt before it. By the wrapped handler.
@@ -66,13 +66,17 @@ def claim(
     The lease is what Lambda itself leaves the attempt plus a grace: nothing has to beat to be safe.
     `left_ms` is what Lambda leaves the attempt, where a heartbeat makes the lease shorter.
     `fired_at` or `request_id` says which invocation has it: one fired by the service, or a direct one.
-    `goes_on`: its event was for another leg of an attempt, which keeps its progress; a long one also says itself when
+    `leg`: its event was for that leg of an attempt, which keeps its progress; a long one also says itself when
     to look again, at the price of a look that would have to say it.
-    Refused: another attempt has it, it ended, or its backoff is not over.
+    Refused: another attempt has it, it ended, its backoff is not over, or it waits for another leg's event.
     """
     lease_id, until = new_token(), now_ms + max(lease_ms, 0) + LEASE_GRACE_MS
-    told = () if goes_on else ("progress", "message")
-    guard = (Arm("same generation", equals("generation", generation)), Arm("free", _free_to_claim(now_ms)))
+    told = () if leg is not None else ("progress", "message")
+    guard = (
+        Arm("same generation", equals("generation", generation)),
+        Arm("free", _free_to_claim(now_ms)),
+        _leg_of(leg),
+    )
     return Move(
         "E",
         run_id,
@@ -83,7 +87,7 @@ def claim(
             "lease_until": until,
             "attempt_started_at": now_ms,
             **_holder(fired_at, request_id),
-            **({"due_at": until + 1} if goes_on and lease_ms > FIRST_LOOK_MS else {}),
+            **({"due_at": until + 1} if leg is not None and lease_ms > FIRST_LOOK_MS else {}),
             **({"body_until": now_ms + left_ms + LEASE_GRACE_MS} if left_ms and left_ms > lease_ms else {}),
         },
         set_once={"started_at": now_ms, "claim_token": new_token()},
@@ -91,6 +95,12 @@ def claim(
         remove=("not_before", *told, "error", "between_legs"),
         mine={"lease_id": lease_id},
     )
+
+
+def _leg_of(leg: int | None) -> Arm:
+    """Between legs, only the next one's own event begins it: a late copy of an earlier one begins nothing."""
+    at_rest = missing("between_legs")
+    return Arm("its leg", at_rest if leg is None else any_of(at_rest, equals("leg", leg)))
 
 
 def _holder(fired_at: int | None, request_id: str | None) -> dict[str, Any]:
@@ -101,7 +111,7 @@ def _holder(fired_at: int | None, request_id: str | None) -> dict[str, Any]:
 
 def launch(head: Head, now_ms: int, lease_ms: int) -> Move:
     """F. The claim of an unwrapped function, made for it by whoever fires it, before it is fired."""
-    move = claim(head.run_id, head.generation, now_ms, lease_ms)
+    move = claim(head.run_id, head.generation, now_ms, lease_ms, leg=head.leg if head.between_legs else None)
     due = now_ms + max(lease_ms, 0) + LEASE_GRACE_MS + 1
     once = {"started_at": now_ms}  # it prints no line that would have to prove itself
     return Move("F", move.run_id, move.guard, {**move.set, "due_at": due}, once, move.add, move.remove,

@@ -33,7 +33,7 @@ export async function runFired(rt, handler, event, context, envelope) {
 async function claimRun(rt, envelope, context) {
   const nowMs = rt.now(), leftMs = timeLeftMs(context);
   const leaseMs = rt.policy.heartbeatMs ? Math.min(leftMs, rt.policy.heartbeatMs) : leftMs;
-  const claim = move("claim", { run_id: envelope.runId, generation: envelope.generation, now_ms: nowMs, lease_ms: leaseMs, fired_at: envelope.firedAt, request_id: null, left_ms: leftMs, goes_on: envelope.leg !== null });
+  const claim = move("claim", { run_id: envelope.runId, generation: envelope.generation, now_ms: nowMs, lease_ms: leaseMs, fired_at: envelope.firedAt, request_id: null, left_ms: leftMs, leg: envelope.leg });
   const leaseId = claim.set.lease_id;
   const untilMs = nowMs + Math.min(Math.floor(leaseMs / PATIENCE_SHARE), CLAIM_PATIENCE_MS);
   let claimed;

@@ -64,7 +64,13 @@ class Work:
 
     def claim(self, left_ms: int = 60_000) -> None:
         now_ms = self.bench.clock()
-        move = moves.claim(self.head.run_id, self.head.generation, now_ms, left_ms, goes_on=self.head.between_legs)
+        move = moves.claim(
+            self.head.run_id,
+            self.head.generation,
+            now_ms,
+            left_ms,
+            leg=self.head.leg if self.head.between_legs else None,
+        )
         result = self.bench.store.apply(move)
         assert isinstance(result, Applied), result
         self.head = result.head
