@@ -345,6 +345,12 @@ def a_timed_out_body_goes_on_until_it_is_killed(m: Machine) -> None:
         m.world.deliver_event(event, 5_000, Plan())
 
 
+@story
+def a_start_with_the_same_key_comes_again(m: Machine) -> None:
+    begin(m, "once")
+    start(m, "once")
+
+
 def first_broken(machine: type[Machine]) -> Broken | None:
     """The first invariant that breaks in a story."""
     for tell in STORIES:

@@ -45,6 +45,7 @@ PAUSE = {"run_id": gates.pause_id("echo"), "part": "pause", "sequence": 4}
 Make = Callable[[Head], Move]
 Spoiled = dict[str, dict[str, Any]]
 WORKER: Spoiled = {"still running": {"status": "queued"}, "my attempt": {"attempt": 2}, "my lease": {"lease_id": "m"}}
+OTHER_LEG = {"its leg": {"between_legs": True, "leg": 2}}
 OTHER_LIFE: Spoiled = {"same generation": {"generation": "h"}}
 CANCELLED: Spoiled = {moves.NOT_CANCELLED: {"cancel_requested": True}}
 KEPT = RUNNING | {"max_legs": 5, "leg": 2, "state_seq": 3, "state_lease": "l"}
@@ -59,8 +60,8 @@ TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
     ("B", FAILED | {"expires_at": NOW // 1000}, lambda h: moves.register(_new(h), NOW, 1, "r"), {"id is free": {"expires_at": NOW // 1000 + 1}}),
     ("C", HELD, lambda h: moves.release(h, NOW), OTHER_LIFE | {"still waits": {"status": "cancelled"}, "still held back": {"not_before": NOW}}),
     ("D", QUEUED, lambda h: moves.dispatch(h, NOW), OTHER_LIFE | {"still queued": {"status": "running"}, "nobody dispatched it since": {"due_at": NOW}}),
-    ("E", QUEUED, lambda h: moves.claim(h.run_id, h.generation, NOW, 1), OTHER_LIFE | {"free": {"status": "scheduled"}}),
-    ("F", QUEUED, lambda h: moves.launch(h, NOW, 1), OTHER_LIFE | {"free": {"status": "cancelled"}}),
+    ("E", QUEUED, lambda h: moves.claim(h.run_id, h.generation, NOW, 1), OTHER_LIFE | OTHER_LEG | {"free": {"status": "scheduled"}}),
+    ("F", QUEUED, lambda h: moves.launch(h, NOW, 1), OTHER_LIFE | OTHER_LEG | {"free": {"status": "cancelled"}}),
     ("G", RUNNING, lambda h: moves.progress(moves.fence(h), fraction=0.1, message=None), WORKER),
     ("H", RUNNING, lambda h: moves.finish(moves.fence(h), h, Status.SUCCEEDED, NOW, {}, "t"), WORKER),
     ("I", RUNNING, lambda h: moves.requeue(moves.fence(h), h, NOW, ERROR, "t"), WORKER | CANCELLED),
