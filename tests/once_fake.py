@@ -162,7 +162,7 @@ class FakeOnce:
         yield "POST", f"{run}/retry", self._retry
         yield "GET", f"{run}/logs", self._logs
         yield "GET", f"{run}/deliveries", lambda _s, i: Answer(200, {"deliveries": self.deliveries.get(i, [])})
-        yield "POST", f"{run}/links", self._link
+        yield "POST", r"/(?:runs|batches)/([A-Za-z0-9_\-]+)/links", self._link
         yield "POST", f"{run}/deliveries", lambda _s, _i: Answer(202, {})
         yield "GET", "/functions", lambda _s: Answer(200, {"functions": FUNCTIONS})
         yield "GET", "/functions/echo", lambda _s: Answer(200, FUNCTIONS[0])
@@ -230,7 +230,7 @@ class FakeOnce:
 
     def _link(self, seen: Seen, run_id: str) -> Answer:
         token = f"oncelink_{json.loads(seen.body).get('expires_in_seconds')}"
-        url = f"http://once.test/#/runs/{run_id}?link={token}"
+        url = f"http://once.test/#{seen.path.removesuffix('/links')}?link={token}"
         return Answer(201, {"token": token, "url": url, "expires_at": TIMES["expires_at"]})
 
     def _bucket(self, seen: Seen) -> Answer:

@@ -1,4 +1,4 @@
-"""`POST /batches`, `GET /batches`, and what can be asked of one: its runs, results, cancel, retry, deliveries."""
+"""`POST /batches`, `GET /batches`, and what can be asked of one: its runs, results, cancel, retry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chalicelib.runs.limits import OverLimit
 from invoke_once.life import keys
 from invoke_once.life.batch import BATCH, Batch
 from invoke_once.life.status import Status
-from invoke_once.store.store import Applied, Key
+from invoke_once.store.store import Key
 
 routes = Routes(__name__, tag="batches")
 
@@ -122,6 +122,7 @@ def list_batches(call: Call) -> Response:
     {200: Answer("the batch", "Batch", _POLLED), 304: Answer("nothing has changed", headers=("ETag",))},
     scope="runs:read",
     headers=("Prefer",),
+    linked="batch",
 )
 def show_batch(call: Call, batch_id: str) -> Response:
     """One batch as it is now; held until it changes, where the caller prefers to wait."""
@@ -129,7 +130,7 @@ def show_batch(call: Call, batch_id: str) -> Response:
     def enough(seen: Batch) -> bool:
         if not seen.running or "if-none-match" not in call.headers:
             return not seen.running
-        return not call.matches(_etag(seen))
+        return not call.matches(_etag(call, seen))
 
     return _reply(call, _held(call, find(call, batch_id), enough), "", if_none_match=True)
 
@@ -152,7 +153,9 @@ def list_batch_runs(call: Call, batch_id: str) -> Response:
 
 
 @routes.route("/batches/{batch_id}/results", methods=["GET"])
-@routes.operation({200: Answer("a page of results", "BatchResults")}, scope="runs:read", query=ResultsQuery)
+@routes.operation(
+    {200: Answer("a page of results", "BatchResults")}, scope="runs:read", query=ResultsQuery, linked="batch"
+)
 def list_batch_results(call: Call, batch_id: str) -> Response:
     """What became of each item, by index: its output, or its error. An item that has not begun is `scheduled`."""
     from chalicelib.batches import pages
@@ -161,7 +164,8 @@ def list_batch_results(call: Call, batch_id: str) -> Response:
     batch = find(call, batch_id)
     asked = ["batch-results", call.tenant, batch_id, batch.seed]
     begin = int(_position(call, asked, query.cursor) or 0)
-    page = pages.results(call.service, batch, begin, query.limit, call.relative("../../runs/"))
+    base = call.relative("../../runs/")
+    page = pages.results(call.service, batch, begin, query.limit, base, for_link=call.link is not None)
     return _page(call, "results", page.texts, asked, page.next_index)
 
 
@@ -169,7 +173,7 @@ def list_batch_results(call: Call, batch_id: str) -> Response:
 @routes.operation(MOVED, scope="runs:write", problems=(409,))
 def cancel_batch(call: Call, batch_id: str) -> Response:
     """Cancel a batch: items that have not begun never will, runs are cancelled, running ones are asked to stop."""
-    return _moved(call, start.cancel(call.service, found := find(call, batch_id)), found,
+    return moved(call, start.cancel(call.service, found := find(call, batch_id)), found,
                   "It has ended: there is nothing to cancel.")  # fmt: skip
 
 
@@ -177,39 +181,16 @@ def cancel_batch(call: Call, batch_id: str) -> Response:
 @routes.operation(MOVED, scope="runs:write", problems=(409,))
 def retry_batch(call: Call, batch_id: str) -> Response:
     """Run the items that did not succeed again: the batch runs, ends and tells its outcome once more."""
-    return _moved(call, start.retry(call.service, found := find(call, batch_id)), found,
+    return moved(call, start.retry(call.service, found := find(call, batch_id)), found,
                   "Only a batch that ended without success can run again.")  # fmt: skip
-
-
-@routes.route("/batches/{batch_id}/deliveries", methods=["GET"])
-@routes.operation({200: Answer("the attempts", "DeliveryList")}, scope="runs:read")
-def list_batch_deliveries(call: Call, batch_id: str) -> Response:
-    """Every attempt to deliver the batch's callback, oldest first."""
-    from chalicelib.callbacks.deliveries import deliveries
-
-    return reply_json({"deliveries": deliveries(call.service, find(call, batch_id))})
-
-
-@routes.route("/batches/{batch_id}/deliveries", methods=["POST"])
-@routes.operation(MOVED, scope="runs:write", problems=(409,))
-def deliver_batch_again(call: Call, batch_id: str) -> Response:
-    """Send the callback of a batch that has ended once more, now, under the same webhook-id."""
-    from chalicelib.callbacks.deliveries import send_again
-
-    batch = find(call, batch_id)
-    if batch.callback_url is None:
-        raise problems.WrongState("The batch has no callback.", batch_status=str(batch.status))
-    sent = isinstance(send_again(call.service, batch), Applied)
-    now = records.find(call.service, batch_id)
-    detail = "The batch has not ended." if now is None or now.running else "The callback is being sent."
-    return _moved(call, now if sent else None, now or batch, detail)
 
 
 def find(call: Call, batch_id: str) -> Batch:
     """The batch, if it is the caller's. Raises NotFound with the same bytes for every reason."""
     batch = records.find(call.service, batch_id) if _BATCH_ID.fullmatch(batch_id) else None
-    if batch is None or batch.tenant != call.tenant:
+    if batch is None or not (call.link.opens(batch) if call.link else batch.tenant == call.tenant):
         raise problems.NotFound("There is no such batch.")
+    call.owner = batch.tenant
     call.noted["batch"] = batch.run_id
     return batch
 
@@ -219,22 +200,27 @@ def _held(call: Call, batch: Batch, enough: Any) -> Batch:
 
 
 def _reply(call: Call, batch: Batch, base: str, status: int = 200, *, if_none_match: bool = False) -> Response:
-    named = {"ETag": _etag(batch)}
+    named = {"ETag": _etag(call, batch)}
     if batch.running:
         named["Retry-After"] = str(documents.retry_after_s(batch, call.service.now_ms()))
     if call.waited_s is not None:
         named["Preference-Applied"] = f"wait={call.waited_s}"
     if if_none_match and call.matches(named["ETag"]):
         return reply(None, 304, named)
-    return reply_json(documents.document(batch, call.relative(base)), status, named)
+    return reply_json(_document(call, batch, call.relative(base)), status, named)
 
 
-def _etag(batch: Batch) -> str:
+def _etag(call: Call, batch: Batch) -> str:
     """Names the state, whichever call shows it: links are relative to the call."""
-    return etag(json.dumps(documents.document(batch, "")))
+    return etag(json.dumps(_document(call, batch, "")))
 
 
-def _moved(call: Call, batch: Batch | None, before: Batch, refusal: str) -> Response:
+def _document(call: Call, batch: Batch, base: str) -> documents.Document:
+    whole = documents.document(batch, base)
+    return documents.for_link(whole) if call.link else whole
+
+
+def moved(call: Call, batch: Batch | None, before: Batch, refusal: str) -> Response:
     if batch is None:
         now = records.find(call.service, before.run_id) or before
         raise problems.WrongState(refusal, batch_status=str(now.status))

@@ -44,7 +44,7 @@ class Call:
         self.began_ms = backend.service.now_ms()
         self.who: Token | None = None
         self.link: Link | None = None
-        self.owner: str | None = None  #: whose run the link is of
+        self.owner: str | None = None  #: whose run or batch the link is of
         self.noted: dict[str, Any] = request.context["noted"]
         self.waited_s: int | None = None  #: how long it was prepared to hold; None: it was not
 

@@ -1,13 +1,14 @@
-"""`GET /runs/{run_id}/deliveries` and `POST`: how the callback went, and sending it again."""
+"""`GET /runs/{run_id}/deliveries` and `POST`, and those of a batch: how the callback went, and sending it again."""
 
 from __future__ import annotations
 
 from chalice.app import Response
 
-from chalicelib.api import problems
+from chalicelib.api import batches, problems
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import MOVED, find, run_reply
+from chalicelib.batches import records
 from invoke_once.store.store import Applied
 
 routes = Routes(__name__, tag="runs")
@@ -38,3 +39,27 @@ def deliver_again(call: Call, run_id: str) -> Response:
         raise problems.NotFound("There is no such run.")
     detail = "The callback is being sent." if result.head.terminal else "The run has not ended."
     raise problems.WrongState(detail, run_status=str(result.head.status))
+
+
+@batches.routes.route("/batches/{batch_id}/deliveries", methods=["GET"])
+@batches.routes.operation({200: Answer("the attempts", "DeliveryList")}, scope="runs:read")
+def list_batch_deliveries(call: Call, batch_id: str) -> Response:
+    """Every attempt to deliver the batch's callback, oldest first."""
+    from chalicelib.callbacks.deliveries import deliveries
+
+    return reply_json({"deliveries": deliveries(call.service, batches.find(call, batch_id))})
+
+
+@batches.routes.route("/batches/{batch_id}/deliveries", methods=["POST"])
+@batches.routes.operation(batches.MOVED, scope="runs:write", problems=(409,))
+def deliver_batch_again(call: Call, batch_id: str) -> Response:
+    """Send the callback of a batch that has ended once more, now, under the same webhook-id."""
+    from chalicelib.callbacks.deliveries import send_again
+
+    batch = batches.find(call, batch_id)
+    if batch.callback_url is None:
+        raise problems.WrongState("The batch has no callback.", batch_status=str(batch.status))
+    sent = isinstance(send_again(call.service, batch), Applied)
+    now = records.find(call.service, batch_id)
+    detail = "The batch has not ended." if now is None or now.running else "The callback is being sent."
+    return batches.moved(call, now if sent else None, now or batch, detail)

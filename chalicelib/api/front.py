@@ -124,7 +124,7 @@ def _is_preflight(request: Request, known: Mapping[str, Any]) -> bool:
     """A browser asks whether another site's page may read what a link opens."""
     get = known.get("GET")
     linked = get is not None and isinstance(get.view_function, Operation) and get.view_function.about.linked
-    return linked and cors.is_preflight(request.to_original_event()["multiValueHeaders"])
+    return bool(linked) and cors.is_preflight(request.to_original_event()["multiValueHeaders"])
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -41,7 +41,7 @@ def show_input(call: Call, run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/output", methods=["GET"])
-@routes.operation(_PAYLOAD, scope="runs:read", problems=(409,), linked=True)
+@routes.operation(_PAYLOAD, scope="runs:read", problems=(409,), linked="run")
 def show_output(call: Call, run_id: str) -> Response:
     """What the run's handler returned."""
     head = find(call, run_id)

@@ -37,7 +37,7 @@ class About(Struct, frozen=True):
     body_optional: bool = False
     examples: Mapping[str, Any] = {}  #: of a body
     headers: Sequence[str] = ()  #: that the view reads, beside If-None-Match where it may answer 304
-    linked: bool = False  #: a link to its run opens it too, also for other sites' pages
+    linked: str = ""  #: "run", "batch": a link to its run or batch opens it too, also for other sites' pages
     problems: Sequence[int] = ()  #: beside those that come with a scope, a path parameter, a body
 
 
@@ -94,7 +94,8 @@ class Operation:
         sent = auth.bearer(call.headers)
         if not sent.startswith(links.PREFIX):
             return None
-        return links.unseal(call.backend.link_keys(call.began_ms), sent, call.began_ms)
+        link = links.unseal(call.backend.link_keys(call.began_ms), sent, call.began_ms)
+        return link if link is not None and link.is_to(self.about.linked) else None
 
 
 class Routes(Blueprint):

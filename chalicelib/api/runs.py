@@ -73,7 +73,7 @@ def start_run(call: Call) -> Response:
     {200: Answer("the run", "Run", _POLLED), 304: Answer("nothing has changed", headers=("ETag",))},
     scope="runs:read",
     headers=("Prefer",),
-    linked=True,
+    linked="run",
 )
 def show_run(call: Call, run_id: str) -> Response:
     """One run as it is now; held until it changes, where the caller prefers to wait.

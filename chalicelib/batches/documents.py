@@ -38,6 +38,12 @@ def document(batch: Batch, links_base: str = "/batches/") -> Document:
     }
 
 
+def for_link(whole: Document) -> Document:
+    """What a link shows of it; the rest is for who has a token."""
+    links = {name: link for name, link in whole["links"].items() if name != "deliveries"}
+    return whole | {"idempotency_key": None, "labels": {}, "max_running": None, "callback": None, "links": links}
+
+
 def counts(batch: Batch) -> dict[str, int]:
     """As they were counted last."""
     none = {"total": batch.total, "waiting": batch.total, "running": 0, **dict.fromkeys(_ENDS, 0)}

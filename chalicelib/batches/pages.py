@@ -73,14 +73,14 @@ def _may_be(letters: str, place: int, statuses: tuple[str, ...]) -> bool:
     return letter == LIVE or _STATUS[letter] in statuses
 
 
-def results(svc: Service, batch: Batch, begin: int, limit: int, links_base: str) -> Page:
-    """What became of each index from `begin` on, in order."""
+def results(svc: Service, batch: Batch, begin: int, limit: int, links_base: str, *, for_link: bool = False) -> Page:
+    """What became of each index from `begin` on, in order; `for_link`: without the traces of errors."""
     part = range(begin, min(begin + limit, batch.total))
     heads = records.heads(svc, batch, part)
     found: list[str] = []
     size = 0
     for index in part:
-        found.append(_result(svc, batch, index, heads.get(index), links_base))
+        found.append(_result(svc, batch, index, heads.get(index), links_base, for_link=for_link))
         size += len(found[-1])
         if size >= MAX_PAGE_BYTES:
             break
@@ -88,12 +88,15 @@ def results(svc: Service, batch: Batch, begin: int, limit: int, links_base: str)
     return Page(found, following if following < batch.total else None)
 
 
-def _result(svc: Service, batch: Batch, index: int, head: Head | None, links_base: str) -> str:
+def _result(svc: Service, batch: Batch, index: int, head: Head | None, links_base: str, *, for_link: bool) -> str:
     """Of a run that is not there: `scheduled`, it has not begun; a run that was forgotten looks the same."""
     known: dict[str, Any] = {"index": index, "run_id": records.run_id(batch, index)}
     if head is None:
         return _json(known | {"status": str(Status.SCHEDULED), "error": None})
-    fields = known | {"status": str(head.status), "error": error_of(head) if head.status in TERMINAL else None}
+    error = error_of(head) if head.status in TERMINAL else None
+    if error and for_link:
+        error = error | {"trace": None}
+    fields = known | {"status": str(head.status), "error": error}
     if head.status != Status.SUCCEEDED:
         return _json(fields)
     if head.output is None or (head.output_size or 0) > INLINE_OUTPUT_BYTES:

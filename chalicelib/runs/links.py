@@ -1,9 +1,9 @@
-"""Links: a token that reads one run and its output, for a time. Nothing is stored for it.
+"""Links: a token that reads one run and its output, or one batch and its results, for a time. Nothing is stored for it.
 
     oncelink_ + base64url( HMAC-SHA256, cut to 24 bytes  ·  ID:CREATED_AT:EXPIRES_AT )
 
-It is bound to the run's id and its creation (ms), because an id is used again once its run is forgotten. The keys come
-from the master key: a day after a rotation the links of before it open nothing any more.
+It is bound to the id and the creation (ms), because an id is used again once its run or batch is forgotten. The keys
+come from the master key: a day after a rotation the links of before it open nothing any more.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class Link(Struct, frozen=True):
     id: str
     created_at: int
     expires_at: int
+
+    def is_to(self, kind: str) -> bool:
+        """To a "run", a "batch": its id says so."""
+        return self.id.startswith(f"{kind}_")
 
     def opens(self, head: Head) -> bool:
         return (head.run_id, head.created_at) == (self.id, self.created_at)

@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "input": ("input", "Print a run's input."),
     "output": ("output", "Print a run's output."),
     "open": ("open", "Open a run's page in the browser."),
-    "link": ("link", "Make a URL that shows one run without a token."),
+    "link": ("link", "Make a URL that shows one run or batch without a token."),
     "cancel": ("cancel", "Cancel a run."),
     "retry": ("retry", "Run an unsuccessful run again."),
     "deliveries": ("deliveries", "Show how a run's callback was delivered."),

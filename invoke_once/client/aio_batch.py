@@ -58,6 +58,9 @@ class AsyncBatchHandle(BatchView):
     async def send_callback_again(self) -> None:
         await self._driver.run(flows.send_again(self._core, self.id))
 
+    async def link(self, expires_in_seconds: int | None = None) -> Mapping[str, Any]:
+        return await self._driver.run(flows.link(self._core, self.id, expires_in_seconds))
+
     async def _seen(self, flow: Flow[RunInfo]) -> Self:
         self._info = await self._driver.run(flow)
         return self

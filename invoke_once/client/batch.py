@@ -74,6 +74,10 @@ class BatchHandle(BatchView):
         """Have its callback sent once more."""
         self._driver.run(flows.send_again(self._core, self.id))
 
+    def link(self, expires_in_seconds: int | None = None) -> Mapping[str, Any]:
+        """A link that shows this batch and its results to whoever has it: `{"token", "url", "expires_at"}`."""
+        return self._driver.run(flows.link(self._core, self.id, expires_in_seconds))
+
     def _seen(self, flow: Flow[RunInfo]) -> Self:
         self._info = self._driver.run(flow)
         return self

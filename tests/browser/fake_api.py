@@ -73,7 +73,8 @@ class Handler(Resources, BaseHTTPRequestHandler):
         if path == "/openapi.json":
             return Answer(200, OPENAPI)
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        opened = re.fullmatch(r"/runs/([^/]+)(?:/(output))?", path) if method == "GET" else None
+        linked = r"/(?:runs(?=/[^/]+(?:/output)?$)|batches(?=/[^/]+(?:/results)?$))/([^/]+).*"
+        opened = re.fullmatch(linked, path) if method == "GET" else None
         scopes = [] if opened and given == f"oncelink_{opened[1]}" else self.server.tokens.scopes(given)
         if scopes is None:
             return problem(401, "unauthorized", "The token is missing, unknown, expired or revoked.")

@@ -58,6 +58,28 @@ def test_a_batch_shows_its_failures_first_and_sends_them_again(
     expect(tab.page.get_by_text(f"batch {batch}")).to_be_visible()
 
 
+def test_a_link_opens_a_batch_s_page_alone(
+    open_tab: Open, pretended_site: Site, with_a_past: FakeServer, tmp_path: Path
+) -> None:
+    tab = open_tab(pretended_site)
+    batch = with_a_past.batches.start("fail", [{"times": n % 2, "message": f"item {n}"} for n in range(5)])
+    refused: list[str] = []
+    tab.page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    tab.open(f"#/batches/{batch}?link=oncelink_{batch}")
+    expect(tab.badge).to_have_text("Failed")
+    with tab.page.expect_download() as saved:
+        tab.page.get_by_role("button", name="Download results").click()
+    saved.value.save_as(tmp_path / "results.json")
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 5
+    for role in ("table", "link"):
+        expect(tab.page.locator("main").get_by_role(role)).to_have_count(0)  # type: ignore[arg-type]
+    expect(tab.page.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(tab.page.get_by_role("navigation", name="Main")).to_be_hidden()
+    assert refused == []
+    tab.show(f"#/batches/{batch}?link=oncelink_{'A' * 80}")
+    expect(tab.page.get_by_role("alert").filter(has_text="This link opens the batch no more")).to_be_visible()
+
+
 def test_a_running_batch_is_cancelled_after_its_count_was_asked_back(
     open_tab: Open, pretended_site: Site, with_a_past: FakeServer
 ) -> None:

@@ -110,10 +110,10 @@ class Run(Struct):
 
 
 class RunLink(Struct):
-    """A link to one run."""
+    """A link to one run or batch."""
 
-    token: Annotated[str, Meta(description="oncelink_…: a Bearer token for this run and its output alone")]
-    url: Annotated[str, Meta(description="the run's page; the token is in its fragment, which no server sees")]
+    token: Annotated[str, Meta(description="oncelink_…: a Bearer token for it and its output or results alone")]
+    url: Annotated[str, Meta(description="its page; the token is in the fragment, which no server sees")]
     expires_at: Time
 
 

@@ -47,7 +47,12 @@ HEADERS: Json = {
 
 SECURITY: Json = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "once_ID_SECRET"},
-    "link": {"type": "http", "scheme": "bearer", "bearerFormat": "oncelink_…", "description": "of this run alone"},
+    "link": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "oncelink_…",
+        "description": "of one run or batch",
+    },
 }
 
 

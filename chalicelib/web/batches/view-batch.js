@@ -9,11 +9,13 @@ import { ago, duration, ended, millis, plural, stamp, statusLabel } from "./form
 import { download } from "./json-view.js";
 import { countBar } from "./outcomes.js";
 import { runsTable } from "./runs-table.js";
+import { linked } from "./session.js";
 
 const SHOWN = 100;
 const FAILED = "failed,timed_out,expired";
 
 export function mount(root, { id, setTitle }) {
+  const whole = !linked(); // a link opens the batch and its results, nothing else
   const heading = titled("Batch");
   const badge = h("span", { class: "badge" });
   const actions = h("div", { class: "actions push" });
@@ -23,9 +25,9 @@ export function mount(root, { id, setTitle }) {
   const facts = h("p", { class: "hint" });
   const failures = runsPart("Failures", "No run has failed.", true);
   const others = runsPart("All runs, by their place", "No run has begun.", false);
-  const body = h("div", { class: "batch", hidden: true }, h("section", { class: "card pad", "aria-label": "Progress" }, bar.elements, facts), failures.element, others.element);
+  const body = h("div", { class: "batch", hidden: true }, h("section", { class: "card pad", "aria-label": "Progress" }, bar.elements, facts), whole ? [failures.element, others.element] : null);
   let [batch, last, acted] = [null, null, ""];
-  replace(root, crumbs(h("a", { href: "#/batches" }, "Batches"), h("span", {}, h("span", { class: "mono break" }, id), copyButton("Copy", () => id))), h("div", { class: "title-row" }, heading, badge, actions), notice.element, box.element, body);
+  replace(root, crumbs(...(whole ? [h("a", { href: "#/batches" }, "Batches")] : []), h("span", {}, h("span", { class: "mono break" }, id), copyButton("Copy", () => id))), h("div", { class: "title-row" }, heading, badge, actions), notice.element, box.element, body);
   const poller = asking(read, box);
   return { heading, title: "Batch", poller, step: (by) => (failures.table.element.hidden ? others : failures).table.step(by), unmount() { poller.stop(); } };
 
@@ -33,7 +35,7 @@ export function mount(root, { id, setTitle }) {
     last = await getBatch(id, last, signal);
     const before = batch;
     batch = last.data;
-    if (last.changed || !before) await Promise.all([failures.load(FAILED, signal), others.load("", signal)]);
+    if (whole && (last.changed || !before)) await Promise.all([failures.load(FAILED, signal), others.load("", signal)]);
     if (before && before.status !== batch.status) announce(`Batch ${statusLabel(batch.status).toLowerCase()}`);
     paint();
     return ended(batch) ? (batch.callback?.status === "pending" ? 4000 : null) : 1500;
@@ -46,7 +48,7 @@ export function mount(root, { id, setTitle }) {
     setTitle(`${batch.function}, batch ${statusLabel(batch.status).toLowerCase()}`);
     badge.dataset.status = batch.status;
     replace(badge, glyph(batch.status), statusLabel(batch.status));
-    bar.show(batch.counts, (state) => (state === "waiting" ? `#/runs?batch=${id}` : `#/runs?batch=${id}&status=${state}`));
+    bar.show(batch.counts, (state) => (!whole ? null : state === "waiting" ? `#/runs?batch=${id}` : `#/runs?batch=${id}&status=${state}`));
     setText(facts, factsOf(batch));
     const state = `${batch.status} ${unsuccessful(batch.counts) > 0}`;
     if (state !== acted) replace(actions, actionsOf());
@@ -57,8 +59,8 @@ export function mount(root, { id, setTitle }) {
     const wrong = unsuccessful(batch.counts);
     const over = ended(batch);
     return [
-      over ? null : actButton("Cancel batch", cancel, "danger", notice.say),
-      over && wrong ? actButton(`Retry ${plural(wrong, "unsuccessful run")}`, () => change(retryBatch, "The unsuccessful runs go again."), "primary", notice.say) : null,
+      over || !whole ? null : actButton("Cancel batch", cancel, "danger", notice.say),
+      over && wrong && whole ? actButton(`Retry ${plural(wrong, "unsuccessful run")}`, () => change(retryBatch, "The unsuccessful runs go again."), "primary", notice.say) : null,
       over ? actButton("Download results", results, "", notice.say) : null,
     ];
   }

@@ -62,7 +62,7 @@ async function show(first = false) {
   const mine = (turn += 1);
   const before = route;
   route = parse(location.hash);
-  openLink(route.view === "run" && route.params.link);
+  openLink(["run", "batch"].includes(route.view) && route.params.link);
   const focused = document.activeElement?.id;
   if (route.view === "sign-in") return enter(route.id);
   if (!(await signedIn())) return mine === turn ? prompt("") : undefined;
@@ -106,11 +106,11 @@ function prompt(reason) {
   dress(view.title);
 }
 
-/** The address loses the link, so that a token of one's own can open the run. */
+/** The address loses the link, so that a token of one's own can open the page. */
 function linkOver() {
   openLink(null);
-  history.replaceState(null, "", `#/runs/${encodeURIComponent(route.id)}`);
-  prompt("This link opens the run no more: its time is over.");
+  history.replaceState(null, "", `#/${route.place}/${encodeURIComponent(route.id)}`);
+  prompt(`This link opens the ${route.view} no more: its time is over.`);
 }
 
 function signOut(reason, everywhere = false) {

@@ -13,7 +13,7 @@ export const session = new EventTarget();
 
 let link = null;
 
-/** A link's token, from the address of a run's page: for that page alone, and kept nowhere. */
+/** A link's token, from the address of a run's or batch's page: for that page alone, and kept nowhere. */
 export const openLink = (value) => { link = value || null; };
 export const linked = () => link !== null;
 const kept = () => sessionStorage.getItem(TOKEN);

@@ -127,7 +127,7 @@ def text(core: Core, run_id: str, part: str) -> Flow[str]:
 
 
 def link(core: Core, run_id: str, expires_in_seconds: int | None) -> Flow[Mapping[str, Any]]:
-    """A link to this run alone. Nothing is stored for it, so a repeat does no harm."""
+    """A link to this run or batch alone. Nothing is stored for it, so a repeat does no harm."""
     body = {} if expires_in_seconds is None else {"expires_in_seconds": expires_in_seconds}
     return _mapping((yield from fetch(core, core.target.call("POST", run_path(run_id, "/links"), body=body))))
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from app import app
 from chalicelib.api.routes import entries
+from chalicelib.batches import spread
 from chalicelib.functions import Function
 from chalicelib.tokens import CACHE_MS, SCOPES
 from tests.unit.api.world import FUNCTIONS, Answered, World, fail
@@ -19,9 +20,10 @@ SECURED = [operation for operation in OPERATIONS if operation.view_function.scop
 OPEN = {"/", "/assets/{name}", "/docs", "/healthz", "/openapi.json"}
 
 
-def ask(world: World, operation: Any, run_id: str, token: str | None) -> Answered:
+def ask(world: World, operation: Any, run_id: str, token: str | None, batch_id: str = "") -> Answered:
     """A good call of that operation."""
-    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16, "batch_id": run_id.replace("run_", "batch_")}
+    batch_id = batch_id or run_id.replace("run_", "batch_")
+    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16, "batch_id": batch_id}
     used = {name: value for name, value in params.items() if f"{{{name}}}" in operation.uri_pattern}
     body: dict[str, Any] | None = None
     if operation.method == "POST":
@@ -253,6 +255,33 @@ def test_a_link_opens_its_run_and_its_output_and_no_other_route(world: World, op
     else:
         assert (answer.status, others.status) == (401, 401)
     assert (world.head(run_id), len(world.targets.fired)) == (before, calls)
+
+
+OPENED_OF_A_BATCH = {("GET", "/batches/{batch_id}"), ("GET", "/batches/{batch_id}/results")}
+
+
+@pytest.mark.parametrize("operation", SECURED, ids=lambda o: f"{o.method} {o.uri_pattern}")
+def test_a_link_opens_its_batch_and_its_results_and_no_other_route(world: World, operation: Any) -> None:
+    """Neither a route of the batch's own runs."""
+    batch_id, other = (start_batch(world, key) for key in ("mine", "other"))
+    token = world.call("POST", "/batches/{batch_id}/links", batch_id=batch_id, json_body={}).json["token"]
+    run_id = world.call("GET", "/batches/{batch_id}/results", batch_id=batch_id).json["results"][0]["run_id"]
+    assert world.head(run_id).status == "queued"
+    before, calls = repr(world.bench.table.items), len(world.targets.fired)
+    answer, others = (ask(world, operation, run_id, token, each) for each in (batch_id, other))
+    if (operation.method, operation.uri_pattern) in OPENED_OF_A_BATCH:
+        assert (answer.status, others.status) == (200, 404)
+    else:
+        assert (answer.status, others.status) == (401, 401)
+    assert (repr(world.bench.table.items), len(world.targets.fired)) == (before, calls)
+
+
+def start_batch(world: World, key: str) -> str:
+    """A batch of one run, which is queued."""
+    body = {"function": "echo", "items": [{}], "callback": {"url": "https://example.com/"}}
+    batch_id: str = world.call("POST", "/batches", json_body=body, headers={"Idempotency-Key": key}).json["id"]
+    spread.work(world.service, batch_id, threads=1)
+    return batch_id
 
 
 def test_a_link_shows_no_more_than_how_the_run_went(world: World) -> None:

@@ -188,6 +188,14 @@ def test_a_link_is_made_for_one_run(cli: Cli, fake: FakeOnce) -> None:
     assert json.loads(cli("link", run_id, "--json").out)["token"] == "oncelink_None"
 
 
+def test_a_link_is_made_for_one_batch(cli: Cli, fake: FakeOnce) -> None:
+    batch_id = "batch_" + "a" * 26
+    assert cli("link", batch_id, "--expires-in", "1h").out == (
+        f"http://once.test/#/batches/{batch_id}?link=oncelink_3600\n"
+    )
+    assert fake.last("POST").path == f"/batches/{batch_id}/links"
+
+
 def test_statuses_are_listed_by_comma_as_over_http(cli: Cli, fake: FakeOnce) -> None:
     cli("invoke", "-f", "fail", "--wait")
     wanted = started(cli, "hang")
