@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down dashboard status test test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down dashboard status test test-deployed test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -30,6 +30,8 @@ test: venv-dev ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
 	@$(MAKE) check docs
 	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-deployed: venv-dev ## the unit tests of what runs in Lambda, on the Python the functions are deployed with
 	@$(PY) -m infra.operate.matrix deployed
 
 test-pythons: venv-dev ## unit and machine tests on every Python of this machine, 3.11 or newer

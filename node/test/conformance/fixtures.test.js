@@ -31,7 +31,7 @@ for (const [path, { at_ms: atMs, item, reads }] of heads) {
       else assert.deepEqual(head[name] ?? null, value, name);
     }
     if (head.output) assert.deepEqual(JSON.parse((await payloads.output(head)).toString()), typeof reads.output === "string" ? JSON.parse(reads.output) : reads.output);
-    const claim = move("claim", { run_id: head.run_id, generation: head.generation, now_ms: atMs, lease_ms: 60_000, fired_at: null, request_id: null });
+    const claim = move("claim", { run_id: head.run_id, generation: head.generation, now_ms: atMs, lease_ms: 60_000, fired_at: null, request_id: null, left_ms: 60_000, leg: 1 });
     const free = head.status === "queued" && (head.not_before ?? 0) <= atMs;
     assert.equal(refusing(claim, head).length === 0, free, `${head.status}: may it be claimed`);
     assert.equal(isTerminal(head), Boolean(head.finished_at));
