@@ -22,7 +22,7 @@ const MUTANTS = [
   ["a duplicate throws", "handler/fired.js", "return { ...summary(envelope.runId, claimed.head), duplicate: true };", "throw new Error();", FIRED],
   ["a duplicate runs the body", "handler/fired.js", "if (!claimed.applied)", "if (!claimed.applied && !claimed.head)", FIRED],
   ["the event's own reference is read", "handler/fired.js", "rt.payloads.input(head)", "rt.payloads.input({ ...head, input_ref: envelope.inputRef })", FIRED],
-  ["the call returns when the watchdog has recorded", "handler/body.js", "await working(attempt, async () => handler(event, context))", "await Promise.race([working(attempt, async () => handler(event, context)), new Promise((end) => setTimeout(end, 50))])", FIRED],
+  ["the call returns when the watchdog has recorded", "handler/body.js", "await working(attempt, async () => handler(event, context))", "await Promise.race([working(attempt, async () => handler(event, context)), new Promise((end) => setTimeout(end, 0))])", FIRED],
   ["the outcome is recorded twice", "handler/attempt.js", "this.#settled ??= this.#settle(outcome);", "this.#settled = this.#settle(outcome);", FIRED],
   ["a timed-out run is fired again beside its body", "handler/attempt.js", "Math.max(atMs, this.#deadlineMs + LEASE_GRACE_MS)", "atMs", FIRED],
   ["a retry forgets the cancel", "handler/attempt.js", 'ended = { status: "cancelled" };', "return result;", FIRED],
