@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from invoke_once import ContinueLater, current_run, tracked
-from invoke_once.handler.attempt import Attempt
+from invoke_once.handler.attempt import STATE_PATIENCE_MS, Attempt
 from invoke_once.handler.envelope import fired_event
 from invoke_once.handler.outcomes import raised
-from invoke_once.handler.runtime import Policy, Runtime, use_runtime
+from invoke_once.handler.runtime import PAUSES_S, Policy, Runtime, use_runtime
 from invoke_once.life import moves
 from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.store.store import Refused
@@ -21,6 +21,8 @@ from invoke_once.testing import Bench, Context
 from tests.unit.handler.test_legs import LEG_MS, Work, bill
 
 OFF_MS = 300_000
+#: The last try may follow one whole pause with its jitter.
+LONGEST_PAUSE_MS = 1.5 * 1000 * PAUSES_S[-1]
 LARGE = "".join(str(n * n) for n in range(20_000))
 
 
@@ -86,7 +88,7 @@ def test_s3_away_at_the_legs_end_leaves_the_state_before_and_the_run_goes_on(ask
     work.attempt.settle(raised(ContinueLater(60, asked=asked)))
     head = work.now()
     assert (head.status, head.leg, work.kept()) == ("queued", 2, "small")
-    assert work.bench.clock() - began < 15_000
+    assert work.bench.clock() - began < STATE_PATIENCE_MS + LONGEST_PAUSE_MS
     work.objects.away = False
     work.head = work.bench.store.apply(moves.release(head, head.not_before or 0)).head  # type: ignore[assignment]
     work.claim()
