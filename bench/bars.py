@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +10,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Bar:
-    """One figure of the result: its key, what it says, the most it may be, and its unit (a ratio has none)."""
+    """One figure of the result: its key, what it says, the most or the least it may be, and its unit."""
 
     key: str
     what: str
-    most: float
+    most: float = math.inf
     unit: str = "×"
+    least: float = 0
+
+    def holds(self, value: float) -> bool:
+        """Nothing is free, so 0 is a mistake of the measurement."""
+        return value > 0 and self.least <= value <= self.most
+
+    @property
+    def bound(self) -> str:
+        return f"≥ {self.least:g}" if self.least else f"≤ {self.most:g}"
 
 
 BARS = (
@@ -49,6 +59,6 @@ def missed(results: Mapping[str, Any]) -> list[str]:
         value = results.get(bar.key)
         if not isinstance(value, (int, float)):
             wrong.append(f"{bar.key} was not measured")
-        elif not 0 < value <= bar.most:
-            wrong.append(f"{bar.key} is {value:.2f}, its bar {bar.most:g}")
+        elif not bar.holds(value):
+            wrong.append(f"{bar.key} is {value:.2f}, its bar {bar.bound}")
     return wrong

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench import machine, model
-from bench.bars import BARS
+from bench.bars import BARS, Bar
 from bench.model import MILLION, READ_UNIT, WRITE_UNIT
 from bench.samples import Ratio, markdown, quantile, ratio
 from infra.paths import ROOT
@@ -19,6 +19,8 @@ from infra.paths import ROOT
 RESULTS = ROOT / "bench" / "results"
 PERFORMANCE, SCALE = ROOT / "docs" / "explanation" / "performance.md", ROOT / "docs" / "explanation" / "scale.md"
 Result = dict[str, Any]
+#: Phases that return keys of the result as they are, and "raw".
+KEYED = ("cost", "legs")
 #: Peers that were not run here, as their providers describe them: name, calls, USD for a million runs, a second start.
 PUBLISHED = (
     (
@@ -38,10 +40,8 @@ def result(found: Mapping[str, Any], about: Mapping[str, Any], began: float) -> 
     """The keys of the bars, and everything behind them."""
     ratios = _ratios(found)
     made: Result = {key: value.value for key, value in ratios.items()}
-    if "cost" in found:
-        made |= {key: value for key, value in found["cost"].items() if key != "raw"}
-    if "legs" in found:
-        made |= {key: value for key, value in found["legs"].items() if key != "raw"}
+    for phase in KEYED:
+        made |= {key: value for key, value in found.get(phase, {}).items() if key != "raw"}
     if "callbacks" in found:
         made["callback_p95_s"] = quantile(found["callbacks"]["runs_s"], 0.95)
     if "waiting" in found:
@@ -104,13 +104,13 @@ def fill(document: Path, tables: Mapping[str, str]) -> None:
 
 def shown(made: Result) -> str:
     """The bars as lines of text."""
-    rows = [(bar.key, _value(made.get(bar.key), bar.unit), f"≤ {bar.most:g}", _verdict(made, bar)) for bar in BARS]
-    return "\n".join(f"  {key:32} {value:>10}   {most:8} {verdict}" for key, value, most, verdict in rows)
+    rows = [(bar.key, _value(made.get(bar.key), bar.unit), bar.bound, _verdict(made, bar)) for bar in BARS]
+    return "\n".join(f"  {key:32} {value:>10}   {bound:8} {verdict}" for key, value, bound, verdict in rows)
 
 
-def _verdict(made: Result, bar: Any) -> str:
+def _verdict(made: Result, bar: Bar) -> str:
     value = made.get(bar.key)
-    return "" if value is None else "ok" if 0 < value <= bar.most else "NOT HELD"
+    return "" if value is None else "ok" if bar.holds(value) else "NOT HELD"
 
 
 def _value(value: float | None, unit: str) -> str:
@@ -126,7 +126,7 @@ def ratios_table(made: Result) -> str:
     for bar in BARS:
         low_high = made["intervals"].get(bar.key)
         spread = f"{low_high[0]:.2f} to {low_high[1]:.2f}" if low_high else "counted" if bar.unit != "s" else ""
-        rows.append((bar.what, _value(made.get(bar.key), bar.unit), spread, f"≤ {bar.most:g}"))
+        rows.append((bar.what, _value(made.get(bar.key), bar.unit), spread, bar.bound))
     return markdown(("what", "measured", "95 % interval", "bar"), rows)
 
 
