@@ -16,50 +16,33 @@ import httpx
 
 from invoke_once.client.aio_batch import AsyncBatchHandle
 from invoke_once.client.aio_driver import AsyncDriver
+from invoke_once.client.aio_handle import AsyncHandle
 from invoke_once.client.core import adapter, flows, steps
 from invoke_once.client.core.batches import Batches, MapOptions, start_batch
 from invoke_once.client.core.connect import core_for
 from invoke_once.client.core.document import RunInfo
-from invoke_once.client.core.effects import Flow, Seams
+from invoke_once.client.core.effects import Seams
 from invoke_once.client.core.flows import Core
-from invoke_once.client.core.handle import RunView
 from invoke_once.client.core.options import ListOptions, StartOptions, list_query, start_request, token_body
 from invoke_once.client.core.outputs import Output
-from invoke_once.client.core.requests import WATCH_HOLD_S
 from invoke_once.client.core.retry import RetryPolicy
+from invoke_once.client.core.view import RunView
 
 __all__ = ["AsyncBatchHandle", "AsyncOnce", "AsyncRunHandle"]
 
 
-class AsyncRunHandle(RunView[Output]):
+class AsyncRunHandle(AsyncHandle, RunView[Output]):
     """One run; see `invoke_once.client.RunHandle`, whose methods these are."""
 
     def __init__(
         self, driver: AsyncDriver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
     ) -> None:
-        super().__init__(core, run_id, info, returns)
-        self._driver = driver
-
-    async def refresh(self) -> Self:
-        return await self._seen(flows.get(self._core, self.id))
-
-    async def wait(self, timeout: float | None = None) -> Self:
-        return await self._seen(steps.wait(self._core, self.id, self._info, timeout))
+        super().__init__(driver, core, run_id, info)
+        self._returns = returns
 
     async def result(self, timeout: float | None = None) -> Output:
         run = (await self.wait(timeout)).document
         return self._typed(await self._driver.run(flows.outcome(self._core, run)))
-
-    async def watch(
-        self, timeout: float | None = None, hold: int = WATCH_HOLD_S, *, ticks: bool = False
-    ) -> AsyncIterator[Self]:
-        watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
-        async for info in self._driver.each(watch):
-            self._noticed(watch, info)
-            yield self
-
-    async def cancel(self) -> Self:
-        return await self._seen(flows.cancel(self._core, self.id))
 
     async def retry(self, from_start: bool = False) -> Self:
         return await self._seen(flows.retry(self._core, self.id, from_start))
@@ -70,24 +53,11 @@ class AsyncRunHandle(RunView[Output]):
     async def text(self, part: Literal["input", "output"] = "output") -> str:
         return await self._driver.run(flows.text(self._core, self.id, part))
 
-    async def link(self, expires_in_seconds: int | None = None) -> Mapping[str, Any]:
-        return await self._driver.run(flows.link(self._core, self.id, expires_in_seconds))
-
     def logs(self, attempt: int | None = None, follow: bool = False) -> AsyncIterator[Mapping[str, Any]]:
         return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))
 
     async def new_logs(self) -> Sequence[Mapping[str, Any]]:
         return await self._driver.run(self._tail.new())
-
-    async def deliveries(self) -> Sequence[Mapping[str, Any]]:
-        return await self._driver.run(flows.deliveries(self._core, self.id))
-
-    async def send_callback_again(self) -> None:
-        await self._driver.run(flows.send_again(self._core, self.id))
-
-    async def _seen(self, flow: Flow[RunInfo]) -> Self:
-        self._saw(await self._driver.run(flow))
-        return self
 
 
 class AsyncTokens:

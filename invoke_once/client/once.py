@@ -22,52 +22,30 @@ from invoke_once.client.core import adapter, flows, steps
 from invoke_once.client.core.batches import Batches, MapOptions, start_batch
 from invoke_once.client.core.connect import core_for
 from invoke_once.client.core.document import Progress, RunError, RunInfo
-from invoke_once.client.core.effects import Flow, Seams
+from invoke_once.client.core.effects import Seams
 from invoke_once.client.core.flows import Core
-from invoke_once.client.core.handle import RunView
 from invoke_once.client.core.options import ListOptions, StartOptions, list_query, start_request, token_body
 from invoke_once.client.core.outputs import Output
-from invoke_once.client.core.requests import WATCH_HOLD_S
 from invoke_once.client.core.retry import RetryPolicy
+from invoke_once.client.core.view import RunView
 from invoke_once.client.driver import Driver
+from invoke_once.client.handle import Handle
 
 __all__ = ["BatchHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
 
 
-class RunHandle(RunView[Output]):
+class RunHandle(Handle, RunView[Output]):
     """One run: what was last seen of it, and what can be asked of it. Times are seconds."""
 
     def __init__(
         self, driver: Driver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
     ) -> None:
-        super().__init__(core, run_id, info, returns)
-        self._driver = driver
-
-    def refresh(self) -> Self:
-        """Read it now."""
-        return self._seen(flows.get(self._core, self.id))
-
-    def wait(self, timeout: float | None = None) -> Self:
-        """Return when it has ended, however it did. Raises WaitTimeout; lost networks are sat out."""
-        return self._seen(steps.wait(self._core, self.id, self._info, timeout))
+        super().__init__(driver, core, run_id, info)
+        self._returns = returns
 
     def result(self, timeout: float | None = None) -> Output:
         """Wait, then give the output, of any size. Raises RunNotSucceeded (RunFailed …) or WaitTimeout."""
         return self._typed(self._driver.run(flows.outcome(self._core, self.wait(timeout).document)))
-
-    def watch(self, timeout: float | None = None, hold: int = WATCH_HOLD_S, *, ticks: bool = False) -> Iterator[Self]:
-        """This handle at every change, to the end or until `timeout`. `hold=2` shows progress soon.
-
-        With `ticks` also after every poll without news: `trouble` then says if the service does not answer.
-        """
-        watch = steps.Watch(self._core, self.id, self._info, timeout, hold, ticks=ticks)
-        for info in self._driver.each(watch):
-            self._noticed(watch, info)
-            yield self
-
-    def cancel(self) -> Self:
-        """Ask for a cancellation: at once before it runs, else when the handler next reports or checks."""
-        return self._seen(flows.cancel(self._core, self.id))
 
     def retry(self, from_start: bool = False) -> Self:
         """Run it again after it ended without success, from its last checkpoint or `from_start`. Else: Conflict."""
@@ -81,10 +59,6 @@ class RunHandle(RunView[Output]):
         """The input or the output, of any size, as the JSON text that is stored: every digit of a number is there."""
         return self._driver.run(flows.text(self._core, self.id, part))
 
-    def link(self, expires_in_seconds: int | None = None) -> Mapping[str, Any]:
-        """A link that shows this run and its output to whoever has it: `{"token", "url", "expires_at"}`."""
-        return self._driver.run(flows.link(self._core, self.id, expires_in_seconds))
-
     def logs(self, attempt: int | None = None, follow: bool = False) -> Iterator[Mapping[str, Any]]:
         """Its log lines, `{"time", "message", "attempt"}`, oldest first; `follow` stays to the end."""
         return self._driver.each(steps.LogTail(self._core, self.id, attempt, follow))
@@ -92,18 +66,6 @@ class RunHandle(RunView[Output]):
     def new_logs(self) -> Sequence[Mapping[str, Any]]:
         """The log lines of all attempts that this handle has not given yet."""
         return self._driver.run(self._tail.new())
-
-    def deliveries(self) -> Sequence[Mapping[str, Any]]:
-        """The attempts to deliver its callback, oldest first."""
-        return self._driver.run(flows.deliveries(self._core, self.id))
-
-    def send_callback_again(self) -> None:
-        """Have its callback sent once more."""
-        self._driver.run(flows.send_again(self._core, self.id))
-
-    def _seen(self, flow: Flow[RunInfo]) -> Self:
-        self._saw(self._driver.run(flow))
-        return self
 
 
 class Tokens:

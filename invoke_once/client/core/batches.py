@@ -13,8 +13,8 @@ from invoke_once.client.core.effects import Flow
 from invoke_once.client.core.flows import Core
 from invoke_once.client.core.options import Retry, known_only
 from invoke_once.client.core.requests import START_HOLD_S, JsonText, encode, quoted, run_path
-from invoke_once.client.core.steps import Pages, Watch
-from invoke_once.errors import InvokeOnceError
+from invoke_once.client.core.steps import Pages
+from invoke_once.client.core.view import View
 
 
 class MapOptions(TypedDict, total=False):
@@ -66,51 +66,14 @@ def _text(value: Any) -> str:
     return value.text if isinstance(value, JsonText) else encode(value).decode()
 
 
-class BatchView:
-    """A batch as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it."""
-
-    def __init__(self, core: Core, batch_id: str, info: RunInfo | None = None) -> None:
-        run_path(batch_id)  # refuse what is no id here, and not only at the first call
-        self._core, self._id, self._info = core, batch_id, info
-        self.trouble = ""
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._id} {self._info.status if self._info else 'not read yet'}>"
-
-    @property
-    def id(self) -> str:
-        return self._id
-
-    @property
-    def document(self) -> RunInfo:
-        """The whole document (`data`). Raises InvokeOnceError on a handle that was never read."""
-        if self._info is None:
-            raise InvokeOnceError(f"{self._id} was not read yet: call refresh() or wait()")
-        return self._info
-
-    @property
-    def status(self) -> str:
-        """running, succeeded (every run did), failed or cancelled."""
-        return self.document.status
-
-    @property
-    def finished(self) -> bool:
-        return self.document.finished
+class BatchView(View):
+    """What only a batch has."""
 
     @property
     def counts(self) -> Mapping[str, int]:
         """`total`, `waiting`, `running`, and one number an end; exact once it has ended."""
         counts: Mapping[str, int] = self.document.data.get("counts") or {}
         return counts
-
-    @property
-    def key(self) -> str | None:
-        """The idempotency key that it was started with."""
-        return self.document.idempotency_key
-
-    def _noticed(self, watch: Watch, info: RunInfo) -> None:
-        self.trouble = watch.trouble
-        self._info = info
 
 
 class Batches(Pages):

@@ -12,16 +12,15 @@ from invoke_once.client.core.steps import LogTail, Watch
 from invoke_once.errors import InvokeOnceError
 
 
-class RunView(Generic[Output]):
-    """A run as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it.
+class View:
+    """A run or a batch as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it.
 
     `trouble`: while watching, why the last poll got no good answer; empty when it did.
     """
 
-    def __init__(self, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None) -> None:
-        run_path(run_id)  # refuse what is no id here, and not only at the first call
-        self._core, self._id, self._info, self._returns = core, run_id, info, returns
-        self._tail = LogTail(core, run_id)
+    def __init__(self, core: Core, its_id: str, info: RunInfo | None = None) -> None:
+        run_path(its_id)  # refuse what is no id here, and not only at the first call
+        self._core, self._id, self._info = core, its_id, info
         self.trouble = ""
 
     def __repr__(self) -> str:
@@ -35,17 +34,41 @@ class RunView(Generic[Output]):
     def document(self) -> RunInfo:
         """The whole document. Raises InvokeOnceError on a handle that was made from an id and never read."""
         if self._info is None:
-            raise InvokeOnceError(f"{self._id} was not read yet: call refresh() or wait(), or use get(id)")
+            raise InvokeOnceError(f"{self._id} was not read yet: call refresh() or wait()")
         return self._info
 
     @property
     def status(self) -> str:
-        """scheduled, queued, running, succeeded, failed, timed_out, cancelled or expired."""
+        """A run's: scheduled, queued, running, succeeded, failed, timed_out, cancelled or expired.
+
+        A batch's: running, succeeded (every run did), failed or cancelled.
+        """
         return self.document.status
 
     @property
     def finished(self) -> bool:
         return self.document.finished
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key that it was started with."""
+        return self.document.idempotency_key
+
+    def _saw(self, info: RunInfo) -> None:
+        self._info = info
+
+    def _noticed(self, watch: Watch, info: RunInfo) -> None:
+        self.trouble = watch.trouble
+        self._saw(info)
+
+
+class RunView(View, Generic[Output]):
+    """What only a run has."""
+
+    def __init__(self, core: Core, run_id: str, info: RunInfo | None = None) -> None:
+        super().__init__(core, run_id, info)
+        self._returns: Any = None
+        self._tail = LogTail(core, run_id)
 
     @property
     def progress(self) -> Progress | None:
@@ -64,11 +87,6 @@ class RunView(Generic[Output]):
         return self.document.error
 
     @property
-    def key(self) -> str | None:
-        """The idempotency key that the run was started with."""
-        return self.document.idempotency_key
-
-    @property
     def log_complete(self) -> bool:
         """True when `new_logs` has given all there will ever be."""
         return self._tail.complete
@@ -77,9 +95,5 @@ class RunView(Generic[Output]):
         return cast(Output, typed(value, self._returns, self._id))
 
     def _saw(self, info: RunInfo) -> None:
-        self._info = info
+        super()._saw(info)
         self._tail.complete = self._tail.complete and info.finished  # a retried run writes more
-
-    def _noticed(self, watch: Watch, info: RunInfo) -> None:
-        self.trouble = watch.trouble
-        self._saw(info)
