@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from msgspec import Struct, field
@@ -15,6 +14,7 @@ from chalicelib.invoker import Invoker, LambdaInvoker
 from chalicelib.pauses import Pauses
 from chalicelib.settings import Settings, settings
 from invoke_once.handler.runtime import now_ms
+from invoke_once.locator import Locator
 from invoke_once.store.connection import Connection
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.objects import S3Objects
@@ -41,7 +41,6 @@ def connection() -> Connection:
     return Connection()
 
 
-@cache
 def _from_environment() -> Service:
     env = settings()
     store = Store(DynamoTable(env.runs_table, connection=connection()))
@@ -49,18 +48,5 @@ def _from_environment() -> Service:
     return Service(env, store, payloads, functions.registry(), LambdaInvoker())
 
 
-_handed_in: list[Service] = []
-
-
-@contextmanager
-def use_service(service: Service) -> Iterator[Service]:
-    """Entry points called inside stand on `service`."""
-    _handed_in.append(service)
-    try:
-        yield service
-    finally:
-        _handed_in.remove(service)
-
-
-def service() -> Service:
-    return _handed_in[-1] if _handed_in else _from_environment()
+service = Locator(_from_environment)
+use_service = service.use

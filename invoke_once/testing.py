@@ -236,7 +236,7 @@ class Bench:
         with self._in_use():
             return handler(event, Context(self.clock, timeout_ms))
 
-    def _in_use(self) -> AbstractContextManager[None]:
+    def _in_use(self) -> AbstractContextManager[Any]:
         from invoke_once.handler.runtime import Policy, Runtime, use_runtime
 
         policy = Policy(**{name: value for name, value in self._new.items() if name in Policy._fields})

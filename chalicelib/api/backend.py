@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from chalicelib.runs.holds import Holds
 from chalicelib.runs.limits import Limits
 from chalicelib.service import Service, connection, service
 from chalicelib.tokens import DynamoTokens, TokenCache
+from invoke_once.locator import Locator
 
 
 def _cursor_keys(now_ms: int) -> list[bytes]:
@@ -61,24 +61,10 @@ class Backend(Struct, frozen=True):
     sleep: Callable[[float], None] = time.sleep
 
 
-@cache
 def _of_process() -> Backend:
     svc = service()
     return Backend(svc, TokenCache(DynamoTokens(svc.settings.tokens_table, connection()), svc.now_ms))
 
 
-_handed_in: list[Backend] = []
-
-
-@contextmanager
-def use_backend(given: Backend) -> Iterator[Backend]:
-    """Calls inside stand on `given`."""
-    _handed_in.append(given)
-    try:
-        yield given
-    finally:
-        _handed_in.remove(given)
-
-
-def backend() -> Backend:
-    return _handed_in[-1] if _handed_in else _of_process()
+backend = Locator(_of_process)
+use_backend = backend.use

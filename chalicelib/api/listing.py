@@ -8,7 +8,6 @@ of work, so one with a rare filter may come back short, with a cursor that goes 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from chalice.app import Response
@@ -22,7 +21,8 @@ from chalicelib.runs import documents
 from invoke_once.life import keys
 from invoke_once.life.head import Head
 from invoke_once.life.moves import FAILED_INDEX
-from invoke_once.store.store import Key, Store
+from invoke_once.store.shards import Newest, Shards
+from invoke_once.store.store import Store
 
 routes = Routes(__name__, tag="runs")
 
@@ -108,7 +108,7 @@ def _matches(wanted: Filters, tenant: str, head: Head) -> bool:
 
 
 def _by_time(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
-    merged = Merged(call.service.store, call.tenant, wanted, limit, position)
+    merged = _merged(call.service.store, call.tenant, wanted, limit, position)
     page, size, examined = Page(), 0, 0
     while len(page.runs) < limit and size < MAX_PAGE_BYTES:
         chunk = merged.take(CHUNK if wanted.statuses or wanted.labels or wanted.function else limit - len(page.runs))
@@ -132,64 +132,8 @@ def _by_time(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
     return page
 
 
-class Merged:
-    """The shards of one tenant's index as one list, newest first.
-
-    A position is the time of the last key that was passed, and per shard the key passed at that very time. What
-    is newer has been passed, in every shard; runs that were made since stay out of the later pages.
-    """
-
-    def __init__(self, store: Store, tenant: str, wanted: Filters, limit: int, position: Any) -> None:
-        failed = bool(wanted.statuses) and set(wanted.statuses) <= {str(status) for status in FAILED_INDEX}
-        self._index = "failed" if failed else "by_tenant"
-        self._store, self._wanted = store, wanted
-        self._size = min(CHUNK, limit // keys.TENANT_SHARDS + 6)
-        at, passed = position or (wanted.high_ms, {})
-        self._at, self._passed = int(at), {str(shard): str(run_id) for shard, run_id in passed.items()}
-        self._shards = [self._shard(str(n), name) for n, name in enumerate(keys.tenant_shards(tenant))]
-        self._heads: list[Key | None] = [next(shard, None) for shard in self._shards]
-        self._waiting: list[Key] = []
-
-    @property
-    def position(self) -> Any:
-        return [self._at, self._passed]
-
-    @property
-    def exhausted(self) -> bool:
-        """Every key has been taken."""
-        return all(head is None for head in self._heads)
-
-    def has_more(self) -> bool:
-        """There are keys that were not passed."""
-        return bool(self._waiting) or not self.exhausted
-
-    def take(self, count: int) -> list[Key]:
-        """The next keys; each is passed only when `passed` is told so."""
-        taken: list[Key] = []
-        while len(taken) < count and not self.exhausted:
-            first = max((head.at, head.run_id, n) for n, head in enumerate(self._heads) if head is not None)
-            head = self._heads[first[2]]
-            assert head is not None
-            taken.append(head)
-            self._heads[first[2]] = next(self._shards[first[2]], None)
-        self._waiting = list(taken)
-        return taken
-
-    def passed(self, key: Key) -> None:
-        if key.at != self._at:
-            self._at, self._passed = key.at, {}
-        self._passed[key.shard.rpartition("#")[2]] = key.run_id
-        self._waiting.remove(key)
-
-    def _shard(self, number: str, name: str) -> Iterator[Key]:
-        low, high = self._wanted.low_ms, min(self._wanted.high_ms, self._at)
-        passed = self._passed.get(number)
-        after = None if passed is None else Key(passed, name, self._at)
-        while low <= high:
-            listed = self._store.index(
-                self._index, name, low=low, high=high, limit=self._size, newest_first=True, after=after
-            )
-            yield from listed
-            if len(listed) < self._size:
-                return
-            after = listed[-1]
+def _merged(store: Store, tenant: str, wanted: Filters, limit: int, position: Any) -> Newest:
+    failed = bool(wanted.statuses) and set(wanted.statuses) <= {str(status) for status in FAILED_INDEX}
+    shards = Shards(store, "failed" if failed else "by_tenant", keys.tenant_shards(tenant))
+    size = min(CHUNK, limit // keys.TENANT_SHARDS + 6)
+    return shards.newest(low=wanted.low_ms, high=wanted.high_ms, size=size, position=position)

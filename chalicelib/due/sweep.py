@@ -19,6 +19,7 @@ from invoke_once import log
 from invoke_once.life.batch import BATCH
 from invoke_once.life.due import Due
 from invoke_once.life.keys import due_shards
+from invoke_once.store.shards import Shards
 from invoke_once.store.store import Key
 
 PAGE = 100
@@ -44,7 +45,7 @@ def sweep(
     looked_at = failed = 0
     oldest_ms, unfinished = began_ms, False
     with _several(workers) as each:
-        for page in _pages(svc, shards(), began_ms):
+        for page in Shards(svc.store, "due", shards()).in_turns(high=began_ms, size=PAGE):
             oldest_ms = min([oldest_ms, *(key.at for key in page)])
             results = list(each(lambda key: _look_at(svc, key, deliver), page))
             looked_at, failed = looked_at + len(results), failed + results.count(None)
@@ -72,20 +73,6 @@ def _several(workers: int) -> Iterator[Callable[..., Iterable[object]]]:
         return
     with ThreadPoolExecutor(workers) as pool:
         yield pool.map
-
-
-def _pages(svc: Service, shards: list[str], now_ms: int) -> Iterator[list[Key]]:
-    """Pages of due keys, the shards in turn, so that one crowded shard does not starve the others."""
-    after: dict[str, Key | None] = dict.fromkeys(shards)
-    while after:
-        for shard, last in list(after.items()):
-            page = svc.store.index("due", shard, low=0, high=now_ms, limit=PAGE, newest_first=False, after=last)
-            if page:
-                yield page
-            if len(page) < PAGE:
-                del after[shard]
-            else:
-                after[shard] = page[-1]
 
 
 def _report(swept: Swept, took_ms: int) -> None:

@@ -16,7 +16,8 @@ from invoke_once.life import gates
 from invoke_once.life.gates import Slot
 from invoke_once.life.head import Head
 from invoke_once.life.moves import gates as gate_moves
-from invoke_once.store.store import Applied, Key, Written
+from invoke_once.store.shards import Shards
+from invoke_once.store.store import Applied, Written
 
 Fire = Callable[[Service, Head], Head]
 Each = Callable[..., Iterable[Any]]  #: `map`, or a pool's
@@ -25,7 +26,6 @@ LOOK_MS = 60_000  #: a run at a gate that nobody looks after asks again
 TOGETHER = 16  #: let through in one round
 ROUNDS = 40
 AHEAD = 12  #: an index is late: it may still list some who were let through
-_FAR = 9_999_999_999_999
 
 
 def ask(svc: Service, head: Head, fire: Fire, each: Each = map) -> Head:
@@ -119,7 +119,7 @@ def set_aside(svc: Service, head: Head, whom: str) -> None:
 
 def _oldest(svc: Service, gate: str, count: int, asked: Head | None) -> list[Head]:
     """Up to `count` runs that wait here and may go on, oldest first, as they are now."""
-    listed = [(key.at, key.run_id) for shard in gates.wait_shards(gate) for key in _page(svc, shard, count + AHEAD)]
+    listed = _waiters(svc, gate, count + AHEAD)
     if asked is not None and gates.waits_at(asked) == gate:
         listed.append((asked.created_at, asked.run_id))
     found: list[Head] = []
@@ -139,15 +139,17 @@ def _oldest(svc: Service, gate: str, count: int, asked: Head | None) -> list[Hea
     return found
 
 
-def _page(svc: Service, shard: str, limit: int) -> list[Key]:
-    return svc.store.index("waiting", shard, low=0, high=_FAR, limit=limit, newest_first=False, after=None)
+def _waiters(svc: Service, gate: str, each: int) -> list[tuple[int, str]]:
+    """Who waits at a gate, at most `each` of a shard, oldest first: (since when, run id)."""
+    listed = Shards(svc.store, "waiting", gates.wait_shards(gate)).oldest(each)
+    return [(key.at, key.run_id) for key in listed]
 
 
 def release(svc: Service, gate: str, fire: Fire, until_ms: int, each: Each = map) -> int:
     """Ask for everybody who waits for a pause that may be over, oldest first; returns how many went on."""
     went = 0
     while svc.now_ms() < until_ms:
-        listed = sorted({(k.at, k.run_id) for shard in gates.wait_shards(gate) for k in _page(svc, shard, TOGETHER)})
+        listed = _waiters(svc, gate, TOGETHER)
         heads = [svc.store.get(run_id, svc.now_ms()) for _, run_id in listed[:TOGETHER]]
         before = [head for head in heads if head is not None and gates.waits_at(head) == gate]
         moved = sum(gates.waits_at(now) != gate for now in each(lambda head: ask(svc, head, fire), before))
@@ -159,4 +161,4 @@ def release(svc: Service, gate: str, fire: Fire, until_ms: int, each: Each = map
 
 def waiting(svc: Service, gate: str, most: int) -> int:
     """How many wait at a gate, counted up to `most` a shard."""
-    return sum(len(_page(svc, shard, most)) for shard in gates.wait_shards(gate))
+    return len(_waiters(svc, gate, most))

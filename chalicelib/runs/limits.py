@@ -16,7 +16,8 @@ from msgspec import Struct, field
 
 from invoke_once.errors import InvokeOnceError
 from invoke_once.life import keys
-from invoke_once.store.store import Key, Store
+from invoke_once.store.shards import Shards
+from invoke_once.store.store import Store
 
 _TENANTS = 10_000
 EVERY_STARTS, EVERY_MS = 25, 5_000  #: the estimate is renewed after both
@@ -24,7 +25,6 @@ SAMPLE = 50
 MOST_KEYS = 8_000  #: counted in a shard: some 100 read units, and only where so many runs are in flight
 SEEN_PAST = 4  #: or so many times the limit: a tenant with a quarter of all that are counted is seen to be over it
 PAGE_KEYS = 4_000  #: a page of keys, well within DynamoDB's 1 MB; some 50 read units, where so many are in flight
-_LAST_MS = 9_999_999_999_999
 
 
 class OverLimit(InvokeOnceError):
@@ -61,19 +61,6 @@ class _Seen(Struct):
     at_ms: int = 0
 
 
-def _counted(store: Store, shard: str, most: int) -> list[Key]:
-    """Keys of one shard, up to `most`, page by page."""
-    found: list[Key] = []
-    while len(found) < most:
-        limit = min(PAGE_KEYS, most - len(found))
-        after = found[-1] if found else None
-        page = store.index("due", shard, low=0, high=_LAST_MS, limit=limit, newest_first=False, after=after)
-        found += page
-        if len(page) < limit:
-            break
-    return found
-
-
 class Limits(Struct):
     rates: Rates = field(default_factory=rates)
     _buckets: dict[str, tuple[float, int]] = field(default_factory=dict)  # tenant: (calls left, at ms)
@@ -105,7 +92,8 @@ class Limits(Struct):
     def _in_flight(self, store: Store, tenant: str, now_ms: int, spread: Callable[[], float]) -> int:
         shards = keys.due_shards()
         shard = shards[min(int(spread() * len(shards)), len(shards) - 1)]
-        listed = _counted(store, shard, max(MOST_KEYS, SEEN_PAST * self.rates.runs_in_flight // len(shards) + 1))
+        most = max(MOST_KEYS, SEEN_PAST * self.rates.runs_in_flight // len(shards) + 1)
+        listed = list(Shards(store, "due", shards).keys(shard, size=PAGE_KEYS, most=most))
         everyone = len(listed) * len(shards)
         if everyone < self.rates.runs_in_flight:
             return everyone  # so the tenant is below it too

@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from invoke_once.errors import ConfigurationError, StoreUnavailable
 from invoke_once.handler.current import is_deployed
+from invoke_once.locator import Locator
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Store
 
@@ -93,7 +92,6 @@ def _policy() -> Policy:
     )
 
 
-@cache
 def _from_environment() -> Runtime:
     table = os.environ.get("ONCE_RUNS_TABLE")
     if not table:
@@ -110,23 +108,10 @@ def _from_environment() -> Runtime:
                    policy=_policy(), end_process=os._exit if MANAGED in os.environ else None)  # fmt: skip
 
 
-_handed_in: list[Runtime] = []
-
-
-@contextmanager
-def use_runtime(runtime: Runtime) -> Iterator[None]:
-    """Wrapped handlers called inside stand on `runtime`."""
-    _handed_in.append(runtime)
-    try:
-        yield
-    finally:
-        _handed_in.remove(runtime)
+runtime = Locator(_from_environment)
+use_runtime = runtime.use
 
 
 def is_configured() -> bool:
     """Whether a handler called here is to be a run's: in Lambda, in a bench, or where its settings are."""
-    return bool(_handed_in) or is_deployed()
-
-
-def runtime() -> Runtime:
-    return _handed_in[-1] if _handed_in else _from_environment()
+    return runtime.is_handed_in or is_deployed()

@@ -175,9 +175,9 @@ def test_on_managed_instances_alone_the_process_ends_itself(monkeypatch: pytest.
     for managed in (False, True):
         if managed:
             monkeypatch.setenv(MANAGED, "8")
-        runtime._from_environment.cache_clear()
+        runtime.runtime.forget()
         ends.append(runtime.runtime().end_process)
-    runtime._from_environment.cache_clear()
+    runtime.runtime.forget()
     assert ends == [None, os._exit]
 
 
