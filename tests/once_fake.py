@@ -246,6 +246,7 @@ class FakeOnce:
         if run["status"] in ENDED:
             return problem(409, "conflict", f"the run is {run['status']} already")
         run |= {"status": "cancelled"} if run["status"] == "queued" else {"cancel_requested": True}
+        run["cancelled_by"] = "13945c43cb9b7ebc"
         self.scripts[run_id] = []
         return Answer(202, run)
 
@@ -320,7 +321,8 @@ def run_id_of(function: str, key: str) -> str:
 
 
 def fresh(run_id: str, function: str, key: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    nothing = {"progress": None, "output": None, "error": None, "cancel_requested": False, "callback": None}
+    nothing = {"progress": None, "output": None, "error": None, "callback": None}
+    nothing |= {"cancel_requested": False, "cancelled_by": None}
     known = {"id": run_id, "function": function, "status": "queued", "idempotency_key": key}
     more = {"attempt": 0, "max_attempts": 1, "labels": request.get("labels", {}), "_input": request.get("input")}
     return {**known, **more, **nothing, **TIMES, "started_at": None, "finished_at": None}

@@ -173,8 +173,9 @@ def list_batch_results(call: Call, batch_id: str) -> Response:
 @routes.operation(MOVED, scope="runs:write", problems=(409,))
 def cancel_batch(call: Call, batch_id: str) -> Response:
     """Cancel a batch: items that have not begun never will, runs are cancelled, running ones are asked to stop."""
-    return moved(call, start.cancel(call.service, found := find(call, batch_id)), found,
-                  "It has ended: there is nothing to cancel.")  # fmt: skip
+    found = find(call, batch_id)
+    asked = start.cancel(call.service, found, call.who.id if call.who else None)
+    return moved(call, asked, found, "It has ended: there is nothing to cancel.")
 
 
 @routes.route("/batches/{batch_id}/retry", methods=["POST"])

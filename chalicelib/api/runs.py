@@ -92,7 +92,8 @@ def cancel_run(call: Call, run_id: str) -> Response:
 
     A running attempt sees the request at its next progress or check, and may end otherwise.
     """
-    return _moved(call, dispatch.cancel(call.service, find(call, run_id)), "It has ended: there is nothing to cancel.")
+    asked = dispatch.cancel(call.service, find(call, run_id), call.who.id if call.who else None)
+    return _moved(call, asked, "It has ended: there is nothing to cancel.")
 
 
 @routes.route("/runs/{run_id}/retry", methods=["POST"])

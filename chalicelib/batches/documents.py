@@ -30,6 +30,7 @@ def document(batch: Batch, links_base: str = "/batches/") -> Document:
         "labels": json.loads(batch.labels) if batch.labels else {},
         "max_running": batch.max_running,
         "cancel_requested": batch.cancel_requested,
+        "cancelled_by": batch.cancelled_by,
         "created_at": rfc3339(batch.created_at),
         "finished_at": rfc3339(batch.finished_at),
         "expires_at": rfc3339(batch.expires_at * 1000),
@@ -41,7 +42,14 @@ def document(batch: Batch, links_base: str = "/batches/") -> Document:
 def for_link(whole: Document) -> Document:
     """What a link shows of it; the rest is for who has a token."""
     links = {name: link for name, link in whole["links"].items() if name != "deliveries"}
-    return whole | {"idempotency_key": None, "labels": {}, "max_running": None, "callback": None, "links": links}
+    hidden: Document = {
+        "idempotency_key": None,
+        "labels": {},
+        "max_running": None,
+        "cancelled_by": None,
+        "callback": None,
+    }
+    return whole | hidden | {"links": links}
 
 
 def counts(batch: Batch) -> dict[str, int]:

@@ -93,7 +93,7 @@ def stop(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
     found = None if batch.pass_number == 1 else svc.store.get(run_id(batch, index), svc.now_ms())
     if found is None:
         item = manifest[index]
-        move = batch_moves.tombstone(new_run(svc, batch, index, item), svc.now_ms())
+        move = batch_moves.tombstone(new_run(svc, batch, index, item), svc.now_ms(), batch.cancelled_by)
         result = svc.store.apply(svc.payloads.with_input(move, item.text))
         if isinstance(result, Applied):
             return
@@ -103,7 +103,7 @@ def stop(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
             break
         found = svc.store.apply(batch_moves.join_pass(found, batch)).head
     if found is not None and not found.terminal:
-        dispatch.cancel(svc, found)
+        dispatch.cancel(svc, found, batch.cancelled_by)
 
 
 def _may_be_unfired(head: Head, now_ms: int) -> bool:

@@ -86,9 +86,12 @@ def is_known(svc: Service, request: BatchRequest) -> bool:
     return svc.store.part(keys.batch_id(request.tenant, request.function.name, request.key), BATCH) is not None
 
 
-def cancel(svc: Service, batch: Batch) -> Batch | None:
-    """Stop it: what is no run yet never will be, what runs is asked to stop. None: it has ended."""
-    moved = records.made(svc, batch_moves.cancel_batch(batch, svc.now_ms(), spread.RESPREAD_MS))
+def cancel(svc: Service, batch: Batch, by: str | None = None) -> Batch | None:
+    """Stop it: what is no run yet never will be, what runs is asked to stop. None: it has ended.
+
+    `by`: the id of the token that asks.
+    """
+    moved = records.made(svc, batch_moves.cancel_batch(batch, svc.now_ms(), spread.RESPREAD_MS, by))
     if moved is not None:
         log.event("batch_cancelled", batch=batch.run_id)
         spread.send_workers(svc, moved, moved.chunks)

@@ -231,14 +231,18 @@ def _reject(svc: Service, head: Head, type_name: str, message: str) -> Head:
     return result.head or head
 
 
-def cancel(svc: Service, head: Head) -> Result:
-    """Cancel: at once if nobody has claimed it, else ask its attempt. Refused: it has ended."""
+def cancel(svc: Service, head: Head, by: str | None = None) -> Result:
+    """Cancel: at once if nobody has claimed it, else ask its attempt. Refused: it has ended.
+
+    `by`: the id of the token that asks.
+    """
     result: Result = Refused(head, ("not ended",))
     for _ in range(5):
         if head.terminal:
             return Refused(head, ("not ended",))
         waiting = head.status in moves.WAITING
-        result = svc.store.apply(moves.cancel(head, svc.now_ms()) if waiting else moves.request_cancel(head))
+        move = moves.cancel(head, svc.now_ms(), by) if waiting else moves.request_cancel(head, by)
+        result = svc.store.apply(move)
         if isinstance(result, Applied) or result.head is None:
             return result
         head = result.head

@@ -78,6 +78,7 @@ def _fields(head: Head, links_base: str) -> Document:
         "finished_at": rfc3339(head.finished_at),
         "expires_at": rfc3339(head.expires_at * 1000),
         "cancel_requested": head.cancel_requested,
+        "cancelled_by": head.cancelled_by,
         "batch": None if head.batch is None else {"id": head.batch, "index": head.batch_index or 0},
         "callback": _callback(head),
         "links": _links(head, links_base),

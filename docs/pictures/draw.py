@@ -1,6 +1,6 @@
 """Draw the pictures of the documentation from the text files beside this one: `python docs/pictures/draw.py`.
 
-NAME.txt becomes docs/images/NAME.svg. A file is either a sequence or a map; a test compares text and picture.
+NAME.txt becomes docs/images/NAME.svg. A file is a sequence, a map or states; a test compares text and picture.
 
     # what the picture shows (its title, read by screen readers)
     sequence: client | API | table              a line of life each
@@ -11,6 +11,15 @@ NAME.txt becomes docs/images/NAME.svg. A file is either a sequence or a map; a t
     map: 4 x 3                                  a grid of columns x rows
     box client 0 1: client                      at column 0, row 1; `\\n` breaks the line
     1 client -> api: POST /runs                 an arrow, numbered
+
+    # …
+    states: 4 x 6                               a grid of columns x rows, which may be fractions
+    dot start 0 2                               where it begins
+    state queued 1 3                            where a state is
+    group waiting 0.5 0.5 1.5 3.5: not claimed  a frame from corner to corner, with its title
+    move queued -> running: E, F                an arrow with its letters; `via 1 4, 2 4` names corners on its way
+    loop running: G, N                          a state that stays
+    note 0 7: words                             a line of text
 """
 
 from __future__ import annotations
@@ -28,7 +37,7 @@ STYLE = """
   .box { fill: #e2f0ec; stroke: #0d6d5f; stroke-width: 1.5; } .note { fill: #fff4d6; stroke: #c9b06a; }
   .line { stroke: #b9bdb8; stroke-dasharray: 4 4; } .arrow { stroke: #0d6d5f; stroke-width: 1.6; fill: none; }
   .answer { stroke-dasharray: 6 4; } .lost { stroke: #c02b20; } .number { fill: #0d6d5f; }
-  .on { fill: #fff; font-weight: 700; }
+  .on { fill: #fff; font-weight: 700; } .group { fill: none; stroke: #b9bdb8; stroke-dasharray: 5 4; }
 """
 HEAD = """<marker id="tip" markerWidth="9" markerHeight="9" refX="8" refY="4.5" orient="auto">
 <path d="M0 0 L9 4.5 L0 9 z" fill="#0d6d5f"/></marker>
@@ -127,10 +136,92 @@ def _arrow(begin: tuple[float, float], end: tuple[float, float], box: tuple[int,
     )  # fmt: skip
 
 
-def _edge(inside: tuple[float, float], towards: tuple[float, float], box: tuple[int, int]) -> tuple[float, float]:
+def _edge(inside: tuple[float, float], towards: tuple[float, float], box: tuple[float, float]) -> tuple[float, float]:
     dx, dy = towards[0] - inside[0], towards[1] - inside[1]
     scale = min(box[0] / 2 / abs(dx) if dx else 9e9, box[1] / 2 / abs(dy) if dy else 9e9)
     return inside[0] + dx * scale, inside[1] + dy * scale
+
+
+def states(title: str, size: str, lines: list[str]) -> str:
+    columns, rows = (float(part) for part in size.split(" x "))
+    frames: dict[str, Frame] = {}
+    groups, boxes, arrows = [], [], []
+    moves = [_move(line) for line in lines if line.startswith("move ")]
+    pairs = {(begin, end) for begin, end, _, _ in moves}
+    for line in lines:
+        kind, rest = line.split(" ", 1)
+        if kind in ("dot", "state"):
+            name, *place = rest.split(" ")
+            x, y = _at(place)
+            half = (5.0, 5.0) if kind == "dot" else (52.0, 17.0)
+            frames[name] = (x - half[0], y - half[1], x + half[0], y + half[1])
+            boxes.append(_box(frames[name], "number" if kind == "dot" else "box"))
+            boxes.append("" if kind == "dot" else text(x, y + 5, name, "name"))
+        elif kind == "group":
+            place, words = rest.split(": ")
+            name, *corners = place.split(" ")
+            frames[name] = (*_at(corners[:2]), *_at(corners[2:]))
+            groups.append(_box(frames[name], "group") + text(*_middle(frames[name], top=16), words, "small"))
+        elif kind == "loop":
+            name, words = rest.split(": ")
+            x, y = _middle(frames[name], top=34)
+            arrows.append(f'<path class="arrow" d="M{x - 16:g} {y:g} v18 h32 v-14" marker-end="url(#tip)"/>')
+            arrows.append(text(x, y + 32, words, "small"))
+        elif kind == "note":
+            place, words = rest.split(": ", 1)
+            x, y = _at(place.split(" "))
+            boxes.append(text(x - 20, y, words, "small", "start"))
+    for begin, end, words, via in moves:
+        aside = 8 if (end, begin) in pairs and not via else 0
+        arrows.append(_way(frames[begin], frames[end], via, words, -aside if begin < end else aside))
+    return page(title, *_at([str(columns + 0.2), str(rows + 1.2)]), groups + arrows + boxes)
+
+
+Frame = tuple[float, float, float, float]
+
+
+def _at(place: list[str]) -> tuple[float, float]:
+    column, row = (float(part) for part in place)
+    return 32 + column * 190, 30 + row * 66
+
+
+def _move(line: str) -> tuple[str, str, str, list[tuple[float, float]]]:
+    names, words = line.removeprefix("move ").split(": ", 1)
+    begin, end = names.split(" -> ")
+    words, _, via = words.partition(" via ")
+    return begin, end, words, [_at(corner.split(" ")) for corner in via.split(", ") if corner]
+
+
+def _box(frame: Frame, kind: str) -> str:
+    left, top, right, bottom = frame
+    return (
+        f'<rect class="{kind}" x="{left:g}" y="{top:g}" width="{right - left:g}" height="{bottom - top:g}"'
+        f' rx="{min(8, (right - left) / 2):g}"/>'
+    )
+
+
+def _middle(frame: Frame, top: float | None = None) -> tuple[float, float]:
+    left, upper, right, lower = frame
+    return (left + right) / 2, (upper + lower) / 2 if top is None else upper + top
+
+
+def _way(begin: Frame, end: Frame, via: list[tuple[float, float]], words: str, aside: float) -> str:
+    """An arrow from frame to frame. Of two that go to and fro, each is moved `aside`; the words stand at its middle."""
+    first, last = _middle(begin), _middle(end)
+    corners = [_leave(begin, first, via[0] if via else last), *via, _leave(end, last, via[-1] if via else first)]
+    corners = [(x, y + aside) for x, y in corners]
+    path = " L".join(f"{x:g} {y:g}" for x, y in corners)
+    half = len(corners) // 2
+    (x1, y1), (x2, y2) = corners[half - 1 : half + 1]
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    flat = abs(y2 - y1) < abs(x2 - x1) / 2
+    label = text(x, y + (16 if aside > 0 else -6), words, "small") if flat else text(x + 8, y, words, "small", "start")
+    return f'<path class="arrow" d="M{path}" marker-end="url(#tip)"/>{label}'
+
+
+def _leave(frame: Frame, middle: tuple[float, float], towards: tuple[float, float]) -> tuple[float, float]:
+    left, top, right, bottom = frame
+    return _edge(middle, towards, (right - left, bottom - top))
 
 
 def draw(source: str) -> str:
@@ -139,6 +230,8 @@ def draw(source: str) -> str:
     title, kind, rest = lines[0].lstrip("# "), lines[1], lines[2:]
     if kind.startswith("sequence: "):
         return sequence(title, [name.strip() for name in kind.removeprefix("sequence: ").split("|")], rest)
+    if kind.startswith("states: "):
+        return states(title, kind.removeprefix("states: "), rest)
     return chart(title, kind.removeprefix("map: "), rest)
 
 

@@ -95,6 +95,7 @@ class Head:
     progress: float | None = None  #: G, H
     message: str | None = None  #: G, H
     cancel_requested: bool = False  #: N
+    cancelled_by: str | None = None  #: M, N, BT; the id of the token that asked first
     labels: str | None = None  #: A; JSON object
     input: bytes | None = None  #: A, B; packed JSON
     input_ref: str | None = None  #: A, B; `item:HASH` or `s3:KEY`

@@ -125,6 +125,7 @@ class RunModel(Model):
     progress = _number()
     message = _text()
     cancel_requested = _flag()
+    cancelled_by = _text()
     labels = _text()
     input = _bytes()
     input_ref = _text()

@@ -208,7 +208,7 @@ class FakeRuns:
             run = self.runs[run_id]
             if run.ended:
                 raise Conflict(f"The run has ended: {run.document['status']}.")
-            run.document["cancel_requested"] = True
+            run.document |= {"cancel_requested": True, "cancelled_by": "13945c43cb9b7ebc"}
             wait = 700 if run.document["status"] == "running" else 0
             error = {
                 "type": "RunCancelled",
@@ -228,6 +228,7 @@ class FakeRuns:
                 "error": None,
                 "finished_at": None,
                 "cancel_requested": False,
+                "cancelled_by": None,
             }
             run.document |= again
             request = {"function": run.document["function"], "input": json.loads(run.input)}
@@ -259,6 +260,7 @@ def _document(request: Document, key: str | None, at: int) -> Document:
         "finished_at": None,
         "expires_at": rfc3339(at + 30 * 86_400_000),
         "cancel_requested": False,
+        "cancelled_by": None,
         "callback": {"url": url, "status": "pending", "attempts": 0} if url else None,
         "links": {},
     }

@@ -93,6 +93,14 @@ def test_a_retry_is_a_new_pass_that_an_old_look_cannot_end(store: Store, begun: 
     refused(store, batches.retry_batch(ended, NOW + 10, 0))
 
 
+def test_who_cancelled_a_batch_is_kept_until_it_is_sent_again(store: Store, begun: Batch) -> None:
+    asked = made(store, batches.cancel_batch(begun, NOW + 1, 0, "ada"))
+    again = made(store, batches.cancel_batch(asked, NOW + 2, 0, "grace"))
+    assert again.cancelled_by == "ada"
+    ended = made(store, batches.end_batch(again, NOW + 5, Status.CANCELLED, FAILED))
+    assert (ended.cancelled_by, made(store, batches.retry_batch(ended, NOW + 9, 0)).cancelled_by) == ("ada", None)
+
+
 def test_a_batch_that_succeeded_is_not_run_again(store: Store, begun: Batch) -> None:
     ended = made(store, batches.end_batch(begun, NOW + 5, Status.SUCCEEDED, {"total": 3}))
     refused(store, batches.retry_batch(ended, NOW + 9, 0))

@@ -77,6 +77,20 @@ def test_a_run_cancelled_in_its_backoff_ends_without_the_error_of_the_attempt_be
     assert (ended.status, ended.error, ended.not_before) == ("cancelled", None, None)
 
 
+def test_who_cancelled_a_waiting_run_is_kept_until_it_is_sent_again(store: Store, begin: Begin) -> None:
+    ended = applied(store, moves.cancel(begin(), NOW, "ada"))
+    assert (ended.status, ended.cancelled_by) == ("cancelled", "ada")
+    assert applied(store, moves.redrive(ended, NOW + 1)).cancelled_by is None
+
+
+def test_the_first_who_asked_to_cancel_is_told_to_the_end(store: Store, claimed: Begin) -> None:
+    asked = applied(store, moves.request_cancel(claimed(), "ada"))
+    again = applied(store, moves.request_cancel(asked, "grace"))
+    assert again.cancelled_by == "ada"
+    lost = moves.lose(again, NOW, None, {"status": "cancelled"}, seen_dead=True)
+    assert applied(store, lost).cancelled_by == "ada"
+
+
 @pytest.mark.parametrize("how", ["requeued", "lost"])
 def test_what_goes_back_to_the_queue_lives_through_its_new_queue_time_and_its_retention(
     store: Store, claimed: Begin, how: str

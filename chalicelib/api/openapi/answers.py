@@ -101,6 +101,7 @@ class Run(Struct):
     finished_at: Time | None
     expires_at: Annotated[Time, Meta(description="when the run and its key are forgotten")]
     cancel_requested: bool
+    cancelled_by: Annotated[str | None, Meta(description="the id of the token that asked to cancel it")]
     batch: RunBatch | None
     callback: RunCallback | None
     links: Links

@@ -45,6 +45,7 @@ class Batch(Struct):
     labels: dict[str, str]
     max_running: int | None
     cancel_requested: bool
+    cancelled_by: Annotated[str | None, Meta(description="the id of the token that asked to cancel it")]
     created_at: Time
     finished_at: Time | None
     expires_at: Time

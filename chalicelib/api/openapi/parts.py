@@ -119,6 +119,7 @@ RUN: Json = {
     "finished_at": "2026-11-23T10:00:04.512Z",
     "expires_at": "2026-12-23T10:00:04.000Z",
     "cancel_requested": False,
+    "cancelled_by": None,
     "batch": None,
     "callback": None,
     "links": {

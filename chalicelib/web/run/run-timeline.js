@@ -45,7 +45,7 @@ export function steps(run, deliveries, parts, now) {
     ...parts.map((part) => attempt(run, part)),
     ...(run.status === "queued" || run.status === "scheduled" ? [waiting(run, now)] : []),
     ...(run.status === "running" ? [working(run, now)] : []),
-    ...(run.cancel_requested && !ended(run) ? [{ key: "cancel", sign: "cancelled", title: "Cancel requested", detail: "the function sees it at its next check" }] : []),
+    ...(run.cancel_requested && !ended(run) ? [{ key: "cancel", sign: "cancelled", title: "Cancel requested", detail: `${by(run)}the function sees it at its next check` }] : []),
     ...(ended(run) ? [outcome(run)] : []),
     ...deliveries.map(delivery),
     ...tell(run, deliveries, now),
@@ -81,9 +81,12 @@ function working(run, now) {
   return { key: "working", sign: "running", title: "Running", detail, current: true };
 }
 
+/** Whose token asked to cancel it. */
+const by = (run) => (run.cancelled_by ? `by token ${run.cancelled_by}, ` : "");
+
 function outcome(run) {
   const took = ran(run, NaN);
-  return { key: "outcome", sign: run.status, title: statusLabel(run.status), time: run.finished_at, detail: Number.isFinite(took) && run.attempt ? `after ${duration(took)}` : "" };
+  return { key: "outcome", sign: run.status, title: statusLabel(run.status), time: run.finished_at, detail: by(run) + (Number.isFinite(took) && run.attempt ? `after ${duration(took)}` : "") };
 }
 
 function delivery(each, n) {

@@ -206,7 +206,7 @@ function paintDetails(element, run, whole) {
     ["Attempts", `${run.attempt} of ${Math.max(run.max_attempts ?? 1, run.attempt)}`],
     ["Leg", run.leg > 1 ? String(run.leg) : null],
     ["Checkpoint", run.checkpoint ? [`leg ${run.checkpoint.leg}, ${bytes(run.checkpoint.size)}, `, time(run.checkpoint.at)] : null],
-    ["Cancelled by", run.cancelled_by],
+    ["Cancelled by", run.cancelled_by ? h("span", { class: "mono break" }, `token ${run.cancelled_by}`) : null],
     ["Labels", labels.length ? labels : null],
     ["Created", time(run.created_at)], ["Started", time(run.started_at)], ["This attempt", run.attempt > 1 ? time(run.attempt_started_at) : null], ["Next attempt", time(run.next_attempt_at)], ["Finished", time(run.finished_at)], ["Kept until", time(run.expires_at)],
   ].filter(([, value]) => value);

@@ -63,6 +63,7 @@ def _lines(run: RunInfo) -> Iterator[tuple[str, str]]:
     if data.get("attempt_started_at") != data.get("started_at"):
         fields["attempt began"] = data.get("attempt_started_at")
     fields["next"] = data.get("next_attempt_at")
+    fields["cancelled by"] = data.get("cancelled_by")
     fields |= {name: data.get(f"{name}_at") for name in ("finished", "expires")}
     for name, value in fields.items():
         if value:

@@ -16,7 +16,7 @@ from invoke_once.life.batch import BATCH, Batch, chunk_part
 from invoke_once.life.conditions import any_of, at_most, equals, missing, one_of
 from invoke_once.life.head import Head, to_item
 from invoke_once.life.move import Arm, Move
-from invoke_once.life.moves.common import DAY_S, WAITING, Held, new_token, same_generation
+from invoke_once.life.moves.common import DAY_S, WAITING, Held, asked_by, new_token, same_generation
 from invoke_once.life.moves.starts import NewRun, birth, id_is_free
 from invoke_once.life.moves.upkeep import redrive
 from invoke_once.life.status import REDRIVABLE, Status
@@ -38,8 +38,8 @@ SWEPT_MS = 60_000  #: a running batch is looked at by the sweep this often, what
 CHUNK_LEASE_MS = 25_000  #: of a chunk that a worker has taken: its budget of 20 s, and a grace
 _KEPT_WHILE_RUNNING_S = 60 * DAY_S
 _CHUNKS_KEPT_S = 400 * DAY_S
-_OUTCOME = ("finished_at", "cancel_requested", "counts", "counted_at", "spread_at", "born", "not_before",
-            "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
+_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "counted_at", "spread_at", "born",
+            "not_before", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,9 @@ def end_batch(batch: Batch, now_ms: int, status: Status, counts: Mapping[str, in
     return Move("BE", batch.run_id, _running(batch), sets, part=BATCH, remove=tuple(remove))
 
 
-def cancel_batch(batch: Batch, now_ms: int, look_ms: int) -> Move:
-    """BM. A person wants it to stop: nothing is spread any more, and what there is is cancelled."""
-    sets = {"cancel_requested": True, "not_before": now_ms + look_ms, "spread_at": now_ms}
+def cancel_batch(batch: Batch, now_ms: int, look_ms: int, by: str | None = None) -> Move:
+    """BM. A person, whose token is `by`, wants it to stop: nothing new is spread, and what there is is cancelled."""
+    sets = {"cancel_requested": True, "not_before": now_ms + look_ms, "spread_at": now_ms} | asked_by(batch, by)
     return Move("BM", batch.run_id, _running(batch), sets, part=BATCH, remove=("counted_at",))
 
 
@@ -164,7 +164,7 @@ def retry_batch(batch: Batch, now_ms: int, look_ms: int) -> Move:
     return Move("BO", batch.run_id, guard, sets, part=BATCH, remove=remove, mine={"generation": generation})
 
 
-def tombstone(new: NewRun, now_ms: int) -> Move:
+def tombstone(new: NewRun, now_ms: int, by: str | None = None) -> Move:
     """BT. An index of a cancelled batch that is no run yet is born cancelled: no slow worker can begin it now.
 
     Refused: it is a run, which the refusal carries.
@@ -172,7 +172,7 @@ def tombstone(new: NewRun, now_ms: int) -> Move:
     generation = new_token()
     born = birth(new, now_ms, generation) | {
         "status": Status.CANCELLED, "finished_at": now_ms, "due_shard": None,
-        "expires_at": now_ms // 1000 + max(new.retention_s, 60),
+        "expires_at": now_ms // 1000 + max(new.retention_s, 60), "cancelled_by": by,
     }  # fmt: skip
     return Move("BT", new.run_id, (id_is_free(now_ms),), to_item(born), replace=True, mine={"generation": generation})
 

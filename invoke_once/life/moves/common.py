@@ -78,5 +78,10 @@ def leaves(head: Head) -> tuple[str, ...]:
     return () if head.hold is None else GATED
 
 
+def asked_by(head: Head, by: str | None) -> dict[str, Any]:
+    """Who asked to cancel; whoever comes after the first one changes nothing."""
+    return {} if by is None or head.cancelled_by is not None else {"cancelled_by": by}
+
+
 def nobody_asked_to_cancel() -> Arm:
     return Arm(NOT_CANCELLED, missing("cancel_requested"))

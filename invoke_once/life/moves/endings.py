@@ -11,7 +11,15 @@ from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.attempts import Fence, fence
-from invoke_once.life.moves.common import GATED, WAITING, back_in_queue, leaves, nobody_asked_to_cancel, same_generation
+from invoke_once.life.moves.common import (
+    GATED,
+    WAITING,
+    asked_by,
+    back_in_queue,
+    leaves,
+    nobody_asked_to_cancel,
+    same_generation,
+)
 from invoke_once.life.status import Status
 
 FAILED_INDEX = (Status.FAILED, Status.TIMED_OUT, Status.EXPIRED)
@@ -97,9 +105,9 @@ def expire(head: Head, now_ms: int, error: bytes) -> Move:
     return Move("L", head.run_id, guard, sets, remove=tuple(removes))
 
 
-def cancel(head: Head, now_ms: int) -> Move:
-    """M. A run that nobody has claimed ends cancelled at once. By a person."""
+def cancel(head: Head, now_ms: int, by: str | None = None) -> Move:
+    """M. A run that nobody has claimed ends cancelled at once. By a person, whose token is `by`."""
     guard = (same_generation(head), Arm("not claimed", one_of("status", WAITING)))
-    sets, removes = _end(head, Status.CANCELLED, now_ms, {})
+    sets, removes = _end(head, Status.CANCELLED, now_ms, asked_by(head, by))
     mine = {"status": Status.CANCELLED, "finished_at": now_ms}  # or another person's of the same millisecond
     return Move("M", head.run_id, guard, sets, remove=tuple(removes), mine=mine)

@@ -16,6 +16,7 @@ from invoke_once.life.moves.common import (
     STATE_FIELDS,
     WAITING,
     Held,
+    asked_by,
     held_back,
     look_by,
     new_token,
@@ -71,10 +72,10 @@ def note(head: Head, error: bytes) -> Move:
     return Move("V", head.run_id, guard, {"error": error})
 
 
-def request_cancel(head: Head) -> Move:
-    """N. A running attempt is asked to stop; it sees the flag at its next progress or check. By a person."""
+def request_cancel(head: Head, by: str | None = None) -> Move:
+    """N. A running attempt is asked to stop; it sees the flag at its next progress or check. By a person, as M."""
     guard = (same_generation(head), Arm("running", equals("status", Status.RUNNING)))
-    return Move("N", head.run_id, guard, {"cancel_requested": True})
+    return Move("N", head.run_id, guard, {"cancel_requested": True} | asked_by(head, by))
 
 
 def redrive(
@@ -117,9 +118,9 @@ def redrive(
     if held is not None:
         sets |= held_back(held, look_by(now_ms + FIRST_LOOK_MS, until_ms), until_ms)
     sets |= {name: value for name, value in (("redriven_by", by), ("paused_ms", paused_ms)) if value}
-    removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "progress",
-               "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by",
-               "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs", *GATED,
+    removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "cancelled_by",
+               "progress", "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error",
+               "settled_by", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs", *GATED,
                *(STATE_FIELDS if from_start else ()))  # fmt: skip
     return Move(
         "O",

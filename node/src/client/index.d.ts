@@ -46,6 +46,8 @@ export interface RunDocument<Output = any> {
   next_attempt_at?: string | null;
   expires_at: string;
   cancel_requested: boolean;
+  /** the id of the token that asked to cancel it */
+  cancelled_by: string | null;
   callback: { url: string; status: "pending" | "delivered" | "failed"; attempts: number } | null;
   links: Record<string, string>;
 }

@@ -130,6 +130,9 @@ def test_cancel_ends_what_never_began(world: World) -> None:
     do(world, batch_id)
     batch = show(world, batch_id).json
     assert (batch["status"], batch["counts"]["cancelled"]) == ("cancelled", 12)
+    assert f"once_{batch['cancelled_by']}_" in world.token
+    runs = world.call("GET", "/batches/{batch_id}/runs", batch_id=batch_id).json["runs"]
+    assert {run["cancelled_by"] for run in runs} == {batch["cancelled_by"]}
     assert world.call("POST", "/batches/{batch_id}/cancel", batch_id=batch_id).status == 409
 
 

@@ -205,6 +205,7 @@ def test_cancel_of_a_waiting_run_ends_it(world: World) -> None:
     run_id = world.post({"function": "echo", "delay_seconds": 60}).json["id"]
     answer = world.call("POST", "/runs/{run_id}/cancel", run_id=run_id)
     assert answer.status == 202 and answer.json["status"] == "cancelled"
+    assert f"once_{answer.json['cancelled_by']}_" in world.token
     again = world.call("POST", "/runs/{run_id}/cancel", run_id=run_id)
     assert again.status == 409 and again.json["run_status"] == "cancelled"
 
