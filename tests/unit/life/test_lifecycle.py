@@ -120,7 +120,7 @@ def test_the_documents_letters_are_the_codes() -> None:
 def test_the_diagram_has_every_move_of_a_run_and_every_state() -> None:
     picture = (DOC.parents[1] / "pictures" / "lifecycle.txt").read_text(encoding="utf-8")
     drawn = re.findall(
-        r"\b([A-Z]{1,2})\b", "".join(re.findall(r"^(?:move|loop|note) .*?: (.*)", picture, re.MULTILINE))
+        r"\b([A-Z]{1,2})\b", " ".join(re.findall(r"^(?:move|loop|note) .*?: (.*)", picture, re.MULTILINE))
     )
     assert set(drawn) == set(LETTERS)
     assert set(re.findall(r"^state (\w+)", picture, re.MULTILINE)) == set(Status)
