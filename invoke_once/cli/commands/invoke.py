@@ -40,6 +40,7 @@ _RETRY = {
 @click.option("--timeout", type=duration, help="Give up waiting after this (implies --wait); the run goes on.")
 @click.option("--label", "labels", type=label, multiple=True, help="A label to find the run by; repeatable.")
 @click.option("--callback", metavar="URL", help="Where to send the outcome, signed.")
+@click.option("--no-callback", is_flag=True, help="Tell nobody, though the function has a default callback.")
 @click.option("--delay", type=duration, help="Start after this.")
 @click.option("--queue-timeout", type=duration, help="Expire the run if it has not begun by then.")
 @click.option("--retry-max", type=click.IntRange(1), metavar="N", help="At most this many attempts.")
@@ -52,6 +53,8 @@ def command(session: Session, /, **given: Any) -> int:
 
     Prints the run's id, and with --wait its output. The run goes on whatever happens to this command.
     """
+    if given["callback"] and given["no_callback"]:
+        raise click.UsageError("--callback and --no-callback exclude each other")
     value = read_input(given["data"], given["path"])
     with session.once() as once:
         run = _start(once, value, given)
@@ -78,7 +81,7 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
             given["function"],
             value,
             key=key,
-            callback=given["callback"],
+            callback=False if given["no_callback"] else given["callback"],
             delay_seconds=whole(given["delay"]),
             queue_timeout_seconds=whole(given["queue_timeout"]),
             retry=cast("Retry", retry) or None,

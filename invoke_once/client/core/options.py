@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
-from invoke_once.client.core.requests import START_HOLD_S, Start, moment
+from invoke_once.client.core.requests import START_HOLD_S, JsonText, Start, moment
 
 
 class Retry(TypedDict, total=False):
@@ -21,7 +21,7 @@ class StartOptions(TypedDict, total=False):
     """What `start` takes beside function and input.
 
     key: the idempotency key; a random one where none is given. The same key is the same run.
-    callback: a URL that gets the outcome as a signed webhook.
+    callback: a URL or ARN that gets the outcome, signed. False: nobody is told, though the function has a default.
     delay_seconds, queue_timeout_seconds: when to start, and how long the run may wait for it.
     retry: see `Retry`.
     if_failed: "replay" (default) gives a failed run back, "rerun" runs it again.
@@ -30,7 +30,7 @@ class StartOptions(TypedDict, total=False):
     """
 
     key: str | None
-    callback: str | None
+    callback: str | Literal[False] | None
     delay_seconds: int | None
     queue_timeout_seconds: int | None
     retry: Retry | None
@@ -57,7 +57,7 @@ def start_request(function: str, value: Any, given: StartOptions) -> Start:
     known_only("retry", given.get("retry") or {}, Retry.__annotations__)
     callback = given.get("callback")
     options = {
-        "callback": {"url": callback} if callback else None,
+        "callback": JsonText("null") if callback is False else {"url": callback} if callback else None,
         "labels": dict(given.get("labels") or {}) or None,
         **{name: given.get(name) for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed")},
     }

@@ -149,6 +149,12 @@ def test_every_option_reaches_the_service(cli: Cli, fake: FakeOnce) -> None:
     }
 
 
+def test_no_callback_overrides_the_functions_default(cli: Cli, fake: FakeOnce) -> None:
+    assert cli("invoke", "-f", "echo", "--no-callback").code == 0
+    assert json.loads(fake.last("POST").body) == {"function": "echo", "callback": None}
+    assert cli("invoke", "-f", "echo", "--no-callback", "--callback", "http://127.0.0.1:1/").code == 2
+
+
 def test_the_input_comes_from_a_file_or_from_stdin(
     cli: Cli, fake: FakeOnce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,16 @@ def test_everything_given_is_on_the_wire_and_nothing_else(fake: FakeOnce, play: 
     }
 
 
+def test_no_callback_is_not_the_same_as_none_given(fake: FakeOnce, play: Play) -> None:
+    async def scenario(once: Any) -> None:
+        await ask(once.start("echo", callback=None))
+        assert "callback" not in json.loads(fake.last().body)
+        await ask(once.start("echo", callback=False))
+        assert json.loads(fake.last().body) == {"function": "echo", "callback": None}
+
+    play(scenario)
+
+
 def test_an_option_that_there_is_not_is_refused_before_anything_is_sent(fake: FakeOnce, play: Play) -> None:
     async def scenario(once: Any) -> None:
         with pytest.raises(TypeError, match="'kye': did you mean 'key'"):
