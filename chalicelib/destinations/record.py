@@ -124,6 +124,7 @@ def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Res
     error = payloads.error_fields(report.error_type or "FunctionError", report.message, report.trace)
     if may_retry(head):
         not_before = now_ms + backoff_ms(head, svc.spread())
+        recovery.outlive(svc.payloads, head, not_before)
         result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
         if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
             return result
@@ -142,7 +143,7 @@ def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any
 
 def _lose(svc: Service, head: Head, report: Report) -> Result:
     why = f"attempt {head.attempt_number} died: {_reason(report)}"
-    return recovery.lose(svc.store, head, svc.now_ms(), why=why, seen_dead=True, spread=svc.spread)
+    return recovery.lose(svc.payloads, head, svc.now_ms(), why=why, seen_dead=True, spread=svc.spread)
 
 
 def _reason(report: Report) -> str:

@@ -113,7 +113,7 @@ def _move(svc: Service, head: Head, due: Due) -> Result:
             return svc.store.apply(moves.expire(head, now_ms, error))
         case Due.LOSE:
             why = f"attempt {head.attempt_number} vanished: its lease ended without an outcome"
-            return recovery.lose(svc.store, head, now_ms, why=why, spread=svc.spread)
+            return recovery.lose(svc.payloads, head, now_ms, why=why, spread=svc.spread)
         case Due.REARM:
             return svc.store.apply(moves.rearm(head, next_look_ms(head, now_ms)))
         case _:

@@ -20,6 +20,7 @@ from invoke_once.life import gates, moves
 from invoke_once.life.due import Due
 from invoke_once.life.gates import Slot
 from invoke_once.life.head import Head
+from invoke_once.store import states
 from invoke_once.store.store import Applied
 
 PREFIXES = ("gate_", "slot_")
@@ -85,6 +86,7 @@ def _rest(svc: Service, head: Head) -> bool:
         return False
     paused = admission.paused_for(svc, admission.asking_of(head)) is not None
     at_ms = max(clock["queue_until"] + 1, now_ms + PAUSED_LOOK_MS if paused else 0)
+    states.last_until(svc.payloads, head, clock["expires_at"])
     svc.store.apply(moves.rearm(head, at_ms, clock))
     return True
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from invoke_once import log
 from invoke_once.errors import PayloadTooLarge, StoreUnavailable
-from invoke_once.handler import outcomes
+from invoke_once.handler import outcomes, recovery
 from invoke_once.handler.live import LiveRun
 from invoke_once.handler.outcomes import Outcome
 from invoke_once.handler.runtime import Runtime
@@ -105,7 +105,7 @@ class Attempt(LiveRun):
         error = outcome.error
         if outcome.retriable and error is not None and may_retry(self._head):
             again_ms = self._not_before(outcome, now_ms + backoff_ms(self._head, random.random()))
-            self._renew(again_ms)
+            self._outlive(again_ms)
             result = self._apply(
                 lambda kept: moves.carrying(
                     moves.requeue(self._fence, self._head, again_ms, error, token, until_ms), kept
@@ -135,7 +135,7 @@ class Attempt(LiveRun):
         if head.leg >= head.max_legs:
             return outcomes.legs_exhausted(head.max_legs)
         begin_ms = self._not_before(outcome, now_ms + outcome.after_ms)
-        self._renew(begin_ms)
+        self._outlive(begin_ms)
         result = self._apply(
             lambda kept: moves.continue_later(head, begin_ms, token, state=kept, asked=outcome.asked, told=told), state
         )
@@ -163,16 +163,10 @@ class Attempt(LiveRun):
             made.drop()
             return None
 
-    def _renew(self, not_before: int) -> None:
-        """The input, and a state of its own, last until the next attempt or leg has ended."""
-        if self._head.input_ref is None and self._checkpoints is None and self._head.state_ref is None:
-            return
-        from invoke_once.store import states
-
-        expires_at = states.outlives(self._head, not_before)
-        if expires_at is not None:
-            self._runtime.payloads.renew_input(self._head, expires_at)
-            self._own_checkpoints().renew(expires_at)
+    def _outlive(self, not_before: int) -> None:
+        """The input, and the newest state, last until the next attempt or leg has ended."""
+        head = self._head if self._checkpoints is None else self._checkpoints.head
+        recovery.outlive(self._runtime.payloads, head, not_before)
 
     def _slot_until(self, outcome: Outcome) -> int | None:
         """The watchdog's outcome comes before the body's end: until then a slot of a limit stays taken."""

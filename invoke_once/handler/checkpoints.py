@@ -94,9 +94,9 @@ class Checkpoints:
         """The pending one cannot be kept."""
         self.pending = None
 
-    def renew(self, expires_at: int) -> None:
-        """Let the state that the next leg begins with live as long as the run will."""
-        head = self._head
-        if self._ready is not None:
-            head = replace(head, state_ref=self._ready.fields.get("state_ref"))
-        states.renew(self._payloads, head, expires_at)
+    @property
+    def head(self) -> Head:
+        """The run's, with where the state is that the next leg begins with."""
+        if self._ready is None:
+            return self._head
+        return replace(self._head, state_ref=self._ready.fields.get("state_ref"))

@@ -89,6 +89,22 @@ def renew(payloads: Payloads, head: Head, expires_at: int) -> None:
     payloads.store.put_part(Move("state", head.run_id, there, {"expires_at": expires_at}, part=part))
 
 
+def outlive(payloads: Payloads, head: Head, not_before: int) -> None:
+    """Let input and state of their own live until a leg or attempt that begins at `not_before` has ended."""
+    expires_at = outlives(head, not_before)
+    if expires_at is not None:
+        payloads.renew_input(head, expires_at)
+        renew(payloads, head, expires_at)
+
+
+def last_until(payloads: Payloads, head: Head, expires_at: int) -> None:
+    """The same for a run that is kept longer (`expires_at`, s) than its head says: one write in half a day of it."""
+    every_s = RENEW_EVERY_MS // 1000
+    if expires_at // every_s != head.expires_at // every_s:
+        payloads.renew_input(head, expires_at)
+        renew(payloads, head, expires_at)
+
+
 def outlives(head: Head, not_before: int) -> int | None:
     """Until when (s) what the run needs has to be kept for a leg or attempt that begins at `not_before`.
 

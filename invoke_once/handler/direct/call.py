@@ -198,7 +198,7 @@ class _Call:
         if is_due(head, self._rt.now_ms()) != Due.LOSE:
             return head
         why = f"attempt {head.attempt_number} vanished: its lease ended without an outcome"
-        return recovery.lose(self._rt.store, head, self._rt.now_ms(), why=why).head or head
+        return recovery.lose(self._rt.payloads, head, self._rt.now_ms(), why=why).head or head
 
     def _wait(self, head: Head) -> Head:
         """The run when it has ended, or gone on in another leg. Disturbs nothing.

@@ -158,6 +158,16 @@ def test_a_failed_attempt_is_tried_again_and_the_old_record_cannot_touch_the_new
     assert here.world.output(here.head(head)) == "good"
 
 
+def test_an_input_of_its_own_lasts_until_a_late_retry(here: Recorded) -> None:
+    head, event = here.start("twice", given={"text": "".join(str(n * n) for n in range(1_000))})
+    where = (head.run_id, f"input#{str(head.input_ref).removeprefix('item:')}")
+    here.world.pass_(20 * 3_600_000)
+    before = here.world.table.items[where]["expires_at"]
+    here.told(aws.failed("twice", event, aws.NODE_ERROR))
+    assert here.head(head).status == "queued"
+    assert here.world.table.items[where]["expires_at"] > before
+
+
 def test_a_cancel_asked_for_meanwhile_ends_it_instead_of_a_retry(here: Recorded) -> None:
     head, event = here.start("twice")
     here.world.store.apply(moves.request_cancel(head))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from chalicelib.gates import pausing
@@ -88,6 +90,22 @@ def test_the_queue_timeout_rests_while_it_is_paused(line: Line) -> None:
     assert abs(now.queue_until - (resumed_ms + 70_000)) <= 60_000
     line.minutes(3)
     assert line.now(head).status == "expired"
+
+
+def test_an_input_of_its_own_lasts_as_long_as_a_pause(line: Line) -> None:
+    text = json.dumps(["".join(str(n * n) for n in range(1_000))]).encode()
+    head = line.post("free", input=text, queue_ms=120_000)
+    part = line.table.items[head.run_id, f"input#{str(head.input_ref).removeprefix('item:')}"]
+    part["expires_at"] = line.clock() // 1000 + 90_000
+    line.table.items[head.run_id, "head"].update(retention_s=60, expires_at=part["expires_at"])
+    pause(line)
+    for _ in range(8):
+        line.clock.step(43_200_000)
+        line.sweep()
+        part = line.table.items[head.run_id, f"input#{str(head.input_ref).removeprefix('item:')}"]
+        assert part["expires_at"] * 1000 > line.clock()
+    resume(line)
+    assert line.go(head) == ["dispatch"] and line.svc.payloads.input(line.now(head)) == text
 
 
 def test_an_earlier_pause_gives_a_later_run_no_time(line: Line) -> None:

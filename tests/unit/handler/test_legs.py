@@ -10,6 +10,7 @@ import pytest
 
 from invoke_once import AttemptSuperseded, ContinueLater, current_run, tracked
 from invoke_once.errors import CheckpointTooLarge, StoreUnavailable
+from invoke_once.handler import recovery
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.live import TELL_EVERY_MS
 from invoke_once.handler.outcomes import out_of_time, raised, returned
@@ -388,6 +389,34 @@ def test_what_a_run_needs_lives_as_long_as_a_run_that_sleeps(work: Work) -> None
     work.attempt.settle(raised(ContinueLater(7 * 86_400)))
     parts = [item["expires_at"] for (_, part), item in work.table.items.items() if part != "head"]
     assert len(parts) == 2 and min(parts) * 1000 > work.bench.clock() + 8 * DAY_MS
+
+
+@pytest.mark.parametrize("how", ["fails", "vanishes", "a leg vanishes"])
+def test_what_a_run_needs_lives_as_long_as_its_retries(how: str) -> None:
+    work = Work(on_timeout="continue" if how == "a leg vanishes" else "fail")
+    text = json.dumps(["".join(str(n * n) for n in range(1_000))]).encode()
+    kept = work.bench.payloads.keep_input("test", work.head.run_id, text, 900, work.bench.clock() // 1000 + 90_000)
+    head = work.table.items[work.head.run_id, "head"]
+    patient = {"max_attempts": 9, "backoff_ms": DAY_MS, "max_backoff_ms": DAY_MS, "jitter": False}
+    head.update(kept, input=None, retention_s=60, **patient)
+    for _ in range(8):
+        work.head = work.now()
+        work.claim_again()
+        work.attempt.checkpoint(["".join(str(n * n) for n in range(1_100))], now=True)
+        if how == "fails":
+            work.attempt.settle(raised(ValueError("no")))
+        else:
+            work.bench.clock.step(DAY_MS)
+            result = recovery.lose(work.bench.payloads, work.now(), work.bench.clock(), why="killed")
+            assert isinstance(result, Applied), result
+        work.bench.clock.to(work.now().not_before or 0)
+        work.head = work.now()
+        for ref in (work.head.input_ref, work.head.state_ref):
+            kind, _, name = str(ref).removeprefix("item:").partition(":")
+            part = f"state#{kind}" if name else f"input#{kind}"
+            assert work.table.items[work.head.run_id, part]["expires_at"] * 1000 > work.bench.clock()
+        work.claim()
+    assert work.bench.payloads.input(work.now()) == text
 
 
 def test_a_run_without_checkpoints_writes_what_it_always_wrote(work: Work) -> None:
