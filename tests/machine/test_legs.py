@@ -127,7 +127,7 @@ def an_attempt_beats_while_the_sweep_decides(legs: Legs) -> None:
         from invoke_once.handler import recovery
 
         head = legs.world.heads()[0]
-        recovery.lose(legs.world.service("sweep").store, head, legs.world.clock(), why="a clock that is wrong")
+        recovery.lose(legs.world.service("sweep").payloads, head, legs.world.clock(), why="a clock that is wrong")
 
 
 def the_run_is_looked_at_between_the_watchdog_and_the_kill(legs: Legs) -> None:
