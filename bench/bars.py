@@ -32,6 +32,7 @@ BARS = (
     Bar("wrapper_import_vs_powertools", "`@tracked`, cold import and client (CPU), against Powertools'", 1.0),
     Bar("wrapper_warm_vs_powertools", "`@tracked`, one warm call (CPU), against Powertools'", 1.25),
     Bar("wrapper_import_vs_boto3_client", "`@tracked`, the same against a bare boto3 client", 1.3),
+    Bar("node_import_vs_client", "`tracked` in Node.js, cold import and client (CPU), against a bare client", 1.1),
     Bar("api_import_vs_bare", "the API function, cold (CPU), against bare Chalice with two boto3 clients", 1.3),
     Bar("write_units_per_run", "write units of a run, small input and output, success", 6, "WRU"),
     Bar("write_units_per_run_callback", "the same with a callback", 8, "WRU"),

@@ -1,7 +1,8 @@
 """Cold imports: processor time (user and system) of a fresh process, from its first import to a client in hand.
 
-The interpreter's own start is not in it. Each case ends with the clients that its first request would need, because
-a library that makes them late only hides them. Byte code is there for all, as the first two rounds write it.
+In Python, and in Node.js. The interpreter's own start is not in it. Each case ends with the clients that its first
+request would need, because a library that makes them late only hides them. Byte code is there for all, as the first
+two rounds write it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from bench import samples
 from bench.samples import Progress
 from bench.stand import CREDENTIALS
 from infra.paths import ROOT
+from infra.ship import node
 
 ROUNDS, WARM_UP = 61, 2
 
@@ -69,6 +72,23 @@ import zappa.asynchronous
 CASES = {
     "wrapper": WRAPPER, "powertools": POWERTOOLS, "boto3_client": BOTO3, "api": API, "bare_api": BARE, "zappa": ZAPPA,
 }  # fmt: skip
+_NODE_TIMER = """
+const began = process.cpuUsage();
+{code}
+const used = process.cpuUsage(began);
+console.error((used.user + used.system) / 1000);
+"""
+NODE_TRACKED = """
+const { tracked } = await import("invoke-once");
+tracked(async (event) => event);
+const { runtime } = await import("./src/handler/runtime.js");
+await runtime().store.warm();
+"""
+NODE_CLIENT = """
+const { DynamoDBClient } = await import("@aws-sdk/client-dynamodb");
+new DynamoDBClient({});
+"""
+NODE_CASES = {"node_tracked": NODE_TRACKED, "node_client": NODE_CLIENT}
 _ENVIRONMENT = {
     **CREDENTIALS,
     "PATH": os.environ.get("PATH", os.defpath),
@@ -85,14 +105,25 @@ _ENVIRONMENT = {
 
 def cost(code: str) -> float:
     """Milliseconds of processor time that `code` takes in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", _TIMER.format(code=code)], cwd=ROOT, env=_ENVIRONMENT, capture_output=True, text=True
-    )
+    return float(_words([sys.executable, "-c", _TIMER.format(code=code)], ROOT)[-2])
+
+
+def node_cost(code: str) -> float:
+    """The same of a module of Node.js, in the package's own directory: `invoke-once` is what npm would install."""
+    return float(_words(["node", "--input-type=module", "-e", _NODE_TIMER.replace("{code}", code)], node.NODE)[-1])
+
+
+def _words(command: list[str], directory: Path) -> list[str]:
+    done = subprocess.run(command, cwd=directory, env=_ENVIRONMENT, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"an import failed: {done.stderr.strip().splitlines()[-1:]}")
-    return float(done.stderr.split()[-2])
+    return done.stderr.split()
 
 
 def measure(tell: Progress, rounds: int = ROUNDS, cases: Mapping[str, str] = CASES) -> dict[str, list[float]]:
-    """{case: [ms]}, in turns."""
-    return samples.interleaved({name: partial(cost, code) for name, code in cases.items()}, rounds, WARM_UP, tell)
+    """{case: [ms]}, in turns; those of Python, then those of Node.js, which needs npm for the AWS SDK."""
+    found = samples.interleaved({name: partial(cost, code) for name, code in cases.items()}, rounds, WARM_UP, tell)
+    if not node.sdk():
+        return found
+    in_node = {name: partial(node_cost, code) for name, code in NODE_CASES.items()}
+    return found | samples.interleaved(in_node, rounds, WARM_UP, tell)

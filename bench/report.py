@@ -64,6 +64,8 @@ def _ratios(found: Mapping[str, Any]) -> dict[str, Ratio]:
         ratios["wrapper_import_vs_powertools"] = ratio(cold["wrapper"], cold["powertools"])
         ratios["wrapper_import_vs_boto3_client"] = ratio(cold["wrapper"], cold["boto3_client"])
         ratios["api_import_vs_bare"] = ratio(cold["api"], cold["bare_api"])
+        if "node_tracked" in cold:
+            ratios["node_import_vs_client"] = ratio(cold["node_tracked"], cold["node_client"])
     if (warm := found.get("warm")) is not None:
         ratios["wrapper_warm_vs_powertools"] = ratio(warm["ours_cpu"], warm["powertools_cpu"])
         ratios["wrapper_warm_wall_vs_powertools"] = ratio(warm["ours"], warm["powertools"])

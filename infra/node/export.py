@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 from infra.node import vectors
+from infra.node.copies import copied
+from infra.node.tables import Tables
 from infra.node.trace import Given, Members, OneOf, Sym, ask, call, plain, ways
 from infra.paths import ROOT
 from invoke_once.life import due, keys, moves, status
@@ -25,7 +27,7 @@ from invoke_once.life import head as heads
 from invoke_once.life.conditions import Check, Condition
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Move
-from invoke_once.life.moves import attempts, common, endings, legs, starts, upkeep
+from invoke_once.life.moves import endings, legs
 from invoke_once.store.models import RunModel
 
 OUT = ROOT / "node" / "src" / "life" / "moves.data.js"
@@ -55,39 +57,40 @@ def maybe(name: str) -> Any:
     return None if ask({"none": {"$": name}}) else Sym({"$": name})
 
 
-def carried() -> Move:
+#: The functions of invoke_once/life/moves, by name.
+Moves = Any
+
+
+def carried(m: Moves) -> Move:
     """What a checkpoint adds to the move that carries it: progress, requeue, finish, continue_later."""
     state = legs.State(given("state.seq"), Members("state.fields"))  # type: ignore[arg-type]
-    return legs.carrying(Move("", "", (), {}), state)
+    move: Move = m.carrying(Move("", "", (), {}), state)
+    return move
 
 
 #: Move: how it is called. What workers need; the service's own moves stay in Python.
-MOVES: Mapping[str, Callable[[], Move]] = {
-    "register": lambda: starts.register(_new(), NOW, given("lease_ms"), given("request_id")),
-    "claim": lambda: attempts.claim(
+MOVES: Mapping[str, Callable[[Moves], Move]] = {
+    "register": lambda m: m.register(_new(), NOW, given("lease_ms"), given("request_id")),
+    "claim": lambda m: m.claim(
         given("run_id"), given("generation"), NOW, given("lease_ms"), maybe("fired_at"), maybe("request_id"),
         leg=maybe("leg"), left_ms=maybe("left_ms"),
     ),
-    "progress": lambda: attempts.progress(
+    "progress": lambda m: m.progress(
         MINE, fraction=maybe("fraction"), message=maybe("message"), lease_until=maybe("lease_until")
     ),
-    "requeue": lambda: attempts.requeue(
+    "requeue": lambda m: m.requeue(
         MINE, HEAD, given("not_before"), given("error"), given("token"), maybe("slot_until")
     ),
-    "continue_later": lambda: legs.continue_later(
+    "continue_later": lambda m: m.continue_later(
         HEAD, given("not_before"), given("token"), state=None,
         asked=bool(given("asked")) or not ask({"none": {"$": "state"}}),  # `carried` has the rest
-        told=Members("told"),  # type: ignore[arg-type]
+        told=Members("told"),
     ),
-    "lose_leg": lambda: legs.lose_leg(HEAD, NOW, seen_dead=bool(given("seen_dead"))),
-    "give_back": lambda: attempts.give_back(HEAD, given("not_before"), maybe("error")),
-    "finish": lambda: endings.finish(
-        MINE, HEAD, given("status"), NOW, Members("fields"), given("token")  # type: ignore[arg-type]
-    ),
-    "lose": lambda: endings.lose(
-        HEAD, NOW, maybe("not_before"), Members("fields"), seen_dead=bool(given("seen_dead"))  # type: ignore[arg-type]
-    ),
-    "redrive": lambda: upkeep.redrive(HEAD, NOW),
+    "lose_leg": lambda m: m.lose_leg(HEAD, NOW, seen_dead=bool(given("seen_dead"))),
+    "give_back": lambda m: m.give_back(HEAD, given("not_before"), maybe("error")),
+    "finish": lambda m: m.finish(MINE, HEAD, given("status"), NOW, Members("fields"), given("token")),
+    "lose": lambda m: m.lose(HEAD, NOW, maybe("not_before"), Members("fields"), seen_dead=bool(given("seen_dead"))),
+    "redrive": lambda m: m.redrive(HEAD, NOW),
 }  # fmt: skip
 
 
@@ -106,38 +109,33 @@ def _new() -> Any:
     return _New()
 
 
-@contextmanager
-def _noting() -> Iterator[None]:
-    """Inside, what the moves call is noted instead of computed: hashes, random tokens, the larger of two."""
-    tokens: list[int] = []
+def _noting(tokens: list[Sym]) -> Moves:
+    """The moves, which note what they call instead of computing it: hashes, random tokens, the larger of two."""
 
     def token() -> Sym:
-        tokens.append(0)
-        return Sym({"token": len(tokens) - 1})
+        tokens.append(Sym({"token": len(tokens)}))
+        return tokens[-1]
 
     def wider(name: str) -> Callable[..., Sym]:
         return lambda *values: Sym({name: plain(values)})
 
-    with ExitStack() as stack:
-        patched = stack.enter_context
-        for module in (common, attempts, starts, endings, upkeep, legs):
-            patched(mock.patch.object(module, "max", wider("max"), create=True))
-            patched(mock.patch.object(module, "min", wider("min"), create=True))
-            if module is not common and hasattr(module, "new_token"):
-                patched(mock.patch.object(module, "new_token", token))
-        patched(mock.patch.object(endings, "FAILED_INDEX", OneOf(endings.FAILED_INDEX)))
-        for name in ("tenant_shard", "due_shard", "run_id"):
-            patched(mock.patch.object(keys, name, lambda *a, _name=name: call(_name, *a)))
-        patched(mock.patch.object(starts, "to_item", lambda values: values | {"part": heads.HEAD}))
-        yield
+    noted = {name: partial(call, name) for name in ("tenant_shard", "due_shard", "run_id")}
+    words = {
+        "max": wider("max"), "min": wider("min"), "new_token": token, "FAILED_INDEX": OneOf(endings.FAILED_INDEX),
+        "keys": SimpleNamespace(**{**vars(keys), **noted}),
+        "to_item": lambda values: values | {"part": heads.HEAD},
+    }  # fmt: skip
+    return SimpleNamespace(**copied(vectors.MODULES, words))
 
 
-def _tree(make: Callable[[], Move]) -> dict[str, Any]:
+def _tree(make: Callable[[Moves], Move]) -> dict[str, Any]:
     """{"moves": the distinct moves, "choose": which of them, as questions with a tree each for yes and no}."""
+    tokens: list[Sym] = []
+    noting = _noting(tokens)
 
     def fresh() -> dict[str, Any]:
-        with _noting():
-            return _as_data(make())
+        tokens.clear()
+        return _as_data(make(noting))
 
     distinct: list[Any] = []
     chosen = _numbered(_simplified(_grown([*ways(fresh)])), distinct)
@@ -234,15 +232,30 @@ def _defaults() -> dict[str, Any]:
 
 
 def module() -> str:
-    """The JavaScript module."""
-    found = data()
-    lines = ["{", '"moves": {']
-    for name, tree in found["moves"].items():
-        lines += [f'"{name}": {{"choose": {json.dumps(tree["choose"])}, "moves": [']
-        lines += [*(f"  {json.dumps(move)}," for move in tree["moves"]), "]},"]
-    lines += ["},", *(f'"{name}": {json.dumps(inner)},' for name, inner in found.items() if name != "moves"), "}"]
-    text = "\n".join(lines)
-    return f"{WRITTEN}export default {text};\n"
+    """The JavaScript module. Its data is a text that is parsed: that takes a tenth of what a literal takes."""
+    found, tables = data(), Tables()
+    found["moves"] = {name: tables.tree(tree) for name, tree in found["moves"].items()}
+    found["carried"] = tables.tree(found["carried"])
+    found["tables"] = tables.found
+    sections = [f'"{name}": {_lines(value, 2 * (name in ("moves", "tables")))}' for name, value in found.items()]
+    text = "{\n" + ",\n".join(sections) + "\n}"
+    if any(sign in text for sign in ("`", "\\", "${")):
+        raise ValueError("the data has a sign that a template literal would read as its own")
+    return f"{WRITTEN}export default JSON.parse(`{text}`);\n"
+
+
+def _lines(value: Any, levels: int, indent: str = "") -> str:
+    """JSON, of which the outer levels have a line for each member."""
+    if not levels or not isinstance(value, (dict, list)):
+        return json.dumps(value, separators=(",", ":"))
+    named = isinstance(value, dict)
+    more = indent + " "
+    lines = [
+        more + (f'"{item}": {_lines(value[item], levels - 1, more)}' if named else _lines(item, levels - 1, more))
+        for item in value
+    ]
+    first, last = "{}" if named else "[]"
+    return f"{first}\n" + ",\n".join(lines) + f"\n{indent}{last}"
 
 
 def main() -> int:

@@ -8,18 +8,19 @@ import random
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
-from unittest import mock
 
+from infra.node.copies import copied
 from invoke_once.handler.direct.slots import Payload
 from invoke_once.life import due, keys, moves
 from invoke_once.life.head import Head, to_item
-from invoke_once.life.moves import attempts, starts, upkeep
+from invoke_once.life.moves import attempts, common, endings, legs, starts, upkeep
 from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store import payloads
 from invoke_once.store.connection import Connection
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.expressions import guard
 
+MODULES = (common, attempts, starts, endings, upkeep, legs)  #: what an attempt does, of invoke_once/life/moves
 SEED, EACH, NOW = 21, 60, 1_800_000_000_000
 ERROR = payloads.error_fields("Broken", "it broke", None)
 TEXTS = ("", "demo", "ü 😀", "a" * 60, "-", "order-1")
@@ -156,14 +157,9 @@ def _vector(
     def token() -> str:
         return next(tokens) * 13
 
-    with (
-        mock.patch.object(attempts, "new_token", token),
-        mock.patch.object(starts, "new_token", token),
-        mock.patch.object(upkeep, "new_token", token),
-    ):
-        carried = None if name == "continue_later" else arguments.get("state")
-        of_move = {k: v for k, v in arguments.items() if k != "state" or name == "continue_later"}
-        move = moves.carrying(getattr(moves, name)(**of_move), carried)
+    carried = None if name == "continue_later" else arguments.get("state")
+    of_move = {k: v for k, v in arguments.items() if k != "state" or name == "continue_later"}
+    move = moves.carrying(copied(MODULES, {"new_token": token})[name](**of_move), carried)
     item = _stored(there)
     holds = [arm.name for arm in move.guard if arm.condition.holds(item)]
     assert guard(move.guard) is not None

@@ -1,6 +1,6 @@
 /**
  * The moves: who may change a run, from where, with which token. They are Python's (invoke_once/life/moves), exported as
- * data; here they are filled in. A move is one conditional write; `store.js` makes it.
+ * data, in which an arm or a value has a number; here they are filled in. A move is one conditional write; `store.js` makes it.
  */
 import { randomBytes } from "node:crypto";
 
@@ -9,6 +9,7 @@ import { attemptNumber, toItem } from "./head.js";
 import { base32, dueShard, runId, tenantShard } from "./keys.js";
 import data from "./moves.data.js";
 
+const { arms: ARMS, values: VALUES, removed: REMOVED, questions: QUESTIONS } = data.tables;
 const CALLS = { attempt_number: attemptNumber, run_id: runId, due_shard: dueShard, tenant_shard: tenantShard };
 /** The arm that refuses a way back to the queue; whoever meets it ends the run cancelled instead. */
 export const NOT_CANCELLED = data.arms.not_cancelled;
@@ -36,12 +37,12 @@ function filled({ choose, moves }, given, token) {
     letter: made.letter,
     run_id: value(made.run_id),
     part: "head",
-    guard: made.guard.map((arm) => ({ name: arm.name, condition: condition(arm.condition, value) })),
+    guard: made.guard.map((n) => ({ name: ARMS[n].name, condition: condition(ARMS[n].condition, value) })),
     set: made.replace ? toItem(set) : set,
     set_once: values(made.set_once, value),
-    add: made.add,
-    remove: made.remove,
-    replace: made.replace,
+    add: made.add ?? {},
+    remove: REMOVED[made.removed],
+    replace: made.replace ?? false,
     mine: values(made.mine, value),
     known: made.known ? given.head : undefined,
   };
@@ -62,7 +63,7 @@ export function changed(move, item) {
 function chosen(tree, value) {
   if (typeof tree === "number") return tree;
   const [question, yes, no] = tree;
-  return chosen(answer(question, value) ? yes : no, value);
+  return chosen(answer(QUESTIONS[question], value) ? yes : no, value);
 }
 
 function answer(question, value) {
@@ -99,9 +100,9 @@ function evaluate(form, given, token) {
 }
 
 /** The values of a mapping; the members of an open one stand where its `...NAME` does. */
-function values(forms, value) {
+function values(numbers = [], value) {
   const found = {};
-  for (const [name, form] of Object.entries(forms)) {
+  for (const [name, form] of numbers.map((n) => VALUES[n])) {
     if (name.startsWith("...")) Object.assign(found, value(form) ?? {});
     else found[name] = value(form);
   }
