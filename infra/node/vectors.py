@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.node.copies import copied
 from invoke_once.handler.direct.slots import Payload
-from invoke_once.life import due, keys, moves
+from invoke_once.life import due, gates, keys, moves
 from invoke_once.life.head import Head, to_item
 from invoke_once.life.moves import attempts, common, endings, legs, starts, upkeep
 from invoke_once.life.status import TERMINAL, Status
@@ -181,6 +181,7 @@ def others(some_heads: list[Head]) -> dict[str, Any]:
                        for spread in (0.0, 0.5, 0.999)],
         "dispatch_wait_ms": [[n, due.dispatch_wait_ms(n)] for n in range(1, 14)],
         "run_id": [["demo", "report", text, keys.run_id("demo", "report", text)] for text in texts],
+        "pause_id": [[text, gates.pause_id(text)] for text in ("report", "bill-ing")],
         "due_shard": [[run, keys.due_shard(run), keys.tenant_shard("acme", run)] for run in
                       (keys.run_id("demo", "echo", text) for text in texts)],
         "slot": [[text, Payload("demo", "echo", payloads.sha(text.encode("utf-8", "surrogatepass"))).slot_id,

@@ -19,6 +19,7 @@ from invoke_once import tracked
 from invoke_once.handler.runtime import Runtime, now_ms, use_runtime
 from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.life.moves import gates as gate_moves
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Store
@@ -155,6 +156,20 @@ def test_what_python_records_late_is_refused_when_node_has_taken_over(worker: No
     assert worker.answer("late-python")["status"] == "succeeded"
     late = moves.finish(moves.fence(mine.head), mine.head, "failed", now_ms(), {}, moves.new_token())  # type: ignore[arg-type]
     assert not isinstance(runtime.store.apply(late), Applied)
+
+
+def test_node_leaves_a_late_event_of_a_paused_function_unclaimed(worker: NodeWorker, runtime: Runtime) -> None:
+    head = started(runtime, "paused")
+    event = event_of(head)
+    event["invoke_once"]["fired_at"] -= 60_000
+    runtime.store.put_part(gate_moves.pause("report", 0, '{"*":{"since":1}}', now_ms()))
+    try:
+        worker.fire("paused", event)
+        assert worker.answer("paused") == {"run_id": head.run_id, "status": None, "paused": True}
+    finally:
+        runtime.store.put_part(gate_moves.pause("report", 1, '{"*":{"since":null}}', now_ms()))
+    now = runtime.store.get(head.run_id, now_ms())
+    assert now is not None and now.status == "queued"
 
 
 def _until_running(runtime: Runtime, head: Head) -> Head:

@@ -16,8 +16,18 @@ import { timeLeftMs } from "./runtime.js";
 /** How long a claim is tried while the table is away; but never for more than a tenth of the lease, the body's time. */
 const CLAIM_PATIENCE_MS = 30_000, PATIENCE_SHARE = 10;
 
+/** An event older than that waited in Lambda's queue, and its function may have been paused meanwhile. */
+const LATE_MS = 5_000;
+
 /** Throws `NotClaimed` where the body was not started, `StoreUnavailable` where its outcome could not be written. */
 export async function runFired(rt, handler, event, context, envelope) {
+  if (envelope.firedAt !== null && envelope.firedAt + LATE_MS < rt.now()) {
+    const { isPaused } = await import("./paused.js");
+    if (await isPaused(rt, rt.policy.function)) {
+      logEvent("paused", { run_id: envelope.runId, function: rt.policy.function });
+      return { ...summary(envelope.runId, null), paused: true };
+    }
+  }
   const { claimed, deadlineMs } = await claimRun(rt, envelope, context);
   if (!claimed.applied) {
     logEvent("duplicate_refused", { run_id: envelope.runId, run_status: claimed.head?.status, because: claimed.arms }, { DuplicatesRefused: 1 });

@@ -12,6 +12,7 @@ export const RESERVED_KEYS = reserved;
 export const runId = (tenant, name, key) => `run_${owned(name, [tenant, name, key])}`;
 /** 26 base32 characters: the function's mark, then 105 bits of the value's hash. */
 export const owned = (name, value) => digest([name]).slice(0, MARK_CHARS) + digest(value).slice(0, 26 - MARK_CHARS);
+export const pauseId = (name) => `slot_${owned(name, ["pause", name])}`;
 export const dueShard = (run) => `due#${crc32(run) % DUE_SHARDS}`;
 export const tenantShard = (tenant, run) => `${tenant}#${crc32(run) % TENANT_SHARDS}`;
 

@@ -33,8 +33,8 @@ export class Store {
     return head && !isExpiredAt(head, nowMs) ? head : null;
   }
 
-  async part(runId, part) {
-    return this.#engine.get(runId, part);
+  async part(runId, part, options) {
+    return this.#engine.get(runId, part, options);
   }
 
   async warm() {

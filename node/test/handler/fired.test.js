@@ -4,6 +4,7 @@ import test, { describe } from "node:test";
 
 import { NotClaimed, RunCancelled, StoreUnavailable } from "../../src/errors.js";
 import { currentRun, tracked } from "../../src/index.js";
+import { pauseId } from "../../src/life/keys.js";
 import { MemoryTable } from "../../src/store/memory.js";
 import { Bench, logged } from "./bench.js";
 
@@ -105,6 +106,36 @@ describe("a fired run", () => {
     event.invoke_once.input_ref = "s3:gone";
     await bench.call(tracked(async () => assert.fail("no body")), event);
     assert.equal(bench.error(idOf(event)).type, "InputLost");
+  });
+});
+
+describe("an event that waited in Lambda's queue", () => {
+  const pause = (bench, since) => bench.table.items.set(`${pauseId("billing")} pause`, { run_id: pauseId("billing"), part: "pause", pauses: JSON.stringify({ "*": { since } }) });
+
+  test("while its function was paused is left unclaimed; once it is resumed, an event begins the body", async () => {
+    const bench = new Bench(), event = await bench.queued();
+    pause(bench, bench.now);
+    await bench.step(5_001);
+    let bodies = 0;
+    const handler = tracked(async () => { bodies += 1; });
+    assert.deepEqual(await bench.call(handler, event), { run_id: idOf(event), status: null, paused: true });
+    assert.deepEqual([bench.head(idOf(event)).status, bodies, bench.table.writes], ["queued", 0, 0]);
+    pause(bench, null);
+    assert.equal((await bench.call(handler, event)).paused, true, "what was found holds for 5 s");
+    await bench.step(5_000);
+    assert.equal((await bench.call(handler, event)).status, "succeeded");
+  });
+
+  test("an event that comes at once asks nothing; where the table is away, a pause is not known", async () => {
+    const bench = new Bench(), event = await bench.queued(), late = await bench.queued();
+    let asked = 0;
+    bench.table.get = async () => { asked += 1; throw new StoreUnavailable("DynamoDB did not answer GetItem: TimeoutError", "TimeoutError"); };
+    pause(bench, bench.now);
+    assert.equal((await bench.call(tracked(async () => 1), event)).status, "succeeded");
+    assert.equal(asked, 0);
+    await bench.step(5_001);
+    assert.equal((await bench.call(tracked(async () => 1), late)).status, "succeeded");
+    assert.equal(asked, 1);
   });
 });
 

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { backoffMs, dispatchWaitMs, isLost } from "../../src/life/due.js";
 import { headOf } from "../../src/life/head.js";
-import { dueShard, owned, runId, tenantShard } from "../../src/life/keys.js";
+import { dueShard, pauseId, runId, tenantShard } from "../../src/life/keys.js";
 import { changed, move, refusing } from "../../src/life/move.js";
 import { requestOf } from "../../src/store/request.js";
 
@@ -46,6 +46,7 @@ for (const name of new Set(moves.map((vector) => vector.move))) {
 
 test("ids and shards are Python's, lone surrogates included", () => {
   for (const [tenant, name, key, id] of others.run_id) assert.equal(runId(tenant, name, key), id, JSON.stringify(key));
+  for (const [name, id] of others.pause_id) assert.equal(pauseId(name), id);
   for (const [id, due, tenant] of others.due_shard) assert.deepEqual([dueShard(id), tenantShard("acme", id)], [due, tenant]);
 });
 
