@@ -19,13 +19,14 @@ from chalicelib.functions import Function, function_at
 from chalicelib.runs import waiting
 from chalicelib.service import Service
 from invoke_once import log
-from invoke_once.errors import NotClaimed, NotSerializable, PayloadError
-from invoke_once.handler import recovery
+from invoke_once.errors import NotClaimed, PayloadError
+from invoke_once.handler import outcomes, recovery, settling
 from invoke_once.handler.direct.call import payload_of
 from invoke_once.handler.direct.keys import own_id
 from invoke_once.handler.envelope import Envelope, envelope_of
+from invoke_once.handler.outcomes import Outcome
 from invoke_once.life import keys, moves
-from invoke_once.life.due import backoff_ms, may_retry
+from invoke_once.life.due import backoff_ms
 from invoke_once.life.head import Head
 from invoke_once.life.status import Status
 from invoke_once.store import marshal, payloads
@@ -117,28 +118,28 @@ def _may_start_later(report: Report) -> bool:
 def _settle(svc: Service, head: Head, fence: moves.Fence, report: Report) -> Result:
     """The outcome of a function nobody wrapped, fenced by the lease that went out with its event."""
     now_ms, token = svc.now_ms(), moves.new_token()
-    if report.succeeded:
-        status, fields = _output(svc, head, report.response)
-        return svc.store.apply(moves.finish(fence, head, status, now_ms, fields, token))
-    status = Status.TIMED_OUT if report.timed_out else Status.FAILED
-    error = payloads.error_fields(report.error_type or "FunctionError", report.message, report.trace)
-    if may_retry(head):
-        not_before = now_ms + backoff_ms(head, svc.spread())
-        recovery.outlive(svc.payloads, head, not_before)
-        result = svc.store.apply(moves.requeue(fence, head, not_before, error, token))
-        if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
-            return result
-        return svc.store.apply(moves.finish(fence, head, Status.CANCELLED, now_ms, {}, token))
-    return svc.store.apply(moves.finish(fence, head, status, now_ms, {"error": error}, token))
 
+    def again_at() -> int:
+        again_ms = now_ms + backoff_ms(head, svc.spread())
+        recovery.outlive(svc.payloads, head, again_ms)
+        return again_ms
 
-def _output(svc: Service, head: Head, value: Any) -> tuple[Status, dict[str, Any]]:
+    def record_as(outcome: Outcome) -> Result:
+        return settling.settle(
+            svc.payloads, fence, head, outcome, now_ms, token, again_at=again_at, apply=svc.store.apply
+        )
+
     try:
-        return Status.SUCCEEDED, svc.payloads.keep_output(head, marshal.dumps(value))
-    except NotSerializable as error:  # Node sends a cut emoji as a lone surrogate
-        return Status.FAILED, {"error": payloads.error_fields("OutputNotSerializable", str(error))}
+        return record_as(_outcome(report))
     except PayloadError as error:
-        return Status.FAILED, {"error": payloads.error_fields("OutputTooLarge", str(error))}
+        return record_as(outcomes.failed("OutputTooLarge", str(error)))
+
+
+def _outcome(report: Report) -> Outcome:
+    if report.succeeded:
+        return outcomes.returned(report.response)  # Node sends a cut emoji as a lone surrogate: that fails
+    failed = outcomes.failed(report.error_type or "FunctionError", report.message, report.trace, retriable=True)
+    return failed._replace(status=Status.TIMED_OUT) if report.timed_out else failed
 
 
 def _lose(svc: Service, head: Head, report: Report) -> Result:

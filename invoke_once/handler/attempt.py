@@ -8,12 +8,12 @@ from typing import Any
 
 from invoke_once import log
 from invoke_once.errors import PayloadTooLarge, StoreUnavailable
-from invoke_once.handler import outcomes, recovery
+from invoke_once.handler import outcomes, recovery, settling
 from invoke_once.handler.live import LiveRun
 from invoke_once.handler.outcomes import Outcome
 from invoke_once.handler.runtime import Runtime
 from invoke_once.life import moves
-from invoke_once.life.due import backoff_ms, may_retry
+from invoke_once.life.due import backoff_ms
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS
 from invoke_once.life.moves import State
@@ -102,24 +102,12 @@ class Attempt(LiveRun):
             if not isinstance(ended, Outcome):
                 return ended
             outcome = ended
-        error = outcome.error
-        if outcome.retriable and error is not None and may_retry(self._head):
-            again_ms = self._not_before(outcome, now_ms + backoff_ms(self._head, random.random()))
-            self._outlive(again_ms)
-            result = self._apply(
-                lambda kept: moves.carrying(
-                    moves.requeue(self._fence, self._head, again_ms, error, token, until_ms), kept
-                ),
-                state,
-            )
-            if not (isinstance(result, Refused) and result.only(moves.NOT_CANCELLED)):
-                return result
-            outcome = Outcome(Status.CANCELLED)
-        fields, status = told | self._fields(outcome), outcome.status
-        return self._apply(
-            lambda kept: moves.carrying(moves.finish(self._fence, self._head, status, now_ms, fields, token), kept),
-            state,
-        )
+        ending = outcome
+        return settling.settle(
+            self._runtime.payloads, self._fence, self._head, ending, now_ms, token, told=told,
+            again_at=lambda: self._again_at(ending, now_ms + backoff_ms(self._head, random.random())),
+            apply=lambda move: self._apply(lambda kept: moves.carrying(move, kept), state),
+        )  # fmt: skip
 
     def _goes_on(self, outcome: Outcome) -> bool:
         """Another leg is asked for; or its time is over, and its function goes on from a checkpoint then."""
@@ -134,8 +122,7 @@ class Attempt(LiveRun):
         head = self._head
         if head.leg >= head.max_legs:
             return outcomes.legs_exhausted(head.max_legs)
-        begin_ms = self._not_before(outcome, now_ms + outcome.after_ms)
-        self._outlive(begin_ms)
+        begin_ms = self._again_at(outcome, now_ms + outcome.after_ms)
         result = self._apply(
             lambda kept: moves.continue_later(head, begin_ms, token, state=kept, asked=outcome.asked, told=told), state
         )
@@ -144,9 +131,16 @@ class Attempt(LiveRun):
             return Outcome(Status.CANCELLED) if cancelled else outcomes.out_of_time((now_ms - self._began_ms) / 1000)
         return result
 
-    def _not_before(self, outcome: Outcome, at_ms: int) -> int:
-        """A timed-out body may go on until Lambda kills it, so not before that, on any clock."""
-        return max(at_ms, self._deadline_ms + LEASE_GRACE_MS) if outcome.status == Status.TIMED_OUT else at_ms
+    def _again_at(self, outcome: Outcome, at_ms: int) -> int:
+        """When the next attempt or leg may begin, for which what it needs is kept.
+
+        A timed-out body may go on until Lambda kills it, so not before that, on any clock.
+        """
+        if outcome.status == Status.TIMED_OUT:
+            at_ms = max(at_ms, self._deadline_ms + LEASE_GRACE_MS)
+        made = self._checkpoints
+        recovery.outlive(self._runtime.payloads, self._head if made is None else made.head, at_ms)
+        return at_ms
 
     def _state_to_keep(self, told: Mapping[str, Any], now_ms: int, *, head_only: bool) -> State | None:
         """The pending checkpoint, for the write that ends this attempt. The outcome does not wait for long for it."""
@@ -163,20 +157,10 @@ class Attempt(LiveRun):
             made.drop()
             return None
 
-    def _outlive(self, not_before: int) -> None:
-        """The input, and the newest state, last until the next attempt or leg has ended."""
-        head = self._head if self._checkpoints is None else self._checkpoints.head
-        recovery.outlive(self._runtime.payloads, head, not_before)
-
     def _slot_until(self, outcome: Outcome) -> int | None:
         """The watchdog's outcome comes before the body's end: until then a slot of a limit stays taken."""
         held = self._head.slot is not None and outcome.status == Status.TIMED_OUT
         return self._deadline_ms + LEASE_GRACE_MS if held else None
-
-    def _fields(self, outcome: Outcome) -> dict[str, Any]:
-        if outcome.output is not None:
-            return self._runtime.payloads.keep_output(self._head, outcome.output)
-        return {"error": outcome.error} if outcome.error is not None else {}
 
     def _report(self, result: Result, outcome: Outcome) -> None:
         now = result.head

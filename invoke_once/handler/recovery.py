@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from invoke_once import log
+from invoke_once.handler.settling import was_cancelled
 from invoke_once.life import moves
 from invoke_once.life.due import backoff_ms, dispatch_wait_ms, may_retry
 from invoke_once.life.head import Head
 from invoke_once.life.status import Status
 from invoke_once.store.payloads import Payloads, error_fields
-from invoke_once.store.store import Applied, Refused, Result, Store
+from invoke_once.store.store import Applied, Result, Store
 
 Spread = Callable[[], float]
 
@@ -32,7 +33,7 @@ def lose(
             log.event("leg_lost", run_id=head.run_id, attempt=head.attempt, leg=head.leg, function=head.function,
                       metrics={"LegsLost": 1})  # fmt: skip
             return result
-        if result.arms != (moves.NOT_CANCELLED,) or result.head is None:
+        if not was_cancelled(result) or result.head is None:
             return result
         head = result.head
     result = _lose(payloads, head, now_ms, error_fields("AttemptLost", why), seen_dead, spread)
@@ -68,7 +69,7 @@ def _lose(payloads: Payloads, head: Head, now_ms: int, error: bytes, seen_dead: 
         not_before = now_ms + backoff_ms(head, spread())
         outlive(payloads, head, not_before)
         result = store.apply(moves.lose(head, now_ms, not_before, {"error": error, **kept}, seen_dead=seen_dead))
-        if not (isinstance(result, Refused) and result.head and result.only(moves.NOT_CANCELLED)):
+        if not was_cancelled(result) or result.head is None:
             return result
         return _lose(payloads, result.head, now_ms, error, seen_dead, spread)
     return store.apply(moves.lose(head, now_ms, None, {"error": error, **kept}, seen_dead=seen_dead))
@@ -78,7 +79,7 @@ def give_back(store: Store, head: Head, now_ms: int, error: bytes | None = None)
     """Move U for an attempt whose body was certainly not started; looked at again as a dispatch that nobody claimed."""
     not_before = now_ms + dispatch_wait_ms(max(head.attempt_number, 1))
     result = store.apply(moves.give_back(head, not_before, error))
-    if isinstance(result, Refused) and result.only(moves.NOT_CANCELLED):
+    if was_cancelled(result):
         return store.apply(moves.lose(head, now_ms, None, {"status": Status.CANCELLED}, seen_dead=True))
     if isinstance(result, Applied):
         log.event("attempt_given_back", run_id=head.run_id, attempt=head.attempt, function=head.function)

@@ -9,7 +9,9 @@ from invoke_once.life import gates, moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
 from invoke_once.life.moves import gates as gate_moves
+from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
+from invoke_once.testing import MemoryObjects
 from tests.contract.conftest import NOW
 
 Begin = Callable[..., Head]
@@ -92,7 +94,7 @@ def test_an_end_a_retry_and_a_cancel_leave_the_slot(store: Store, begin: Begin, 
     retried = claimed(granted(max_attempts=2))
     after.append(applied(store, moves.requeue(moves.fence(retried), retried, NOW, b"\x00{}", "t", NOW + 5)))
     lost = claimed(granted())
-    after.append(lose(store, lost, lost.lease_until + 1, why="gone").head)
+    after.append(lose(Payloads(store, MemoryObjects()), lost, lost.lease_until + 1, why="gone").head)
     assert [(head.slot, head.hold, head.body_until) for head in after] == [(None, None, None)] * 4
     assert [head.slot_until for head in after] == [None, None, NOW + 5, NOW + 19_000]
 
