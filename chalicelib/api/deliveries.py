@@ -8,7 +8,6 @@ from chalicelib.api import batches, problems
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import MOVED, find, run_reply
-from chalicelib.batches import records
 from invoke_once.store.store import Applied
 
 routes = Routes(__name__, tag="runs")
@@ -45,21 +44,16 @@ def deliver_again(call: Call, run_id: str) -> Response:
 @batches.routes.operation({200: Answer("the attempts", "DeliveryList")}, scope="runs:read")
 def list_batch_deliveries(call: Call, batch_id: str) -> Response:
     """Every attempt to deliver the batch's callback, oldest first."""
+    from chalicelib.api import batch_calls
     from chalicelib.callbacks.deliveries import deliveries
 
-    return reply_json({"deliveries": deliveries(call.service, batches.find(call, batch_id))})
+    return reply_json({"deliveries": deliveries(call.service, batch_calls.find(call, batch_id))})
 
 
 @batches.routes.route("/batches/{batch_id}/deliveries", methods=["POST"])
 @batches.routes.operation(batches.MOVED, scope="runs:write", problems=(409,))
 def deliver_batch_again(call: Call, batch_id: str) -> Response:
     """Send the callback of a batch that has ended once more, now, under the same webhook-id."""
-    from chalicelib.callbacks.deliveries import send_again
+    from chalicelib.api import batch_calls
 
-    batch = batches.find(call, batch_id)
-    if batch.callback_url is None:
-        raise problems.WrongState("The batch has no callback.", batch_status=str(batch.status))
-    sent = isinstance(send_again(call.service, batch), Applied)
-    now = records.find(call.service, batch_id)
-    detail = "The batch has not ended." if now is None or now.running else "The callback is being sent."
-    return batches.moved(call, now if sent else None, now or batch, detail)
+    return batch_calls.send_again(call, batch_id)

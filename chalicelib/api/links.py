@@ -55,7 +55,9 @@ def create_batch_link(call: Call, batch_id: str) -> Response:
     Its token is a Bearer token for `GET /batches/{batch_id}` and `/results`, also from other sites' pages. It shows no
     callback, labels, key or trace, and opens no route of the batch's runs.
     """
-    return _made(call, batches.find(call, batch_id), "batches")
+    from chalicelib.api import batch_calls
+
+    return _made(call, batch_calls.find(call, batch_id), "batches")
 
 
 def _made(call: Call, head: Head, place: str) -> Response:

@@ -9,8 +9,8 @@ from typing import Any
 
 from chalicelib.service import Service
 from invoke_once.life import keys
-from invoke_once.life.batch import BATCH, Batch
-from invoke_once.life.head import Head
+from invoke_once.life.batch import Batch
+from invoke_once.life.head import BATCH, Head
 from invoke_once.life.move import Move
 from invoke_once.store.store import Item, Written
 

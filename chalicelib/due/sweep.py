@@ -16,8 +16,8 @@ from chalicelib.due.attend import Deliver, attend_safely
 from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
-from invoke_once.life.batch import BATCH
 from invoke_once.life.due import Due
+from invoke_once.life.head import BATCH
 from invoke_once.life.keys import due_shards
 from invoke_once.store.shards import Shards
 from invoke_once.store.store import Key

@@ -21,8 +21,7 @@ from invoke_once import log
 from invoke_once.errors import InvokeOnceError, PayloadCorrupt, PayloadTooLarge, StoreUnavailable
 from invoke_once.handler import envelope, recovery
 from invoke_once.life import keys, moves
-from invoke_once.life.batch import BATCH
-from invoke_once.life.head import Head
+from invoke_once.life.head import BATCH, Head
 from invoke_once.life.status import REDRIVABLE, RERUNNABLE, Status
 from invoke_once.store import payloads, states
 from invoke_once.store.store import Applied, Refused, Result

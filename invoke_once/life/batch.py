@@ -15,10 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from invoke_once.life.head import Head
+from invoke_once.life.head import BATCH, Head
 from invoke_once.life.status import Status
 
-BATCH = "batch"
 MOST_ITEMS = 10_000
 CHUNK = 100  #: what one BatchGetItem reads (DynamoDB API reference, "BatchGetItem")
 LIVE = "-"

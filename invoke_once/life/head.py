@@ -34,6 +34,7 @@ from typing import Any
 from invoke_once.life.status import TERMINAL
 
 HEAD = "head"
+BATCH = "batch"
 #: index: (partition key, sort key)
 INDEX_KEYS: Mapping[str, tuple[str, str]] = {
     "due": ("due_shard", "due_at"),

@@ -19,8 +19,7 @@ from chalicelib.batches.start import accept, cancel, retry
 from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import KeyReused
 from invoke_once.life import keys
-from invoke_once.life.batch import BATCH
-from invoke_once.life.head import HEAD, Head
+from invoke_once.life.head import BATCH, HEAD, Head
 from invoke_once.life.move import Move
 from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store.store import Item, Key, Store, Unwritten, Written

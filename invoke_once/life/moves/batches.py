@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from invoke_once.life import keys
-from invoke_once.life.batch import BATCH, Batch, chunk_part
+from invoke_once.life.batch import Batch, chunk_part
 from invoke_once.life.conditions import any_of, at_most, equals, missing, one_of
-from invoke_once.life.head import Head, to_item
+from invoke_once.life.head import BATCH, Head, to_item
 from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.common import DAY_S, WAITING, Held, asked_by, new_token, same_generation
 from invoke_once.life.moves.starts import NewRun, birth, id_is_free
