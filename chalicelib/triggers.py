@@ -18,27 +18,27 @@ triggers = Blueprint(__name__)
 @triggers.lambda_function(name="stream")
 def stream(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The table's stream: a run that now waits for a time, or a callback that is to be sent."""
-    from chalicelib.due import wake as waking
+    from chalicelib.due.wake import SqsQueue, on_stream
 
     svc = service()
-    return waking.on_stream(svc, waking.SqsQueue(svc.settings.wake_queue), event)
+    return on_stream(svc, SqsQueue(svc.settings.wake_queue), event)
 
 
 @triggers.lambda_function(name="wake")
 def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The wake queue: that time has come."""
-    from chalicelib.due import wake as waking
+    from chalicelib.due.wake import on_wake
 
-    return waking.on_wake(service(), event)
+    return on_wake(service(), event)
 
 
 @triggers.lambda_function(name="sweep")
 def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Every minute: all that is due, whatever the other two have missed."""
     from chalicelib.callbacks.deliver import request_delivery
-    from chalicelib.due import sweep as sweeping
+    from chalicelib.due.sweep import sweep
 
-    swept = sweeping.sweep(service(), request_delivery)
+    swept = sweep(service(), request_delivery)
     return {"looked_at": swept.looked_at, "failed": swept.failed, "unfinished": swept.unfinished}
 
 
@@ -59,7 +59,7 @@ def attend(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @triggers.lambda_function(name="record")
 def record(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda destinations: how an invocation ended."""
-    from chalicelib.destinations import record as reports
+    from chalicelib.destinations.record import record
 
-    result = reports.record(service(), event)
+    result = record(service(), event)
     return {"run_status": result.head.status if result and result.head else None}

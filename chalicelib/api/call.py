@@ -13,9 +13,9 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib.api import headers as header
 from chalicelib.api import problems, strictjson
 from chalicelib.api.backend import Backend
+from chalicelib.api.headers import Headers, matches_etag, require_json
 from chalicelib.api.problems import InvalidBody, Problem
 from chalicelib.runs.limits import OverLimit
 from chalicelib.runs.links import Link
@@ -39,7 +39,7 @@ class Call:
     def __init__(self, request: Request, backend: Backend) -> None:
         self.request, self.backend = request, backend
         self.event = request.to_original_event()
-        self.headers: header.Headers = self.event["multiValueHeaders"]
+        self.headers: Headers = self.event["multiValueHeaders"]
         self.query: Mapping[str, list[str]] = self.event["multiValueQueryStringParameters"]
         self.began_ms = backend.service.now_ms()
         self.who: Token | None = None
@@ -97,11 +97,11 @@ class Call:
     def json_body(self) -> Any:
         """The body's value."""
         body = self.body
-        header.require_json(self.headers)
+        require_json(self.headers)
         return strictjson.parse(body)
 
     def matches(self, etag: str) -> bool:
-        return header.matches_etag(self.headers, etag)
+        return matches_etag(self.headers, etag)
 
 
 def reply(

@@ -11,7 +11,7 @@ from chalicelib.api import problems
 from chalicelib.api.call import Call, reply_json
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
-from chalicelib.gates import shown as gates_shown
+from chalicelib.gates import shown
 from chalicelib.runs.documents import rfc3339
 
 routes = Routes(__name__, tag="functions")
@@ -22,7 +22,7 @@ routes = Routes(__name__, tag="functions")
 def list_functions(call: Call) -> Response:
     """Every function that the caller's tenant may run, with its limits and the schema of its input."""
     mine = (function for function in call.service.functions.values() if function.may_be_run_by(call.tenant))
-    return reply_json({"functions": [shown(call, function) for function in mine]})
+    return reply_json({"functions": [with_gates(call, function) for function in mine]})
 
 
 @routes.route("/functions/{name}", methods=["GET"])
@@ -32,12 +32,12 @@ def show_function(call: Call, name: str) -> Response:
     function = call.service.functions.get(name)
     if function is None or not function.may_be_run_by(call.tenant):
         raise problems.NotFound("There is no such function.")
-    return reply_json(shown(call, function))
+    return reply_json(with_gates(call, function))
 
 
-def shown(call: Call, function: Function) -> dict[str, Any]:
+def with_gates(call: Call, function: Function) -> dict[str, Any]:
     """The function, and what gates hold of it."""
-    found = gates_shown.of(call.service, function, call.tenant)
+    found = shown.of(call.service, function, call.tenant)
     pause = found.pause
     paused = None if pause is None else {"since": rfc3339(pause.since), "by": pause.by, "reason": pause.reason}
     return document(function) | {"paused": paused, "running": found.running, "waiting": found.waiting}

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from chalicelib.api import auth, schemas
 from chalicelib.api.call import Call, reply_json
-from chalicelib.api.functions import shown
+from chalicelib.api.functions import with_gates
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.api.runs import function_named
 from chalicelib.gates import pausing
@@ -38,7 +38,7 @@ def pause_function(call: Call, name: str) -> Response:
     function = function_named(call, name)
     asked = schemas.read(call.json_body(), PauseRequest)
     pausing.pause(call.service, function.name, _whom(call), call.who.id if call.who else "", asked.reason)
-    return reply_json(shown(call, function))
+    return reply_json(with_gates(call, function))
 
 
 @routes.route("/functions/{name}/resume", methods=["POST"])
@@ -48,7 +48,7 @@ def resume_function(call: Call, name: str) -> Response:
     function = function_named(call, name)
     pausing.resume(call.service, function.name, _whom(call))
     fire_attend(call.service.invoker, call.service.settings.attend_function, [gates.pause_id(function.name)])
-    return reply_json(shown(call, function))
+    return reply_json(with_gates(call, function))
 
 
 def _whom(call: Call) -> str:

@@ -19,7 +19,7 @@ from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.life.batch import CHUNK, LETTER, LIVE, Batch, again
 from invoke_once.life.head import Head
-from invoke_once.life.moves import batches as batch_moves
+from invoke_once.life.moves import batch_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Item
 

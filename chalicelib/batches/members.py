@@ -22,7 +22,7 @@ from invoke_once.life import moves
 from invoke_once.life.batch import Batch
 from invoke_once.life.due import BATCH_LOOK_MS
 from invoke_once.life.head import Head
-from invoke_once.life.moves import batches as batch_moves
+from invoke_once.life.moves import batch_moves
 from invoke_once.life.status import Status
 from invoke_once.store import states
 from invoke_once.store.store import Applied, Refused

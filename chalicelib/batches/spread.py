@@ -15,7 +15,7 @@ from chalicelib.invoker import Fired
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.life.batch import CHUNK, LIVE, Batch, again, chunk_part
-from invoke_once.life.moves import batches as batch_moves
+from invoke_once.life.moves import batch_moves
 from invoke_once.store.store import Item, Unwritten
 
 WORKERS = 4  #: of one batch at once; each has `records.THREADS`

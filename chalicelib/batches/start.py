@@ -23,8 +23,7 @@ from invoke_once import log
 from invoke_once.life import keys
 from invoke_once.life.batch import Batch
 from invoke_once.life.head import BATCH
-from invoke_once.life.moves import DAY_S, new_token
-from invoke_once.life.moves import batches as batch_moves
+from invoke_once.life.moves import DAY_S, batch_moves, new_token
 from invoke_once.store.store import Unwritten
 
 

@@ -27,7 +27,7 @@ from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life.head import HEAD, Head
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import callback_moves
 from invoke_once.signing import sign
 from invoke_once.store.store import Refused, Written
 

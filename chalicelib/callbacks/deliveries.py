@@ -1,7 +1,7 @@
 """The log of a run's callback, one row an attempt, and sending it again.
 
 The row of attempt n is put before it is sent; how it went is kept by the row of attempt n+1, and of the last one
-by the head (see `invoke_once.life.moves.callbacks`). Of a redriven run the log begins anew with its new outcome.
+by the head (see `invoke_once.life.moves.callback_moves`). Of a redriven run the log begins anew with its new outcome.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.runs.documents import rfc3339
 from chalicelib.service import Service
 from invoke_once.life.head import Head
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import callback_moves
 from invoke_once.store.store import Item, Result
 
 Row = dict[str, Any]

@@ -30,9 +30,9 @@ Deliver = Callable[[Service, Head], None]
 def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
     """Do what is due for `run_id` and return the last thing done. `deliver` sends a callback, or has it sent."""
     if run_id.startswith("batch_"):
-        from chalicelib.batches import attend as batches
+        from chalicelib.batches.attend import attend as attend_to_batch
 
-        return batches.attend(svc, run_id, deliver)
+        return attend_to_batch(svc, run_id, deliver)
     if run_id.startswith(gated.PREFIXES):
         return gated.look_at(svc, run_id, lambda held: attend(svc, held, deliver))
     done = Due.NOTHING

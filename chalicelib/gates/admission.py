@@ -10,7 +10,7 @@ from invoke_once.life import gates, moves
 from invoke_once.life.due import queue_clock_runs
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 
 
 class Asking(NamedTuple):

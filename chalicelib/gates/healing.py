@@ -15,7 +15,7 @@ from invoke_once.life import gates
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.gates import Slot
 from invoke_once.life.head import Head
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.store.store import Item
 
 Attend = Callable[[str], object]  #: looks at one run and does what is due

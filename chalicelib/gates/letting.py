@@ -1,7 +1,7 @@
 """Who waits is let through, first come first fired: as many at once as there are slots, by whoever comes by.
 
 Called after a POST, by the stream when holders have ended, and by those who look after gates. Any number at once, each
-may die anywhere: a slot is taken by one conditional write, and the run told by another (`moves/gates.py`).
+may die anywhere: a slot is taken by one conditional write, and the run told by another (`life/moves/gate_moves.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from invoke_once import log
 from invoke_once.life import gates
 from invoke_once.life.gates import Slot
 from invoke_once.life.head import Head
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.store.shards import Shards
 from invoke_once.store.store import Applied, Written
 

@@ -17,7 +17,7 @@ from chalicelib.pauses import Pause, Paused
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.life import gates
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.store.store import Written
 
 TRIES = 8

@@ -10,7 +10,7 @@ from chalicelib.service import Service
 from invoke_once.life import gates
 from invoke_once.life.gates import Slot
 from invoke_once.life.head import Head
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.store.store import Item
 
 

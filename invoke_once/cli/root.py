@@ -154,18 +154,18 @@ def _tell(error: InvokeOnceError) -> int:
 
 def _in_a_shells_words(error: InvokeOnceError) -> tuple[object, str]:
     """What is wrong, and what to do about it at a prompt."""
-    from invoke_once import client_errors as errors
+    from invoke_once import client_errors
 
-    if isinstance(error, errors.ServiceUnreachable | errors.UnexpectedReply):
+    if isinstance(error, client_errors.ServiceUnreachable | client_errors.UnexpectedReply):
         return error, "`once doctor` finds out what is wrong"
-    if isinstance(error, errors.Unauthorized):
+    if isinstance(error, client_errors.Unauthorized):
         fix = "set ONCE_TOKEN, or store another with `once configure`; `once doctor` finds out more"
         return "the service does not take this token: it is wrong, expired or revoked", fix
-    if isinstance(error, errors.Forbidden):
+    if isinstance(error, client_errors.Forbidden):
         return error, "this needs a token with another scope: `once tokens create --scope …` makes one"
-    if isinstance(error, errors.TooLarge):
+    if isinstance(error, client_errors.TooLarge):
         return f"the input is too large to be sent: {error}", "put it in S3 and give the function its address"
-    if isinstance(error, errors.NotFound):
+    if isinstance(error, client_errors.NotFound):
         return error, "`once list` shows the runs that this token can see, `once functions` what can be run"
     return error, ""
 

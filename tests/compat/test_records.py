@@ -15,7 +15,7 @@ from invoke_once.handler.direct.slots import Payload
 from invoke_once.life import moves
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import HEAD, Head
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import callback_moves
 from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store import payloads
 from invoke_once.store.connection import Connection

@@ -9,7 +9,7 @@ import pytest
 from invoke_once.life import moves
 from invoke_once.life.batch import Batch, chunk_part
 from invoke_once.life.move import Move
-from invoke_once.life.moves import batches
+from invoke_once.life.moves import batch_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from tests.contract.conftest import NOW
@@ -19,8 +19,8 @@ FAILED = {"total": 3, "failed": 1, "succeeded": 2}
 
 @pytest.fixture
 def begun(store: Store, tenant: str) -> Batch:
-    new = batches.NewBatch(tenant, "echo", "k", 3, moves.new_token(), "s3:echo/in/x", 10, callback_url="https://x/")
-    return made(store, batches.start_batch(new, NOW, 20_000))
+    new = batch_moves.NewBatch(tenant, "echo", "k", 3, moves.new_token(), "s3:echo/in/x", 10, callback_url="https://x/")
+    return made(store, batch_moves.start_batch(new, NOW, 20_000))
 
 
 def made(store: Store, move: Move) -> Batch:
@@ -35,75 +35,77 @@ def refused(store: Store, move: Move) -> None:
 
 def test_a_key_begins_one_batch(store: Store, begun: Batch) -> None:
     assert (begun.status, begun.total, begun.pass_number, begun.due_at) == ("running", 3, 1, NOW + 60_000)
-    new = batches.NewBatch(begun.tenant, "echo", "k", 9, "other", "s3:y", 10)
-    refused(store, batches.start_batch(new, NOW + 1, 0))
+    new = batch_moves.NewBatch(begun.tenant, "echo", "k", 9, "other", "s3:y", 10)
+    refused(store, batch_moves.start_batch(new, NOW + 1, 0))
 
 
 def test_a_chunk_is_taken_by_one_and_taken_over_when_it_is_silent(store: Store, begun: Batch) -> None:
-    first = batches.take_chunk(begun, 0, NOW)
+    first = batch_moves.take_chunk(begun, 0, NOW)
     assert isinstance(store.put_part(first), Written)
-    refused(store, batches.take_chunk(begun, 0, NOW + batches.CHUNK_LEASE_MS - 1))
-    second = batches.take_chunk(begun, 0, NOW + batches.CHUNK_LEASE_MS)
+    refused(store, batch_moves.take_chunk(begun, 0, NOW + batch_moves.CHUNK_LEASE_MS - 1))
+    second = batch_moves.take_chunk(begun, 0, NOW + batch_moves.CHUNK_LEASE_MS)
     assert isinstance(store.put_part(second), Written)
-    late = batches.end_chunk(begun, 0, str(first.set["token"]), NOW, done=True)
+    late = batch_moves.end_chunk(begun, 0, str(first.set["token"]), NOW, done=True)
     refused(store, late)
-    assert isinstance(store.put_part(batches.end_chunk(begun, 0, str(second.set["token"]), NOW, done=True)), Written)
-    refused(store, batches.take_chunk(begun, 0, NOW + 10**9))
+    assert isinstance(
+        store.put_part(batch_moves.end_chunk(begun, 0, str(second.set["token"]), NOW, done=True)), Written
+    )
+    refused(store, batch_moves.take_chunk(begun, 0, NOW + 10**9))
 
 
 def test_a_chunk_that_was_given_back_is_free_at_once(store: Store, begun: Batch) -> None:
-    taken = batches.take_chunk(begun, 1, NOW)
+    taken = batch_moves.take_chunk(begun, 1, NOW)
     store.put_part(taken)
-    store.put_part(batches.end_chunk(begun, 1, str(taken.set["token"]), NOW, done=False))
-    assert isinstance(store.put_part(batches.take_chunk(begun, 1, NOW + 1)), Written)
+    store.put_part(batch_moves.end_chunk(begun, 1, str(taken.set["token"]), NOW, done=False))
+    assert isinstance(store.put_part(batch_moves.take_chunk(begun, 1, NOW + 1)), Written)
 
 
 def test_letters_are_noted_on_what_was_seen(store: Store, begun: Batch) -> None:
-    assert isinstance(store.put_part(batches.note_letters(begun, 0, None, "s--", NOW)), Written)
-    refused(store, batches.note_letters(begun, 0, None, "-s-", NOW))
-    assert isinstance(store.put_part(batches.note_letters(begun, 0, "s--", "sfs", NOW)), Written)
+    assert isinstance(store.put_part(batch_moves.note_letters(begun, 0, None, "s--", NOW)), Written)
+    refused(store, batch_moves.note_letters(begun, 0, None, "-s-", NOW))
+    assert isinstance(store.put_part(batch_moves.note_letters(begun, 0, "s--", "sfs", NOW)), Written)
     item = store.part(begun.run_id, chunk_part(begun.generation, 0)) or {}
     assert item["done"] and item["letters"] == "sfs"
 
 
 def test_of_two_looks_one_counts(store: Store, begun: Batch) -> None:
-    looked = made(store, batches.look(begun, NOW + 1_000, {"counts": "{}"}, None))
+    looked = made(store, batch_moves.look(begun, NOW + 1_000, {"counts": "{}"}, None))
     assert looked.not_before is None and looked.counted_at == NOW + 1_000
-    refused(store, batches.look(begun, NOW + 1_001, {"counts": "{}"}, None))
-    later = made(store, batches.look_later(looked, NOW + 5_000))
+    refused(store, batch_moves.look(begun, NOW + 1_001, {"counts": "{}"}, None))
+    later = made(store, batch_moves.look_later(looked, NOW + 5_000))
     assert later.not_before == NOW + 5_000
-    refused(store, batches.look_later(looked, NOW + 6_000))
+    refused(store, batch_moves.look_later(looked, NOW + 6_000))
 
 
 def test_it_ends_once_with_the_intent_to_tell(store: Store, begun: Batch) -> None:
-    ended = made(store, batches.end_batch(begun, NOW + 5, Status.FAILED, FAILED))
+    ended = made(store, batch_moves.end_batch(begun, NOW + 5, Status.FAILED, FAILED))
     assert (ended.status, ended.cb_status, ended.cb_due, ended.due_at) == ("failed", "pending", NOW + 5, NOW + 5)
-    refused(store, batches.end_batch(begun, NOW + 6, Status.FAILED, FAILED))
-    refused(store, batches.look(begun, NOW + 6, {}, None))
-    refused(store, batches.cancel_batch(begun, NOW + 6, 0))
+    refused(store, batch_moves.end_batch(begun, NOW + 6, Status.FAILED, FAILED))
+    refused(store, batch_moves.look(begun, NOW + 6, {}, None))
+    refused(store, batch_moves.cancel_batch(begun, NOW + 6, 0))
 
 
 def test_a_retry_is_a_new_pass_that_an_old_look_cannot_end(store: Store, begun: Batch) -> None:
-    refused(store, batches.retry_batch(begun, NOW, 0))
-    ended = made(store, batches.end_batch(begun, NOW + 5, Status.FAILED, FAILED))
-    again = made(store, batches.retry_batch(ended, NOW + 9, 0))
+    refused(store, batch_moves.retry_batch(begun, NOW, 0))
+    ended = made(store, batch_moves.end_batch(begun, NOW + 5, Status.FAILED, FAILED))
+    again = made(store, batch_moves.retry_batch(ended, NOW + 9, 0))
     assert (again.status, again.pass_number, again.previous, again.seed) == ("running", 2, begun.generation, begun.seed)
     assert again.finished_at is None and again.cb_status is None and again.counts is None
-    refused(store, batches.end_batch(begun, NOW + 10, Status.SUCCEEDED, {"total": 3}))
-    refused(store, batches.retry_batch(ended, NOW + 10, 0))
+    refused(store, batch_moves.end_batch(begun, NOW + 10, Status.SUCCEEDED, {"total": 3}))
+    refused(store, batch_moves.retry_batch(ended, NOW + 10, 0))
 
 
 def test_who_cancelled_a_batch_is_kept_until_it_is_sent_again(store: Store, begun: Batch) -> None:
-    asked = made(store, batches.cancel_batch(begun, NOW + 1, 0, "ada"))
-    again = made(store, batches.cancel_batch(asked, NOW + 2, 0, "grace"))
+    asked = made(store, batch_moves.cancel_batch(begun, NOW + 1, 0, "ada"))
+    again = made(store, batch_moves.cancel_batch(asked, NOW + 2, 0, "grace"))
     assert again.cancelled_by == "ada"
-    ended = made(store, batches.end_batch(again, NOW + 5, Status.CANCELLED, FAILED))
-    assert (ended.cancelled_by, made(store, batches.retry_batch(ended, NOW + 9, 0)).cancelled_by) == ("ada", None)
+    ended = made(store, batch_moves.end_batch(again, NOW + 5, Status.CANCELLED, FAILED))
+    assert (ended.cancelled_by, made(store, batch_moves.retry_batch(ended, NOW + 9, 0)).cancelled_by) == ("ada", None)
 
 
 def test_a_batch_that_succeeded_is_not_run_again(store: Store, begun: Batch) -> None:
-    ended = made(store, batches.end_batch(begun, NOW + 5, Status.SUCCEEDED, {"total": 3}))
-    refused(store, batches.retry_batch(ended, NOW + 9, 0))
+    ended = made(store, batch_moves.end_batch(begun, NOW + 5, Status.SUCCEEDED, {"total": 3}))
+    refused(store, batch_moves.retry_batch(ended, NOW + 9, 0))
 
 
 def member(batch: Batch, index: int = 0) -> moves.NewRun:
@@ -112,24 +114,24 @@ def member(batch: Batch, index: int = 0) -> moves.NewRun:
 
 def test_a_tombstone_and_a_birth_exclude_each_other(store: Store, begun: Batch) -> None:
     assert isinstance(store.apply(moves.start(member(begun), NOW)), Applied)
-    held = store.apply(batches.tombstone(member(begun), NOW))
+    held = store.apply(batch_moves.tombstone(member(begun), NOW))
     assert isinstance(held, Refused) and held.head is not None and held.head.status == "queued"
-    born = store.apply(batches.tombstone(member(begun, 1), NOW))
+    born = store.apply(batch_moves.tombstone(member(begun, 1), NOW))
     assert isinstance(born, Applied) and born.head.status == "cancelled" and born.head.due_at is None
     late = store.apply(moves.start(member(begun, 1), NOW))
     assert isinstance(late, Refused) and late.head is not None and late.head.status == "cancelled"
 
 
 def test_a_run_joins_a_pass_once(store: Store, begun: Batch) -> None:
-    head = store.apply(batches.tombstone(member(begun), NOW)).head
+    head = store.apply(batch_moves.tombstone(member(begun), NOW)).head
     assert head is not None
     second = replace(begun, batch_pass=2)
-    redriven = store.apply(batches.redrive_for(head, second, NOW + 1))
+    redriven = store.apply(batch_moves.redrive_for(head, second, NOW + 1))
     assert isinstance(redriven, Applied)
     assert (redriven.head.status, redriven.head.batch_pass) == ("queued", 2)
-    assert isinstance(store.apply(batches.redrive_for(head, second, NOW + 2)), Refused)
-    assert isinstance(store.apply(batches.join_pass(head, second)), Refused)
-    third = store.apply(batches.join_pass(redriven.head, replace(begun, batch_pass=3)))
+    assert isinstance(store.apply(batch_moves.redrive_for(head, second, NOW + 2)), Refused)
+    assert isinstance(store.apply(batch_moves.join_pass(head, second)), Refused)
+    third = store.apply(batch_moves.join_pass(redriven.head, replace(begun, batch_pass=3)))
     assert isinstance(third, Applied) and third.head.batch_pass == 3
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
-from invoke_once.life.moves import callbacks as callback_moves
-from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS
+from invoke_once.life.moves import callback_moves
+from invoke_once.life.moves.callback_moves import DELIVERY_LEASE_MS
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from tests.contract.conftest import NOW

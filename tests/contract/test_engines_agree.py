@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from invoke_once.life import moves
 from invoke_once.life.head import HEAD, Head
 from invoke_once.life.move import Move
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import callback_moves
 from invoke_once.life.status import Status
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.store import Applied, Refused, Result, Store

@@ -8,7 +8,7 @@ from invoke_once.handler.recovery import lose
 from invoke_once.life import gates, moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import MemoryObjects

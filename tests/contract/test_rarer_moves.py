@@ -11,8 +11,7 @@ from invoke_once.life import moves
 from invoke_once.life.due import FIRST_LOOK_MS, LAST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
-from invoke_once.life.moves import DAY_S
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import DAY_S, callback_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store
 from tests.contract.conftest import NOW

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS, delivery_part
+from invoke_once.life.moves.callback_moves import DELIVERY_LEASE_MS, delivery_part
 from tests.receiver import Receiver
 from tests.service import Service, until
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client import Once
 from invoke_once.client.aio import AsyncOnce
 from tests.service import Service
@@ -34,7 +34,7 @@ def test_the_same_key_is_the_same_run(once: Once) -> None:
     assert first.result(60) == {"n": 2**53 + 1}
     again = once.start("echo", {"n": 2**53 + 1}, key=key)
     assert (again.id, again.document.replayed, again.result()) == (first.id, True, {"n": 2**53 + 1})
-    with pytest.raises(errors.Invalid) as caught:
+    with pytest.raises(client_errors.Invalid) as caught:
         once.start("echo", {"n": 1}, key=key)
     assert caught.value.type == "idempotency-key-reused"
 
@@ -53,7 +53,7 @@ def test_null_is_an_output(once: Once) -> None:
 
 
 def test_failures_carry_the_run(once: Once) -> None:
-    with pytest.raises(errors.RunFailed, match="out of sugar") as caught:
+    with pytest.raises(client_errors.RunFailed, match="out of sugar") as caught:
         once.start("fail", {"message": "out of sugar", "times": 9}).result(60)
     assert caught.value.run.error is not None
     assert "out of sugar" in (caught.value.run.error.trace or "")
@@ -88,5 +88,5 @@ def test_many_runs_at_once_with_the_awaiting_client(stack: Service) -> None:
 
 def test_another_tenants_run_is_not_there(once: Once, stack: Service) -> None:
     run = once.start("echo", 1)
-    with Once(stack.url, stack.token("somebody-else")) as other, pytest.raises(errors.NotFound):
+    with Once(stack.url, stack.token("somebody-else")) as other, pytest.raises(client_errors.NotFound):
         other.get(run.id)

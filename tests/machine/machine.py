@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import callback_moves
 from tests.machine.acts import CALM, KEYS, MINUTE, NAMES, NESTED, WILD, Acts, ends_by
 from tests.machine.faults import FAULTS, Plan
 from tests.machine.history import Actor, need

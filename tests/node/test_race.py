@@ -19,7 +19,7 @@ from invoke_once import tracked
 from invoke_once.handler.runtime import Runtime, now_ms, use_runtime
 from invoke_once.life import moves
 from invoke_once.life.head import Head
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Applied, Store

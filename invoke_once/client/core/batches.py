@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client.core import flows, replies
 from invoke_once.client.core.document import RunInfo
 from invoke_once.client.core.effects import Flow
@@ -57,7 +57,7 @@ def start_batch(core: Core, function: str, inputs: Iterable[Any], given: MapOpti
     try:
         call = core.target.call("POST", "/batches", body=body, headers=headers, hold_s=hold_s)
         return replies.run_of((yield from flows.fetch(core, call)))
-    except errors.ServiceUnreachable as error:
+    except client_errors.ServiceUnreachable as error:
         error.idempotency_key = key
         raise
 

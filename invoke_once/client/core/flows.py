@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client.core import replies
 from invoke_once.client.core.document import RunInfo
 from invoke_once.client.core.effects import Answer, Call, Flow, Lost, Reply, Seams, pause, send
@@ -67,7 +67,7 @@ def fetch(core: Core, call: Call, *, repeatable: bool = True, also: int = 200) -
     if 200 <= reply.status < 300 or reply.status == also:
         return reply
     error = replies.error_of(reply)
-    if isinstance(error, errors.RequestRefused):
+    if isinstance(error, client_errors.RequestRefused):
         error.uncertain = outcome.uncertain
     raise error
 
@@ -76,7 +76,7 @@ def start(core: Core, request: Start) -> Flow[RunInfo]:
     """Start a run, or find the one that this key has started before."""
     try:
         reply = yield from fetch(core, request.call(core.target))
-    except errors.ServiceUnreachable as error:
+    except client_errors.ServiceUnreachable as error:
         error.idempotency_key = request.key
         raise
     return replies.run_of(reply)
@@ -91,7 +91,7 @@ def cancel(core: Core, run_id: str) -> Flow[RunInfo]:
     """Ask for a cancellation. A run that is cancelled already is an answer, not an error."""
     try:
         reply = yield from fetch(core, core.target.call("POST", run_path(run_id, "/cancel")))
-    except errors.Conflict:
+    except client_errors.Conflict:
         run = yield from get(core, run_id)
         if run.status != "cancelled":
             raise
@@ -104,7 +104,7 @@ def retry(core: Core, run_id: str, from_start: bool = False) -> Flow[RunInfo]:
     try:
         body = {"from": "start"} if from_start else None
         reply = yield from fetch(core, core.target.call("POST", run_path(run_id, "/retry"), body=body))
-    except errors.Conflict as refusal:
+    except client_errors.Conflict as refusal:
         run = yield from get(core, run_id)
         if not refusal.uncertain or run.finished:
             raise
@@ -123,7 +123,7 @@ def text(core: Core, run_id: str, part: str) -> Flow[str]:
     try:
         return reply.body.decode()
     except UnicodeDecodeError:
-        raise errors.UnexpectedReply(f"the {part} is not UTF-8", reply.status) from None
+        raise client_errors.UnexpectedReply(f"the {part} is not UTF-8", reply.status) from None
 
 
 def link(core: Core, run_id: str, expires_in_seconds: int | None) -> Flow[Mapping[str, Any]]:
@@ -217,7 +217,7 @@ def revoke_token(core: Core, token_id: str) -> Flow[None]:
     """Revoke. Where an earlier try got no answer, a token that is gone is its answer."""
     try:
         yield from fetch(core, core.target.call("DELETE", f"/tokens/{name_in_path(token_id, 'token id')}"))
-    except errors.NotFound as refusal:
+    except client_errors.NotFound as refusal:
         if not refusal.uncertain:
             raise
 
@@ -232,14 +232,14 @@ def items_of(reply: Reply, name: str) -> Sequence[Mapping[str, Any]]:
     items = _mapping(reply).get(name)
     if isinstance(items, list) and all(isinstance(item, Mapping) for item in items):
         return items
-    raise errors.UnexpectedReply(f"the answer holds no list of {name}", reply.status)
+    raise client_errors.UnexpectedReply(f"the answer holds no list of {name}", reply.status)
 
 
 def _mapping(reply: Reply) -> Mapping[str, Any]:
     data = replies.json_of(reply)
     if isinstance(data, Mapping):
         return data
-    raise errors.UnexpectedReply("the answer is not a JSON object", reply.status)
+    raise client_errors.UnexpectedReply("the answer is not a JSON object", reply.status)
 
 
 def _elsewhere(reply: Reply) -> str:
@@ -247,4 +247,4 @@ def _elsewhere(reply: Reply) -> str:
     where = urljoin(reply.url, reply.headers.get("location", ""))
     if urlsplit(where).scheme == "https" or (urlsplit(where).scheme == "http" and reply.url.startswith("http:")):
         return where
-    raise errors.UnexpectedReply("the service points to a place that is not https", reply.status)
+    raise client_errors.UnexpectedReply("the service points to a place that is not https", reply.status)

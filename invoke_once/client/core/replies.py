@@ -6,25 +6,25 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client.core.document import RunInfo
 from invoke_once.client.core.effects import Lost, Reply
 from invoke_once.client.core.retry import AGAIN, is_gateways_own, retry_after_s
 
-_REFUSALS: Mapping[int, type[errors.RequestRefused]] = {
-    400: errors.BadRequest,
-    401: errors.Unauthorized,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    413: errors.TooLarge,
-    422: errors.Invalid,
+_REFUSALS: Mapping[int, type[client_errors.RequestRefused]] = {
+    400: client_errors.BadRequest,
+    401: client_errors.Unauthorized,
+    403: client_errors.Forbidden,
+    404: client_errors.NotFound,
+    409: client_errors.Conflict,
+    413: client_errors.TooLarge,
+    422: client_errors.Invalid,
 }
-_ENDINGS: Mapping[str, type[errors.RunNotSucceeded]] = {
-    "failed": errors.RunFailed,
-    "timed_out": errors.RunTimedOut,
-    "cancelled": errors.RunCancelled,
-    "expired": errors.RunExpired,
+_ENDINGS: Mapping[str, type[client_errors.RunNotSucceeded]] = {
+    "failed": client_errors.RunFailed,
+    "timed_out": client_errors.RunTimedOut,
+    "cancelled": client_errors.RunCancelled,
+    "expired": client_errors.RunExpired,
 }
 
 
@@ -34,7 +34,7 @@ def json_of(reply: Reply) -> Any:
         return json.loads(reply.body)
     except (ValueError, RecursionError):
         kind = reply.headers.get("content-type", "no content type").partition(";")[0]
-        raise errors.UnexpectedReply(
+        raise client_errors.UnexpectedReply(
             f"{_origin(reply)} answered {reply.status} with {kind}, not JSON: is this the service's URL?",
             reply.status,
         ) from None
@@ -51,7 +51,7 @@ def run_from(data: object) -> RunInfo:
     """A run's document out of a larger answer. Raises UnexpectedReply where it is none."""
     if isinstance(data, Mapping) and isinstance(data.get("id"), str) and isinstance(data.get("status"), str):
         return RunInfo(data)
-    raise errors.UnexpectedReply("what answers there does not answer with runs: is it the service's URL?")
+    raise client_errors.UnexpectedReply("what answers there does not answer with runs: is it the service's URL?")
 
 
 def is_ours(reply: Reply) -> bool:
@@ -64,31 +64,31 @@ def is_ours(reply: Reply) -> bool:
         return False
 
 
-def error_of(reply: Reply) -> errors.InvokeOnceError:
+def error_of(reply: Reply) -> client_errors.InvokeOnceError:
     """What to raise for an answer that is not a success."""
     if reply.status in AGAIN or is_gateways_own(reply):
-        return errors.ServiceUnreachable(f"the service is not available now (HTTP {reply.status}){_said(reply)}")
+        return client_errors.ServiceUnreachable(f"the service is not available now (HTTP {reply.status}){_said(reply)}")
     if reply.status >= 500:
-        return errors.UnexpectedReply(f"the service failed (HTTP {reply.status}){_said(reply)}", reply.status)
+        return client_errors.UnexpectedReply(f"the service failed (HTTP {reply.status}){_said(reply)}", reply.status)
     if reply.status >= 400 and is_ours(reply):
-        return _REFUSALS.get(reply.status, errors.RequestRefused)(json.loads(reply.body), reply.status)
+        return _REFUSALS.get(reply.status, client_errors.RequestRefused)(json.loads(reply.body), reply.status)
     if 300 <= reply.status < 400:
         target = reply.headers.get("location", "elsewhere")
-        return errors.UnexpectedReply(f"{_origin(reply)} redirects to {target}: use that URL", reply.status)
-    return errors.UnexpectedReply(
+        return client_errors.UnexpectedReply(f"{_origin(reply)} redirects to {target}: use that URL", reply.status)
+    return client_errors.UnexpectedReply(
         f"{_origin(reply)} answered {reply.status}, and not in the service's way: is this its URL?",
         reply.status,
     )
 
 
-def lost_error(lost: Lost, url: str) -> errors.ServiceUnreachable:
+def lost_error(lost: Lost, url: str) -> client_errors.ServiceUnreachable:
     """What to raise when no answer came."""
-    return errors.ServiceUnreachable(f"no answer from {_site(url)}: {lost.reason}")
+    return client_errors.ServiceUnreachable(f"no answer from {_site(url)}: {lost.reason}")
 
 
-def ending_of(run: RunInfo) -> errors.RunNotSucceeded:
+def ending_of(run: RunInfo) -> client_errors.RunNotSucceeded:
     """What to raise for a run that ended without succeeding."""
-    return _ENDINGS.get(run.status, errors.RunNotSucceeded)(run)
+    return _ENDINGS.get(run.status, client_errors.RunNotSucceeded)(run)
 
 
 def _said(reply: Reply) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client.core import flows, replies
 from invoke_once.client.core.document import RunInfo
 from invoke_once.client.core.effects import Answer, Call, Flow, Lost, Reply, pause, send
@@ -170,7 +170,7 @@ class Watch:
         left_s = self._left()
         yield from pause(seconds if left_s is None else min(seconds, left_s))
 
-    def _error(self, answer: Answer) -> errors.InvokeOnceError:
+    def _error(self, answer: Answer) -> client_errors.InvokeOnceError:
         if isinstance(answer, Lost):
             return replies.lost_error(answer, self._core.target.url)
         return replies.error_of(answer)
@@ -227,12 +227,12 @@ def wait(core: Core, run_id: str, seen: RunInfo | None, timeout_s: float | None)
     while (yield from watch.step()) is not None:
         pass
     if watch.seen is None or not watch.seen.finished:
-        raise errors.WaitTimeout(run_id, watch.seen, timeout_s or 0.0)
+        raise client_errors.WaitTimeout(run_id, watch.seen, timeout_s or 0.0)
     return watch.seen
 
 
 def _run_or_none(reply: Reply) -> RunInfo | None:
     try:
         return replies.run_of(reply)
-    except errors.UnexpectedReply:
+    except client_errors.UnexpectedReply:
         return None

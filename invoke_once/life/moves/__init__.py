@@ -1,7 +1,8 @@
 """The moves of a run, one function each: who may make it, from where, with which token.
 
 Every function is pure and returns a `Move` for `Store.apply`. The arms of a guard are named, because a refusal
-tells which of them failed. Moves of a callback are in `callbacks.py`, which no target loads.
+tells which of them failed. Those of callbacks, batches and gates are in `callback_moves`, `batch_moves` and
+`gate_moves`, which no target loads.
 """
 
 from invoke_once.life.moves.attempts import Fence, claim, fence, give_back, launch, progress, requeue

@@ -122,13 +122,13 @@ class World:
 
     def tell(self, svc: Service, head: Head) -> None:
         """The callback: delivered at once, at most one try under way."""
-        from invoke_once.life.moves import callbacks
+        from invoke_once.life.moves import callback_moves
 
         assert isinstance(head, Batch)
-        if isinstance(svc.store.put_part(callbacks.begin_delivery(head, self.clock())), type(None)):
+        if isinstance(svc.store.put_part(callback_moves.begin_delivery(head, self.clock())), type(None)):
             return
-        self.told.append((callbacks.webhook_id(head), str(head.status), json.loads(head.counts or "{}")))
-        svc.store.apply(callbacks.end_delivery(head, "delivered", None, "{}"))
+        self.told.append((callback_moves.webhook_id(head), str(head.status), json.loads(head.counts or "{}")))
+        svc.store.apply(callback_moves.end_delivery(head, "delivered", None, "{}"))
 
     def sweep(self) -> None:
         for shard in [f"due#{n}" for n in range(8)]:

@@ -26,7 +26,7 @@ from invoke_once.life import moves
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
-from invoke_once.life.moves.callbacks import DELIVERY_LEASE_MS, webhook_id
+from invoke_once.life.moves.callback_moves import DELIVERY_LEASE_MS, webhook_id
 from invoke_once.signing import verify
 from invoke_once.store.store import Applied
 from invoke_once.testing import Bench

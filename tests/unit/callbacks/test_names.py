@@ -11,7 +11,7 @@ from chalicelib.callbacks.deliveries import deliveries, send_again
 from chalicelib.callbacks.redelivery import SPAN_MS
 from chalicelib.callbacks.urls import check_url
 from chalicelib.callbacks.webhook import send
-from invoke_once.life.moves import callbacks as callback_moves
+from invoke_once.life.moves import callback_moves
 from invoke_once.store.store import Applied
 from tests.receiver import Receiver
 from tests.unit.runs.test_dispatch import Stage

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client import Once
 from invoke_once.client.aio import AsyncOnce
 from tests.unit.client.conftest import all_of, ask
@@ -88,7 +88,7 @@ async def test_map_starts_one_batch_and_gives_the_outputs_in_order(once: Callabl
 @pytest.mark.anyio
 async def test_a_failed_item_raises_unless_it_is_told_not_to(once: Callable[[Fake], Any]) -> None:
     batch = await ask(once(Fake(failed=True)).map("echo", [1, 2, 3]))
-    with pytest.raises(errors.RunFailed, match="E: no"):
+    with pytest.raises(client_errors.RunFailed, match="E: no"):
         await ask(batch.results())
     assert await ask(batch.results(raise_failed=False)) == [0, None, {"large": True}]
 

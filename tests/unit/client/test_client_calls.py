@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client import Once
 from tests.once_fake import DROPPED, Answer, FakeOnce, problem
 from tests.unit.client.conftest import all_of, ask
@@ -21,14 +21,14 @@ def test_a_handle_from_an_id_asks_nothing_until_it_is_told_to(fake: FakeOnce, on
     run = once.run("run_abc")
     assert run.id == "run_abc"
     assert "not read yet" in repr(run)
-    with pytest.raises(errors.InvokeOnceError, match="refresh"):
+    with pytest.raises(client_errors.InvokeOnceError, match="refresh"):
         _ = run.status
     assert not fake.seen
 
 
 @pytest.mark.parametrize("bad", ["", "../tokens", "run_a/cancel", "run a", "run_a?x=1", "run_é"])
 def test_what_cannot_be_an_id_never_becomes_a_url(fake: FakeOnce, once: Once, bad: str) -> None:
-    with pytest.raises(errors.InvokeOnceError, match="not a run id"):
+    with pytest.raises(client_errors.InvokeOnceError, match="not a run id"):
         once.run(bad)
     assert not fake.seen
 
@@ -106,7 +106,7 @@ def test_cancelling_twice_is_no_error(fake: FakeOnce, play: Play) -> None:
 
 def test_cancelling_what_has_ended_is_a_conflict(once: Once) -> None:
     run = once.start("echo").wait()
-    with pytest.raises(errors.Conflict, match="succeeded already"):
+    with pytest.raises(client_errors.Conflict, match="succeeded already"):
         run.cancel()
 
 
@@ -122,7 +122,7 @@ def test_a_retry_runs_the_run_again(play: Play) -> None:
 
 def test_retrying_what_still_runs_is_a_conflict(once: Once) -> None:
     run = once.start("hang")
-    with pytest.raises(errors.Conflict):
+    with pytest.raises(client_errors.Conflict):
         run.retry()
 
 
@@ -236,7 +236,7 @@ def test_tokens_are_made_listed_and_revoked(fake: FakeOnce, play: Play) -> None:
         assert fake.last().query["tenant"] == ["acme"]
         await ask(once.tokens.revoke(made["id"]))
         assert await all_of(once.tokens.list()) == []
-        with pytest.raises(errors.NotFound):
+        with pytest.raises(client_errors.NotFound):
             await ask(once.tokens.revoke(made["id"]))
 
     play(scenario)
@@ -251,7 +251,7 @@ def test_all_pages_of_tokens_are_listed(fake: FakeOnce, once: Once) -> None:
 
 def test_a_token_that_may_exist_by_now_is_not_made_again(fake: FakeOnce, once: Once) -> None:
     fake.faults = [DROPPED]
-    with pytest.raises(errors.ServiceUnreachable):
+    with pytest.raises(client_errors.ServiceUnreachable):
         once.tokens.create("acme")
     assert len(fake.seen) == 1
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client import Once, RetryPolicy
 from invoke_once.client.aio import AsyncOnce
 from tests.once_fake import DROPPED, TOKEN, FakeOnce, serve
@@ -78,14 +78,17 @@ def test_waiting_survives_a_restart_of_the_service(fake: FakeOnce) -> None:
 
 
 def test_a_service_that_never_answers_is_given_up(silent: str) -> None:
-    with Once(silent, TOKEN, retry=QUICK, timeout=0.1) as once, pytest.raises(errors.ServiceUnreachable) as caught:
+    with (
+        Once(silent, TOKEN, retry=QUICK, timeout=0.1) as once,
+        pytest.raises(client_errors.ServiceUnreachable) as caught,
+    ):
         once.start("echo")
     assert "too long" in str(caught.value)
     assert caught.value.idempotency_key
 
 
 def test_a_port_where_nobody_listens_is_unreachable(nobody: str) -> None:
-    with Once(nobody, TOKEN, retry=QUICK) as once, pytest.raises(errors.ServiceUnreachable, match="refused"):
+    with Once(nobody, TOKEN, retry=QUICK) as once, pytest.raises(client_errors.ServiceUnreachable, match="refused"):
         once.functions()
 
 
@@ -112,7 +115,7 @@ def test_an_environment_that_cannot_be_used_is_a_configuration_error_that_names_
     kind: type[Once] | type[AsyncOnce], name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(errors.ConfigurationError, match=name) as caught:
+    with pytest.raises(client_errors.ConfigurationError, match=name) as caught:
         kind("https://once.test", TOKEN)
     assert "s3cret" not in str(caught.value)
 
@@ -132,7 +135,7 @@ def test_an_environment_that_cannot_be_used_is_a_configuration_error_that_names_
     ],
 )
 def test_what_is_no_url_is_refused_with_a_sentence(url: str) -> None:
-    with pytest.raises(errors.ConfigurationError, match="not a service URL"):
+    with pytest.raises(client_errors.ConfigurationError, match="not a service URL"):
         Once(url, TOKEN)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client import Once
 from invoke_once.client.core.requests import JsonText
 from tests.once_fake import DROPPED, REFUSED, TOKEN, Answer, FakeOnce, problem
@@ -72,7 +72,7 @@ def test_when_nobody_answers_the_error_carries_the_key_that_finds_the_run(fake: 
     fake.always = DROPPED
 
     async def scenario(once: Any) -> None:
-        with pytest.raises(errors.ServiceUnreachable) as caught:
+        with pytest.raises(client_errors.ServiceUnreachable) as caught:
             await ask(once.start("echo"))
         assert f'"{caught.value.idempotency_key}"' == fake.seen[0].headers["idempotency-key"]
 
@@ -82,7 +82,7 @@ def test_when_nobody_answers_the_error_carries_the_key_that_finds_the_run(fake: 
 
 def test_a_service_that_stays_busy_is_unreachable_and_says_why(fake: FakeOnce, once: Once) -> None:
     fake.always = problem(503, "busy", "the store does not answer")
-    with pytest.raises(errors.ServiceUnreachable, match="the store does not answer"):
+    with pytest.raises(client_errors.ServiceUnreachable, match="the store does not answer"):
         once.start("echo")
 
 
@@ -177,7 +177,7 @@ def test_an_input_that_is_falsy_is_sent_all_the_same(fake: FakeOnce, once: Once,
 def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent(
     fake: FakeOnce, once: Once, key: str
 ) -> None:
-    with pytest.raises(errors.InvokeOnceError, match="idempotency key"):
+    with pytest.raises(client_errors.InvokeOnceError, match="idempotency key"):
         once.start("echo", key=key)
     assert not fake.seen
 
@@ -186,7 +186,7 @@ def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent(
 def test_an_input_that_is_not_json_is_refused_before_anything_is_sent(
     fake: FakeOnce, once: Once, value: object
 ) -> None:
-    with pytest.raises(errors.InvokeOnceError, match="not JSON"):
+    with pytest.raises(client_errors.InvokeOnceError, match="not JSON"):
         once.start("echo", value)
     assert not fake.seen
 
@@ -194,17 +194,19 @@ def test_an_input_that_is_not_json_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, errors.BadRequest),
-        (401, errors.Unauthorized),
-        (403, errors.Forbidden),
-        (404, errors.NotFound),
-        (409, errors.Conflict),
-        (413, errors.TooLarge),
-        (422, errors.Invalid),
-        (415, errors.RequestRefused),
+        (400, client_errors.BadRequest),
+        (401, client_errors.Unauthorized),
+        (403, client_errors.Forbidden),
+        (404, client_errors.NotFound),
+        (409, client_errors.Conflict),
+        (413, client_errors.TooLarge),
+        (422, client_errors.Invalid),
+        (415, client_errors.RequestRefused),
     ],
 )
-def test_each_refusal_has_its_error(fake: FakeOnce, once: Once, status: int, kind: type[errors.RequestRefused]) -> None:
+def test_each_refusal_has_its_error(
+    fake: FakeOnce, once: Once, status: int, kind: type[client_errors.RequestRefused]
+) -> None:
     fake.always = problem(status, "some-name", "because")
     with pytest.raises(kind, match="because") as caught:
         once.start("echo")
@@ -213,7 +215,7 @@ def test_each_refusal_has_its_error(fake: FakeOnce, once: Once, status: int, kin
 
 
 def test_field_errors_are_kept_and_said(fake: FakeOnce, once: Once) -> None:
-    with pytest.raises(errors.Invalid, match="/input: must be an object") as caught:
+    with pytest.raises(client_errors.Invalid, match="/input: must be an object") as caught:
         once.start("echo", "refuse")
     assert caught.value.errors == [{"pointer": "/input", "detail": "must be an object"}]
 
@@ -232,25 +234,25 @@ def test_field_errors_are_kept_and_said(fake: FakeOnce, once: Once) -> None:
 )
 def test_an_answer_that_is_not_the_services_is_unexpected(fake: FakeOnce, once: Once, answer: Answer) -> None:
     fake.always = answer
-    with pytest.raises(errors.UnexpectedReply):
+    with pytest.raises(client_errors.UnexpectedReply):
         once.start("echo")
 
 
 def test_the_token_is_in_no_repr_and_in_no_error(fake: FakeOnce, once: Once) -> None:
     run = once.start("echo")
     fake.always = DROPPED
-    with pytest.raises(errors.ServiceUnreachable) as caught:
+    with pytest.raises(client_errors.ServiceUnreachable) as caught:
         run.refresh()
     for thing in (run, once._core, run._core, caught.value, run.document):
         assert TOKEN not in f"{thing!r} {thing}"
 
 
 def test_errors_of_the_client_are_errors_of_invoke_once() -> None:
-    public = [getattr(errors, name) for name in errors.__all__]
-    assert all(issubclass(kind, errors.InvokeOnceError) for kind in public)
+    public = [getattr(client_errors, name) for name in client_errors.__all__]
+    assert all(issubclass(kind, client_errors.InvokeOnceError) for kind in public)
 
 
 def test_a_cancelled_run_that_was_waited_for_is_not_a_handlers_own_cancellation() -> None:
     from invoke_once.errors import RunCancelled
 
-    assert not issubclass(errors.RunCancelled, RunCancelled)
+    assert not issubclass(client_errors.RunCancelled, RunCancelled)

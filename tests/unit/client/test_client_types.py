@@ -24,7 +24,7 @@ def test_a_struct_is_made_and_checked_and_a_typed_dict_is_given_as_it_came(fake:
     import msgspec
     import pytest
 
-    from invoke_once import client_errors as errors
+    from invoke_once import client_errors
     from invoke_once.client import Once
     from tests.once_fake import TOKEN, FakeOnce
     from tests.unit.client.conftest import settings
@@ -40,5 +40,5 @@ def test_a_struct_is_made_and_checked_and_a_typed_dict_is_given_as_it_came(fake:
         run = once.start("echo", {"rows": 3}, returns=Report)
         assert (run.result(), run.output) == (Report(3), Report(3))
         assert once.get(run.id, returns=Loose).result() == {"rows": 3}
-        with pytest.raises(errors.UnexpectedOutput, match=r"no Report.*\$\.rows"):
+        with pytest.raises(client_errors.UnexpectedOutput, match=r"no Report.*\$\.rows"):
             once.start("echo", {"rows": "three"}, returns=Report).result()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once import client_errors as errors
+from invoke_once import client_errors
 from invoke_once.client import Once
 from tests.once_fake import BIG, DROPPED, REFUSED, Answer, FakeOnce, problem
 from tests.unit.client.conftest import ask
@@ -29,13 +29,13 @@ def test_result_is_the_output_of_a_run_that_succeeded(fake: FakeOnce, play: Play
 @pytest.mark.parametrize(
     ("function", "kind", "says"),
     [
-        ("fail", errors.RunFailed, "RuntimeError: boom"),
-        ("crash", errors.RunTimedOut, "longer than 6 s"),
-        ("late", errors.RunExpired, "waited too long"),
+        ("fail", client_errors.RunFailed, "RuntimeError: boom"),
+        ("crash", client_errors.RunTimedOut, "longer than 6 s"),
+        ("late", client_errors.RunExpired, "waited too long"),
     ],
 )
 def test_result_of_a_run_that_did_not_succeed_raises_its_ending(
-    play: Play, function: str, kind: type[errors.RunNotSucceeded], says: str
+    play: Play, function: str, kind: type[client_errors.RunNotSucceeded], says: str
 ) -> None:
     async def scenario(once: Any) -> None:
         run = await ask(once.start(function))
@@ -49,7 +49,7 @@ def test_result_of_a_run_that_did_not_succeed_raises_its_ending(
 
 def test_result_of_a_cancelled_run_says_so(once: Once) -> None:
     run = once.start("hang").cancel()
-    with pytest.raises(errors.RunCancelled):
+    with pytest.raises(client_errors.RunCancelled):
         run.result()
 
 
@@ -64,7 +64,7 @@ def test_wait_gives_any_ending_back_without_raising(once: Once) -> None:
 def test_a_wait_is_held_at_its_beginning_alone_and_polls_when_it_is_told_to(fake: FakeOnce, once: Once) -> None:
     run = once.start("hang").refresh()
     asked = len(fake.seen)
-    with pytest.raises(errors.WaitTimeout):
+    with pytest.raises(client_errors.WaitTimeout):
         run.wait(timeout=50)
     poll = fake.last()
     assert poll.headers["if-none-match"] == run.document.etag
@@ -78,7 +78,7 @@ def test_a_run_that_is_not_young_is_not_held(fake: FakeOnce, play: Play) -> None
     async def scenario(once: Any) -> None:
         run = await ask((await ask(once.start("hang"))).refresh())
         began, asked = fake.now_s, len(fake.seen)
-        with pytest.raises(errors.WaitTimeout):
+        with pytest.raises(client_errors.WaitTimeout):
             await ask(run.wait(timeout=60))
         assert (fake.now_s - began, len(fake.seen) - asked) == (60, 9)  # at 0, 8, 16 … 56 and at the end
 
@@ -91,7 +91,7 @@ def test_the_pause_is_what_the_service_asks_for_to_a_bound(fake: FakeOnce, once:
     fake.retry_after, fake.ignore_prefer = asked, True
     run = once.start("hang").refresh()
     seen = len(fake.seen)
-    with pytest.raises(errors.WaitTimeout):
+    with pytest.raises(client_errors.WaitTimeout):
         run.wait(timeout=240)
     assert len(fake.seen) - seen <= looks
 
@@ -100,7 +100,7 @@ def test_a_service_that_holds_no_more_is_polled(fake: FakeOnce, once: Once) -> N
     fake.ignore_prefer, fake.retry_after = True, "1"
     run = once.start("hang").refresh()
     asked = len(fake.seen)
-    with pytest.raises(errors.WaitTimeout):
+    with pytest.raises(client_errors.WaitTimeout):
         run.wait(timeout=10)
     assert len(fake.seen) - asked == 11
 
@@ -111,7 +111,7 @@ def test_giving_up_leaves_the_run_and_carries_what_was_seen_of_it(fake: FakeOnce
         began = fake.now_s
         with pytest.raises(TimeoutError) as caught:
             await ask(run.wait(timeout=33))
-        assert isinstance(caught.value, errors.WaitTimeout)
+        assert isinstance(caught.value, client_errors.WaitTimeout)
         assert caught.value.run is not None
         assert caught.value.run.status == "running"
         assert fake.now_s - began == pytest.approx(33, abs=1)
@@ -121,7 +121,7 @@ def test_giving_up_leaves_the_run_and_carries_what_was_seen_of_it(fake: FakeOnce
 
 def test_a_timeout_of_zero_looks_once(fake: FakeOnce, once: Once) -> None:
     run = once.start("echo")
-    with pytest.raises(errors.WaitTimeout):
+    with pytest.raises(client_errors.WaitTimeout):
         run.wait(timeout=0)
     assert fake.count("GET", f"/runs/{run.id}") == 1
 
@@ -161,7 +161,7 @@ def test_an_outage_ends_the_wait_at_its_deadline_not_later(fake: FakeOnce, once:
     run = once.start("echo")
     fake.always = REFUSED
     began = fake.now_s
-    with pytest.raises(errors.WaitTimeout):
+    with pytest.raises(client_errors.WaitTimeout):
         run.wait(timeout=17)
     assert fake.now_s - began == 17
 
@@ -170,7 +170,7 @@ def test_without_a_deadline_an_outage_is_an_error_after_five_minutes(fake: FakeO
     run = once.start("echo")
     fake.always = REFUSED
     began = fake.now_s
-    with pytest.raises(errors.ServiceUnreachable):
+    with pytest.raises(client_errors.ServiceUnreachable):
         run.wait()
     assert 300 < fake.now_s - began < 320
 
@@ -178,11 +178,11 @@ def test_without_a_deadline_an_outage_is_an_error_after_five_minutes(fake: FakeO
 def test_what_the_service_itself_refuses_is_raised_at_once(fake: FakeOnce, play: Play) -> None:
     async def scenario(once: Any) -> None:
         asked = len(fake.seen)
-        with pytest.raises(errors.NotFound):
+        with pytest.raises(client_errors.NotFound):
             await ask(once.run("run_unknown").wait(600))
         assert len(fake.seen) == asked + 1
         fake.always = problem(401, "unauthorized", "revoked")
-        with pytest.raises(errors.Unauthorized):
+        with pytest.raises(client_errors.Unauthorized):
             await ask(once.run("run_unknown").wait(600))
 
     play(scenario)
@@ -191,7 +191,7 @@ def test_what_the_service_itself_refuses_is_raised_at_once(fake: FakeOnce, play:
 def test_a_service_that_does_not_hold_is_not_hammered(fake: FakeOnce, once: Once) -> None:
     fake.ignore_prefer = True
     run = once.start("hang")
-    with pytest.raises(errors.WaitTimeout):
+    with pytest.raises(client_errors.WaitTimeout):
         run.wait(timeout=60)
     assert len(fake.seen) < 70
 
@@ -256,7 +256,7 @@ def test_a_presigned_url_that_has_expired_is_asked_for_again_once(fake: FakeOnce
     fake.presigned_refusals = 1
     assert run.result() == BIG
     fake.presigned_refusals = 5
-    with pytest.raises(errors.UnexpectedReply) as caught:
+    with pytest.raises(client_errors.UnexpectedReply) as caught:
         run.result()
     assert "s3cret" not in str(caught.value)
 
@@ -268,7 +268,7 @@ def test_a_step_down_from_https_is_not_taken(fake: FakeOnce) -> None:
     with Once("https://once.test", TOKEN, **settings(fake)) as once:
         run = once.start("big").wait()
         fake.faults = [Answer(303, b"", {"location": "http://bucket.test/bucket/x"})]
-        with pytest.raises(errors.UnexpectedReply, match="not https"):
+        with pytest.raises(client_errors.UnexpectedReply, match="not https"):
             run.result()
     assert fake.last().host == "once.test"
 

@@ -8,7 +8,7 @@ from invoke_once import tracked
 from invoke_once.handler import paused
 from invoke_once.handler.fired import LATE_MS
 from invoke_once.life import gates
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import gate_moves
 from invoke_once.testing import Bench
 
 

@@ -16,8 +16,7 @@ import pytest
 from invoke_once.life import gates, moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import LETTERS, Move
-from invoke_once.life.moves import callbacks as callback_moves
-from invoke_once.life.moves import gates as gate_moves
+from invoke_once.life.moves import callback_moves, gate_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import MemoryTable
