@@ -1,5 +1,6 @@
 /** Run the body of a claimed run, watched, and record how it ended. */
-import { Attempt, hasState } from "./attempt.js";
+import { hasState } from "../life/head.js";
+import { Attempt } from "./attempt.js";
 import { working } from "./current.js";
 import { logEvent } from "./log.js";
 import { thrown } from "./outcomes.js";

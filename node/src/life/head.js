@@ -26,5 +26,7 @@ export function toItem(values) {
 
 /** The attempt as people count it: a run that goes on in another leg is still at the same one. */
 export const attemptNumber = (head) => head.attempt - head.legs + (head.between_legs ? 1 : 0);
+/** Whether an earlier leg or attempt has kept a checkpoint. */
+export const hasState = (head) => head.state_seq !== undefined && head.state_seq !== null;
 export const isTerminal = (head) => TERMINAL.has(head.status);
 export const isExpiredAt = (head, nowMs) => head.expires_at * 1000 <= nowMs;

@@ -67,7 +67,6 @@ describe("a fired run", () => {
     ["a BigInt", 1n, "OutputNotSerializable"],
     ["a circle", (() => { const c = {}; c.c = c; return c; })(), "OutputNotSerializable"],
     ["half a surrogate pair", { a: ["\ud83d"] }, "OutputNotSerializable"],
-    ["more than 10 MB", "x".repeat(10 * 1024 * 1024), "OutputTooLarge"],
   ]) {
     test(`that returns ${what} is failed, and says so`, async () => {
       const bench = new Bench(), event = await bench.queued(null, { max_attempts: 3 });
@@ -309,4 +308,10 @@ test("what Lambda would not await is refused when it is wrapped", () => {
   ]) assert.throws(() => tracked(wrong), said);
   assert.throws(() => tracked(async () => 1, { atach: true }), /unknown option atach/);
   assert.throws(() => tracked(async () => 1, { key: "a[?b]" }), /use a function/);
+});
+
+test("an output of more than 10 MB ends the run failed, and says so", async () => {
+  const bench = new Bench(), event = await bench.queued(null, { max_attempts: 3 });
+  assert.equal((await bench.call(tracked(async () => "x".repeat(10 * 1024 * 1024)), event)).status, "failed");
+  assert.equal(bench.error(idOf(event)).type, "OutputTooLarge");
 });
