@@ -1,4 +1,4 @@
-"""docs/reference/cli.md and docs/reference/python.md say what there is, and all of it."""
+"""docs/reference/cli.md, python.md and errors.md say what there is, and all of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from invoke_once.cli.root import COMMANDS
 from invoke_once.client.core.options import StartOptions
 
 CLI = Path("docs/reference/cli.md").read_text(encoding="utf-8")
-PYTHON = Path("docs/reference/python.md").read_text(encoding="utf-8")
+PYTHON = "".join(Path(f"docs/reference/{page}.md").read_text(encoding="utf-8") for page in ("python", "errors"))
 
 
 def long_options() -> Iterator[tuple[str, str]]:
