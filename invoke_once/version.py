@@ -1,3 +1,3 @@
 """The version of the library and of the service, which are released together."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

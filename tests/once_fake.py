@@ -23,6 +23,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from invoke_once.version import __version__
+
 TOKEN = "once_test_0123456789abcdef"
 TIMES = {"created_at": "2026-11-23T10:00:00.000Z", "expires_at": "2026-12-23T10:00:00.000Z"}
 STARTED = {"started_at": "2026-11-23T10:00:01.000Z"}
@@ -88,7 +90,7 @@ class FakeOnce:
         self.ignore_prefer = False
         self.retry_after = "1"
         self.healthy: Answer = Answer(200, {"status": "ok", "parts": {"table": {"status": "ok"}}})
-        self.version = "1.0"
+        self.version = __version__
         self.page_size = 100
         self.on_pause: Callable[[float], None] = lambda _: None
         self.lock = threading.RLock()

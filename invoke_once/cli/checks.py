@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from invoke_once.client.core.flows import Health
     from invoke_once.client.profile import Profile
 
-INTERFACE = "1"  # the HTTP interface's version that this package was written for
 _SKEW_WARN_S, _SKEW_WRONG_S = 30, 240  # a callback's signature is good for 300 s
 _GOOD = frozenset({"ok", "healthy", "up", "pass", "true"})
 
@@ -103,10 +102,10 @@ def of_clock(date: str | None, now_s: float) -> Iterator[Finding]:
         yield ok("clock", "agrees with the service's")
 
 
-def of_version(interface: str, package: str) -> Iterator[Finding]:
-    """The interface's version against the one that this package was written for: the first number counts."""
-    text = f"the service speaks {interface or '?'}, this package ({package}) {INTERFACE}"
-    if interface.partition(".")[0] == INTERFACE:
+def of_version(service: str, package: str) -> Iterator[Finding]:
+    """The service's version against this package's: releases that share their first two numbers fit together."""
+    text = f"the service is {service or 'of an unknown version'}, this package {package}"
+    if service.split(".")[:2] == package.split(".")[:2]:
         yield ok("version", text)
     else:
         yield warning("version", text, "install the package that came with the service")

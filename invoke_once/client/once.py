@@ -200,7 +200,7 @@ class Once:
         return self._driver.run(flows.health(self._core))
 
     def version(self) -> str:
-        """The version of the service's interface; empty where it does not say."""
+        """The service's version; empty where it does not say."""
         return self._driver.run(flows.version(self._core))
 
     def deliveries(self, run_id: str) -> Sequence[Mapping[str, Any]]:

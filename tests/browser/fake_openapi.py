@@ -32,7 +32,7 @@ OPENAPI: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
         "title": "invoke-once",
-        "version": "0.1.0",
+        "version": "0.2.0",
         "description": "One request, one run.\n\nStart with `POST /runs`, then poll its `Location`.",
     },
     "tags": [

@@ -15,8 +15,8 @@ from chalicelib.api.openapi.parts import Json
 from chalicelib.api.routes import About, Answer, entries
 from chalicelib.functions import Function
 from chalicelib.runs import documents
+from invoke_once.version import __version__
 
-VERSION = "1.0"
 _REF = "#/components/schemas/{name}"
 _SECURED = (400, 401, 403, 429, 503)  #: what every operation with a token may answer with
 
@@ -43,7 +43,7 @@ def document(app: Chalice, functions: Mapping[str, Function]) -> Json:
         paths.setdefault(entry.uri_pattern, {})[entry.method.lower()] = described
     found: Json = {
         "openapi": "3.1.0",
-        "info": {"title": "invoke-once", "version": VERSION, "description": parts.INTRODUCTION,
+        "info": {"title": "invoke-once", "version": __version__, "description": parts.INTRODUCTION,
                  "license": {"name": "MIT", "identifier": "MIT"}},
         "servers": [{"url": ".", "description": "where this document was found"}],
         "security": [{"token": []}],

@@ -201,7 +201,7 @@ def health(core: Core) -> Flow[Health]:
 
 
 def version(core: Core) -> Flow[str]:
-    """The version of the service's interface, as its OpenAPI document has it; empty where it has none."""
+    """The service's version, as its OpenAPI document has it; empty where it has none."""
     call = Call("GET", f"{core.target.url}/openapi.json", {"Accept": "application/json"})
     info = _mapping((yield from fetch(core, call))).get("info")
     return str(info.get("version") or "") if isinstance(info, Mapping) else ""
