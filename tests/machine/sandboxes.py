@@ -12,13 +12,13 @@ from chalicelib.service import Service
 from invoke_once.errors import RecordedFailure, RunCancelled, StillRunning, StoreUnavailable
 from invoke_once.handler.attempt import Attempt
 from invoke_once.handler.current import current_run
-from invoke_once.handler.envelope import envelope_of
+from invoke_once.handler.envelope import Envelope, envelope_of
 from invoke_once.handler.fired import claim_run
 from invoke_once.handler.outcomes import out_of_time, raised, returned
 from invoke_once.handler.runtime import Runtime, use_runtime
 from invoke_once.handler.wrapper import tracked
 from invoke_once.store.marshal import dumps
-from invoke_once.store.store import Applied
+from invoke_once.store.store import Applied, Result
 from invoke_once.testing import Clock, Context
 from tests.machine.faults import Crash, Plan
 from tests.machine.history import SEEN, Actor, History, WatchedTable, need
@@ -54,7 +54,7 @@ class Sandboxes:
         rt = self.runtime(actor, plan, event.function)
         context = Context(self.clock, timeout_ms)
         try:
-            result, deadline_ms = claim_run(rt, envelope, context)
+            result, attempt = self.begin(rt, event, envelope, context)
         except StoreUnavailable as error:
             self._report(event, {"errorType": "Runtime.HandlerError", "errorMessage": str(error)})
             raise
@@ -71,11 +71,16 @@ class Sandboxes:
         head = result.head
         need(head.generation == envelope.generation, "I4", "an event of one life claimed another")
         worker = Worker(head.run_id, head.generation, head.attempt, head.lease_id or "", event, actor, killed_at_ms,
-                        wrapped=True, attempt=Attempt(rt, head, deadline_ms))  # fmt: skip
+                        wrapped=True, attempt=attempt)  # fmt: skip
         worker.beats(self.clock())
         actor.worker = worker
         self.workers.append(worker)
         return worker
+
+    def begin(self, rt: Runtime, _event: Event, envelope: Envelope, context: Context) -> tuple[Result, Attempt | None]:
+        """Claim the run of an event: how that went, and the attempt that came of it."""
+        result, deadline_ms = claim_run(rt, envelope, context)
+        return result, Attempt(rt, result.head, deadline_ms) if isinstance(result, Applied) else None
 
     def call_directly(
         self, function: str, key: str, attach: bool, actor: Actor, plan: Plan, meanwhile: Callable[[], object], how: str

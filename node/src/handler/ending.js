@@ -65,7 +65,7 @@ export class Ending {
       ended = result;
     }
     if (ended.retriable && ended.error && mayRetry(this.#head)) {
-      const againMs = this.#notBefore(ended, nowMs + backoffMs(this.#head, Math.random()));
+      const againMs = this.#notBefore(ended, nowMs + backoffMs(this.#head, this.#rt.random()));
       await this.#renew(againMs);
       const given = { ...about, not_before: againMs, error: ended.error, slot_until: this.#slotUntil(ended) };
       const result = await this.#telling.apply("requeue", given, state);

@@ -40,7 +40,7 @@ export async function runFired(rt, handler, event, context, envelope) {
 }
 
 /** Claim the run of an event. The clock is read before the time left: a pause in between makes the lease shorter. */
-async function claimRun(rt, envelope, context) {
+export async function claimRun(rt, envelope, context) {
   const nowMs = rt.now(), leftMs = timeLeftMs(context);
   const leaseMs = rt.policy.heartbeatMs ? Math.min(leftMs, rt.policy.heartbeatMs) : leftMs;
   const claim = move("claim", { run_id: envelope.runId, generation: envelope.generation, now_ms: nowMs, lease_ms: leaseMs, fired_at: envelope.firedAt, request_id: null, left_ms: leftMs, leg: envelope.leg });

@@ -11,8 +11,8 @@ const PAUSES_MS = [100, 300, 1_000, 2_000, 5_000];
 const MANAGED = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 export class Runtime {
-  constructor({ store, payloads, policy = {}, now = Date.now, sleep = pause, timer = setTimeout, endProcess = null }) {
-    Object.assign(this, { store, payloads, policy: { ...POLICY, ...policy }, now, sleep, timer, endProcess });
+  constructor({ store, payloads, policy = {}, now = Date.now, sleep = pause, timer = setTimeout, random = Math.random, endProcess = null }) {
+    Object.assign(this, { store, payloads, policy: { ...POLICY, ...policy }, now, sleep, timer, random, endProcess });
   }
 
   /**
@@ -24,7 +24,7 @@ export class Runtime {
       try {
         return await write();
       } catch (error) {
-        const pauseMs = PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)] * (0.5 + Math.random());
+        const pauseMs = PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)] * (0.5 + this.random());
         if (!(error instanceof StoreUnavailable) || error.forGood || this.now() + pauseMs > untilMs) throw error;
         delayed(error);
         await this.sleep(pauseMs);
