@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
@@ -25,6 +25,8 @@ from invoke_once.store.store import Item, Key, Unwritten, Written
 
 #: Waits before the keys that a BatchGetItem left unread are asked for again, in seconds, each with jitter.
 BATCH_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+#: Requests whose text is kept; a process makes some dozens.
+SHAPES = 500
 
 
 class DynamoTable:
@@ -38,6 +40,7 @@ class DynamoTable:
         self.connection = connection or Connection(host=host, region=region)
         self.connection.add_meta_table(described(table_name, RunModel))
         self._sleep = sleep
+        self._made: dict[Hashable, dict[str, Any]] = {}
 
     def write(self, move: Move) -> Written | Unwritten:
         """One conditional PutItem or UpdateItem; one write unit per started KB, and one per changed index entry."""
@@ -55,18 +58,29 @@ class DynamoTable:
         return Written(move.set if move.replace else plain(answer.get("Attributes", {})))
 
     def request(self, move: Move) -> dict[str, Any]:
-        """The arguments of the client's `put_item` or `update_item`."""
+        """The arguments of the client's `put_item` or `update_item`.
+
+        pynamodb makes the text of expressions, once for all moves of one shape; their values differ.
+        """
+        shape, values = expressions.shape(move), expressions.values(move)
+        made = self._made.get(shape)
+        if made is None:
+            made = self._make(move)
+            if made.pop("ExpressionAttributeValues", {}) != values:
+                raise AssertionError(f"move {move.letter}: other values than pynamodb's")
+            if len(self._made) < SHAPES:
+                self._made[shape] = made
+        key = {"run_id": {"S": move.run_id}, "part": {"S": move.part}}
+        what = {"Item": key | stored(move.set)} if move.replace else {"Key": key}
+        return {**made, **what, **({"ExpressionAttributeValues": values} if values else {})}
+
+    def _make(self, move: Move) -> dict[str, Any]:
         condition = expressions.guard(move.guard)
-        on_refusal = None if condition is None else "ALL_OLD"
-        if move.replace:
-            return self.connection.get_operation_kwargs(
-                self.name, move.run_id, move.part, key="Item", attributes=stored(move.set),
-                condition=condition, return_values_on_condition_failure=on_refusal,
-            )  # fmt: skip
         return self.connection.get_operation_kwargs(
-            self.name, move.run_id, move.part, actions=expressions.actions(move),
-            return_values="ALL_NEW" if move.known is None else None,
-            condition=condition, return_values_on_condition_failure=on_refusal,
+            self.name, move.run_id, move.part, key="Item" if move.replace else "Key",
+            actions=None if move.replace else expressions.actions(move), condition=condition,
+            return_values="ALL_NEW" if move.known is None and not move.replace else None,
+            return_values_on_condition_failure=None if condition is None else "ALL_OLD",
         )  # fmt: skip
 
     def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
@@ -119,13 +133,21 @@ class DynamoTable:
 
 
 def stored(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """An item as DynamoDB keeps it; None is left out."""
-    return RunModel(**values).serialize()
+    """An item as DynamoDB keeps it; None is left out.
+
+    By each attribute, as the model's own way looks at every attribute it declares, and an item has a fifth of them.
+    """
+    return {name: expressions.wired(name, value) for name, value in values.items() if value is not None}
 
 
 def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the attributes that this version knows; others are left out."""
-    return RunModel.from_raw_data(dict(raw)).attribute_values
+    known = expressions.ATTRIBUTES
+    return {
+        name: kind.deserialize(kind.get_value(value))
+        for name, value in raw.items()
+        if (kind := known.get(name)) is not None and "NULL" not in value
+    }
 
 
 def _whole(number: str) -> int:
