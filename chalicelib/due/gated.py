@@ -31,6 +31,10 @@ PAUSED_LOOK_MS = 600_000  #: a queue timeout that rests is looked at so often
 
 @contextmanager
 def several(workers: int = WORKERS) -> Iterator[Each]:
+    """A `map` that does several at once; with one worker the plain one, in this thread."""
+    if workers == 1:
+        yield map
+        return
     with ThreadPoolExecutor(workers) as pool:
         yield pool.map
 
@@ -118,7 +122,9 @@ def _text(image: Mapping[str, Any], name: str) -> str:
     return str(image.get(name, {}).get("S", ""))
 
 
-def on_stream(svc: Service, records: Sequence[Mapping[str, Any]], later: Callable[[str, int], object]) -> None:
+def on_stream(
+    svc: Service, records: Sequence[Mapping[str, Any]], later: Callable[[str, int], object], *, workers: int = WORKERS
+) -> None:
     """Hand freed slots on: one round a gate, however many holders have ended. `later` has a gate looked at then.
 
     What fails here is done by the next look at the gate.
@@ -134,11 +140,11 @@ def on_stream(svc: Service, records: Sequence[Mapping[str, Any]], later: Callabl
                 freed.setdefault(place.gate, {})[place] = value
         if found.began_at is not None and gates.kind(found.began_at) != "paused":
             ask_later.add(found.began_at)
-    for gate in ask_later - set(freed):
+    for gate in sorted(ask_later - set(freed)):
         later(gate, ASK_AGAIN_S)
     if not freed:
         return
-    with several() as each:
+    with several(workers) as each:
         for gate, slots in freed.items():
             try:
                 letting.serve(svc, gate, dispatch.fire, freed=slots, each=each)

@@ -102,6 +102,10 @@ def _let_on(svc: Service, head: Head, gate: str, won: tuple[Slot, ...], fire: Fi
             return None
         serve(svc, following, fire, asked=result.head)
         return svc.store.get(head.run_id, svc.now_ms()) or result.head
+    whom = admission.paused_for(svc, admission.asking_of(head))
+    if whom is not None:  # since its slot was taken, by somebody who has died
+        set_aside(svc, head, whom)
+        return None
     result = svc.store.apply(gate_moves.grant(head, now_ms, slots, clock))
     if not isinstance(result, Applied):
         return None

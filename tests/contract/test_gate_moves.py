@@ -95,8 +95,22 @@ def test_an_end_a_retry_and_a_cancel_leave_the_slot(store: Store, begin: Begin, 
     after.append(applied(store, moves.requeue(moves.fence(retried), retried, NOW, b"\x00{}", "t", NOW + 5)))
     lost = claimed(granted())
     after.append(lose(Payloads(store, MemoryObjects()), lost, lost.lease_until + 1, why="gone").head)
-    assert [(head.slot, head.hold, head.body_until) for head in after] == [(None, None, None)] * 4
+    assert [(head.slot, head.hold, head.body_until) for head in after] == [
+        (None, None, None), (None, None, None), (None, "h", None), (None, None, None),
+    ]  # fmt: skip
     assert [head.slot_until for head in after] == [None, None, NOW + 5, NOW + 19_000]
+
+
+def test_no_late_event_claims_a_retry_that_has_no_slot_yet(store: Store, begin: Begin, tenant: str) -> None:
+    gate = gates.of_key(tenant, "c")
+    head = begin(NOW, held=moves.Held("h", f"{gate}#0", looked_after=True), max_attempts=2)
+    granted = applied(store, gate_moves.grant(head, NOW, [gates.slot(gate, 0)]))
+    running = applied(store, moves.claim(granted.run_id, granted.generation, NOW, 1_000))
+    retried = applied(store, moves.requeue(moves.fence(running), running, NOW + 5, b"\x00{}", "t"))
+    late = moves.claim(retried.run_id, retried.generation, NOW + 6, 1_000)
+    assert arms(store, late) == ("free",)
+    released = applied(store, moves.release(retried, NOW + 6))  # no limit holds it any more
+    assert released.hold is None and applied(store, late).status == "running"
 
 
 def test_no_claim_takes_over_a_run_that_has_a_slot(store: Store, begin: Begin, tenant: str) -> None:

@@ -8,7 +8,14 @@ from invoke_once.life.conditions import Condition, all_of, any_of, at_most, belo
 from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import LEASE_GRACE_MS, Arm, Move
-from invoke_once.life.moves.common import back_in_queue, leaves, look_by, new_token, nobody_asked_to_cancel
+from invoke_once.life.moves.common import (
+    HELD_MS,
+    back_in_queue,
+    leaves_slots,
+    look_by,
+    new_token,
+    nobody_asked_to_cancel,
+)
 from invoke_once.life.status import Status
 
 _STILL_RUNNING = Arm("still running", equals("status", Status.RUNNING))
@@ -36,6 +43,8 @@ def fence(head: Head) -> Fence:
 
 _QUEUED = equals("status", Status.QUEUED)
 _NO_BACKOFF = missing("not_before")
+#: An event that comes late must not take a run past its limit: one that was held has a slot first.
+_MAY_PASS = any_of(missing("hold"), at_most("slot_at", HELD_MS))
 _MAY_RUN_AGAIN = all_of(
     equals("status", Status.RUNNING),
     below_field("attempt", "max_attempts"),
@@ -46,7 +55,7 @@ _MAY_RUN_AGAIN = all_of(
 
 
 def _free_to_claim(now_ms: int) -> Condition:
-    queued = all_of(_QUEUED, any_of(_NO_BACKOFF, at_most("not_before", now_ms)))
+    queued = all_of(_QUEUED, any_of(_NO_BACKOFF, at_most("not_before", now_ms)), _MAY_PASS)
     return any_of(queued, all_of(_MAY_RUN_AGAIN, below("lease_until", now_ms)))
 
 
@@ -133,7 +142,7 @@ def give_back(head: Head, not_before: int, error: bytes | None = None) -> Move:
         sets["error"] = error
     first = head.started_at is not None and head.started_at == head.attempt_started_at
     began = ("attempt_started_at", "started_at") if first else ("attempt_started_at",)
-    return Move("U", head.run_id, guard, sets, add=spare, remove=(*began, *leaves(head)))
+    return Move("U", head.run_id, guard, sets, add=spare, remove=(*began, *leaves_slots(head)))
 
 
 def progress(mine: Fence, *, fraction: float | None, message: str | None, lease_until: int | None = None) -> Move:
@@ -152,5 +161,5 @@ def requeue(mine: Fence, head: Head, not_before: int, error: bytes, token: str, 
     if slot_until is not None:
         sets["slot_until"] = slot_until
     return Move(
-        "I", mine.run_id, guard, sets, remove=("progress", "message", *leaves(head)), mine={"settled_by": token}
+        "I", mine.run_id, guard, sets, remove=("progress", "message", *leaves_slots(head)), mine={"settled_by": token}
     )

@@ -23,7 +23,7 @@ STATE_FIELDS = ("state", "state_ref", "state_size", "state_seq", "state_lease", 
 
 #: The `not_before` of a run that waits at a gate: no event, however late, may claim it.
 HELD_MS = 9_999_999_999_999
-#: What a run has of gates, and leaves when it ends or goes back to the queue: its slots are then free.
+#: What a run has of gates, and leaves when it ends: its slots are then free.
 GATED = ("hold", "slot", "slot_at", "wait_shard", "body_until")
 
 
@@ -76,6 +76,11 @@ def held_back(held: Held, first_look_ms: int, queue_until: int) -> dict[str, Any
 def leaves(head: Head) -> tuple[str, ...]:
     """What a move of a running run removes of gates: nothing, where it came through none."""
     return () if head.hold is None else GATED
+
+
+def leaves_slots(head: Head) -> tuple[str, ...]:
+    """The same for one that goes back to the queue. Its hold stays: without a slot, no event may claim it."""
+    return tuple(name for name in leaves(head) if name != "hold")
 
 
 def asked_by(head: Head, by: str | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from invoke_once.life.moves.common import (
     asked_by,
     back_in_queue,
     leaves,
+    leaves_slots,
     nobody_asked_to_cancel,
     same_generation,
 )
@@ -82,7 +83,7 @@ def lose(head: Head, now_ms: int, not_before: int | None, fields: Mapping[str, A
     if not_before is not None:
         guard = (*guard, nobody_asked_to_cancel())
         sets = back_in_queue(head, not_before) | dict(fields)
-        return Move("J", head.run_id, guard, sets, remove=("progress", "message", *leaves(head)))
+        return Move("J", head.run_id, guard, sets, remove=("progress", "message", *leaves_slots(head)))
     sets, removes = _end(head, fields.get("status", Status.FAILED), now_ms, fields, leaves(head))
     return Move("J", head.run_id, guard, sets, remove=tuple(removes))
 

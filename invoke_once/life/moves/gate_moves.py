@@ -48,13 +48,13 @@ def grant(head: Head, now_ms: int, slots: Iterable[Slot], clock: dict[str, Any] 
     """
     clock = clock or {}
     text = gates.slots_text(slots)
-    sets: dict[str, Any] = {"dispatches": 1, "slot_at": now_ms, **clock}
-    if text:
-        sets["slot"] = text
+    sets: dict[str, Any] = {"dispatches": 1, **clock} | ({"slot": text, "slot_at": now_ms} if text else {})
     far = not text and (head.due_at or 0) > now_ms + FIRST_LOOK_MS
     if far or (head.due_at or 0) <= now_ms:
         sets["due_at"] = look_by(now_ms + FIRST_LOOK_MS, clock.get("queue_until", head.queue_until))
-    return Move("X", head.run_id, _still_waits(head), sets, remove=("not_before", "wait_shard"))
+    return Move(
+        "X", head.run_id, _still_waits(head), sets, remove=("not_before", "wait_shard", *(() if text else ("hold",)))
+    )
 
 
 def hold(head: Head, held: Held, now_ms: int, queue_until: int, slots: Iterable[Slot] = ()) -> Move:

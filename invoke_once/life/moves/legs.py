@@ -14,7 +14,7 @@ from invoke_once.life.due import FIRST_LOOK_MS
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves.attempts import fence
-from invoke_once.life.moves.common import back_in_queue, leaves, nobody_asked_to_cancel
+from invoke_once.life.moves.common import back_in_queue, leaves_slots, nobody_asked_to_cancel
 from invoke_once.life.moves.endings import gone
 
 #: The arm that refuses a checkpoint where a newer one is kept; the move is then made without it.
@@ -59,7 +59,7 @@ def continue_later(
     guard = (*fence(head).arms, *_may_go_on(head, newer=state is None and not asked))
     sets = _queued_again(head, not_before) | {"settled_by": token} | dict(told or {})
     return carrying(
-        Move("W", head.run_id, guard, sets, add=_SPENT, remove=leaves(head), mine={"settled_by": token}), state
+        Move("W", head.run_id, guard, sets, add=_SPENT, remove=leaves_slots(head), mine={"settled_by": token}), state
     )
 
 
@@ -69,7 +69,7 @@ def lose_leg(head: Head, now_ms: int, *, seen_dead: bool) -> Move:
     sets = _queued_again(head, now_ms)
     if head.slot is not None and head.body_until is not None and not seen_dead:
         sets["slot_until"] = head.body_until
-    return Move("J", head.run_id, guard, sets, add=_SPENT, remove=leaves(head))
+    return Move("J", head.run_id, guard, sets, add=_SPENT, remove=leaves_slots(head))
 
 
 def _may_go_on(head: Head, *, newer: bool) -> tuple[Arm, ...]:

@@ -51,7 +51,7 @@ def release(head: Head, now_ms: int, paused_ms: int | None = None) -> Move:
             "dispatches": 1,
             **clock,
         },
-        remove=("not_before",),
+        remove=("not_before", *_passes(head)),
     )
 
 
@@ -63,7 +63,13 @@ def dispatch(head: Head, now_ms: int) -> Move:
         Arm("nobody dispatched it since", equals("due_at", head.due_at)),
     )
     due_at = look_by(now_ms + dispatch_wait_ms(head.dispatches + 1), head.queue_until)
-    return Move("D", head.run_id, guard, set={"due_at": due_at}, add={"dispatches": 1})
+    return Move("D", head.run_id, guard, set={"due_at": due_at}, add={"dispatches": 1},
+                remove=_passes(head))  # fmt: skip
+
+
+def _passes(head: Head) -> tuple[str, ...]:
+    """A run that is fired and has no slot needs none: whatever held it once is no more."""
+    return ("hold",) if head.hold is not None and head.slot is None else ()
 
 
 def note(head: Head, error: bytes) -> Move:

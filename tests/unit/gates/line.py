@@ -55,8 +55,9 @@ class Streaming(MemoryTable):
         outcome = super().write(move)
         if isinstance(outcome, Written):
             self.letters.append(move.letter)
-            images = {"NewImage": stored(outcome.item)} | ({"OldImage": stored(old)} if old else {})
-            self.records.append({"dynamodb": images})
+            if any(item.get("slot") or item.get("wait_shard") for item in (old or {}, outcome.item)):
+                images = {"NewImage": stored(outcome.item)} | ({"OldImage": stored(old)} if old else {})
+                self.records.append({"dynamodb": images})
         return outcome
 
 
