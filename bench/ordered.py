@@ -19,6 +19,7 @@ from typing import Any
 from bench.stand import HOME, client, until
 from infra import stages
 from infra.local.emulator import any_free_port
+from infra.ship import npm
 from infra.template import storage
 
 SOURCE = Path(__file__).resolve().parent / "engine"
@@ -32,18 +33,13 @@ class EngineProblem(Exception):
 
 def install() -> None:
     """npm ci into .local/bench/engine, once per lock file."""
-    lock, done = SOURCE / "package-lock.json", INSTALLED / "package-lock.json"
-    if (INSTALLED / "node_modules" / "dynalite").is_dir() and done.read_bytes() == lock.read_bytes():
-        return
-    if shutil.which("npm") is None:
-        raise EngineProblem("poll, list and sweep are measured on dynalite, which needs Node.js with npm (20 or newer)")
     INSTALLED.mkdir(parents=True, exist_ok=True)
     for file in SOURCE.iterdir():
         shutil.copyfile(file, INSTALLED / file.name)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    ended = subprocess.run(command, cwd=INSTALLED, capture_output=True, text=True)
-    if ended.returncode != 0:
-        raise EngineProblem(f"npm ci failed: {(ended.stderr or ended.stdout).strip().splitlines()[-1:]}")
+    try:
+        npm.installed(INSTALLED)
+    except (npm.NpmMissing, subprocess.SubprocessError) as problem:
+        raise EngineProblem(f"poll, list and sweep are measured on dynalite, from npm: {problem}") from problem
 
 
 @contextmanager

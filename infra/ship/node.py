@@ -6,19 +6,15 @@ node_modules/@aws-sdk/ …     where Lambda's runtime does not bring it: on the 
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 from infra.paths import ROOT
-from infra.ship import zips
+from infra.ship import npm, zips
 
 NODE = ROOT / "node"
 MODULES = NODE / "node_modules"
-INSTALLED = MODULES / ".package-lock.json"  #: npm writes it last
 #: Of the SDK's packages: what `require` and `import` load; not the types and the sources for bundlers.
 UNWANTED = ("dist-es", "dist-types", "src")
 
@@ -29,28 +25,13 @@ def library(prefix: str = "node_modules/invoke-once/") -> dict[str, bytes]:
 
 
 def sdk() -> dict[str, bytes]:
-    """The AWS SDK for a function's zip. Without npm: nothing, and a line that says so."""
-    if not _is_installed():
-        if shutil.which("npm") is None:
-            print("npm is missing: tracked Node.js functions will not find the AWS SDK here", file=sys.stderr)
-            return {}
-        install()
+    """The AWS SDK for a function's zip. Without npm: nothing, and a line that says so. CalledProcessError."""
+    try:
+        npm.installed(NODE, "--omit=dev")
+    except npm.NpmMissing:
+        print("npm is missing: tracked Node.js functions will not find the AWS SDK here", file=sys.stderr)
+        return {}
     return dict(_files())
-
-
-def install() -> None:
-    """node/node_modules as node/package-lock.json pins it; CalledProcessError if npm refuses."""
-    command = ["npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(command, cwd=NODE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=300)
-    _files.cache_clear()
-
-
-def _is_installed() -> bool:
-    if not INSTALLED.exists():
-        return False
-    wanted = json.loads((NODE / "package-lock.json").read_text())["packages"]
-    found = json.loads(INSTALLED.read_text())["packages"]
-    return all(found.get(name, {}).get("version") == told.get("version") for name, told in wanted.items() if name)
 
 
 @cache
@@ -63,4 +44,4 @@ def _files() -> dict[str, bytes]:
 
 
 def _wanted(name: Path) -> bool:
-    return not {*UNWANTED, ".bin"} & set(name.parts) and name.name != INSTALLED.name
+    return not {*UNWANTED, ".bin"} & set(name.parts) and name.name != ".package-lock.json"

@@ -47,7 +47,7 @@ RUNTIME_BRINGS = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "date
 ANY_REQUIREMENT = "six==1.17.0\n"  # Chalice declares a layer if anything is required; its content is `libraries`'
 INPUTS = (
     "app.py", "requirements.lock", "node/package-lock.json", "functions.toml", ".chalice/config.json",
-    "infra/ship/package.py", "infra/ship/libraries.py", "infra/ship/zips.py", "infra/ship/node.py",
+    "infra/ship/package.py", "infra/ship/libraries.py", "infra/ship/zips.py", "infra/ship/node.py", "infra/ship/npm.py",
 )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ loop in the thread, in which no other test could run its own.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from infra.ship import npm
 from tests.browser.driver import Dashboard, Site
 from tests.browser.fake_api import TOKEN, FakeServer, seed, serve
 
@@ -106,9 +106,5 @@ def tab(open_tab: Open, site: Site) -> Dashboard:
 @pytest.fixture(scope="session")
 def axe() -> str:
     """axe-core's source, installed from npm as package-lock.json pins it."""
-    source = HERE / "node_modules" / "axe-core" / "axe.min.js"
-    if not source.exists():
-        assert shutil.which("npm"), "the accessibility tests need npm: install the system package npm"
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    source = npm.installed(HERE) / "axe-core" / "axe.min.js"
     return source.read_text(encoding="utf-8")

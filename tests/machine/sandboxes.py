@@ -91,7 +91,8 @@ class Sandboxes:
 
         @tracked(key="key", attach=attach)
         def handler(_event: Any, _context: Any) -> Any:
-            worker = self._direct_worker(function, actor, timeout_ms)
+            run = current_run()
+            worker = self.direct_worker(function, actor, timeout_ms, run.id, run.attempt)
             try:
                 meanwhile()
                 if how in ("value", "large"):
@@ -105,11 +106,11 @@ class Sandboxes:
         with use_runtime(rt), suppress(RuntimeError, StillRunning, RecordedFailure, RunCancelled):
             handler({"key": key}, context)
 
-    def _direct_worker(self, function: str, actor: Actor, timeout_ms: int) -> Worker:
-        run = current_run()
-        item = self.table.items[run.id, "head"]
+    def direct_worker(self, function: str, actor: Actor, timeout_ms: int, run_id: str, attempt: int) -> Worker:
+        """The body of a direct call is at work."""
+        item = self.table.items[run_id, "head"]
         event = Event(function, b"{}", self.clock(), MAX_DELIVERIES)
-        worker = Worker(run.id, item["generation"], run.attempt, item["lease_id"], event, actor,
+        worker = Worker(run_id, item["generation"], attempt, item["lease_id"], event, actor,
                         self.clock() + timeout_ms, wrapped=True, direct=True)  # fmt: skip
         worker.beats(self.clock())
         actor.worker = worker

@@ -12,7 +12,8 @@ import * as errors from "../../node/src/errors.js";
 import { Attempt } from "../../node/src/handler/attempt.js";
 import { envelopeOf } from "../../node/src/handler/envelope.js";
 import { claimRun } from "../../node/src/handler/fired.js";
-import { Runtime } from "../../node/src/handler/runtime.js";
+import { Runtime, useRuntime } from "../../node/src/handler/runtime.js";
+import { currentRun, tracked } from "../../node/src/index.js";
 import { Payloads } from "../../node/src/store/payloads.js";
 import { Store } from "../../node/src/store/store.js";
 
@@ -27,12 +28,12 @@ class Remote {
   now = 0;
   attempt = null;
 
-  constructor(name, heartbeatMs) {
+  constructor(name, policy) {
     this.name = name;
     const store = new Store(this);
     this.runtime = new Runtime({
       store, payloads: new Payloads(store, { put: (key, data) => this.ask("put", { key, data: Buffer.from(data) }), get: (key) => this.ask("object", { key }) }),
-      policy: { heartbeatMs }, now: () => this.now, sleep: (ms) => this.ask("sleep", { ms }), random: () => 0.5,
+      policy, now: () => this.now, sleep: (ms) => this.ask("sleep", { ms }), random: () => 0.5,
     });
   }
 
@@ -53,6 +54,16 @@ const ACTS = {
     if (claimed.applied) worker.attempt = new Attempt(worker.runtime, claimed.head, deadlineMs);
     return claimed;
   },
+  /** A direct call, whose body is asked for too. */
+  async direct(worker, { key, attach, left_ms: leftMs, request_id: awsRequestId }) {
+    const handler = tracked(async () => {
+      const { id, attempt } = currentRun();
+      const { how, value } = await worker.ask("body", { run_id: id, attempt });
+      if (how === "value" || how === "large") return value;
+      throw how === "cancelled" ? new errors.RunCancelled() : new Error("no");
+    }, { key: "key", attach });
+    return useRuntime(worker.runtime, () => handler({ key }, { awsRequestId, getRemainingTimeInMillis: () => leftMs }));
+  },
   settle: ({ attempt }, { outcome }) => attempt.settle(outcome),
   async runOut({ attempt }, { seconds }) {
     await attempt.runOut(seconds);
@@ -72,8 +83,8 @@ const ACTS = {
   },
 };
 
-async function done({ id, do: act, worker: name, now, heartbeat_ms: heartbeatMs, ...about }) {
-  const worker = workers.get(name) ?? new Remote(name, heartbeatMs ?? 0);
+async function done({ id, do: act, worker: name, now, policy, ...about }) {
+  const worker = workers.get(name) ?? new Remote(name, policy);
   workers.set(name, worker);
   worker.now = now;
   try {

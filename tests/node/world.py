@@ -17,15 +17,18 @@ from invoke_once.handler.runtime import Runtime
 from invoke_once.life.conditions import Check, Condition, Group
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
+from invoke_once.store.marshal import dumps
 from invoke_once.store.store import Applied, Refused, Result, Written
 from invoke_once.testing import Context
-from tests.machine.faults import Crash
+from tests.machine.faults import Crash, Plan
+from tests.machine.history import Actor
 from tests.machine.legs import Legs
 from tests.machine.stage import FUNCTIONS
 from tests.machine.workers import Event
 from tests.machine.world import World
 from tests.node.pipe import NodeError, NodeSide
 
+MISTAKES = ("TypeError", "ReferenceError", "RangeError", "SyntaxError")
 _names = count()
 Rewrite = Callable[[Move], Move]
 
@@ -39,16 +42,41 @@ class NodeWorld(World):
     attempts: dict[str, NodeAttempt] = field(kw_only=True, default_factory=dict)
 
     def begin(self, rt: Runtime, event: Event, envelope: Envelope, context: Context) -> tuple[Result, Any]:
-        attempt = NodeAttempt(self, rt, FUNCTIONS[event.function].heartbeat_seconds * 1000)
+        attempt = NodeAttempt(self, rt)
         claimed = attempt.call("claim", event=event.body, left_ms=context.get_remaining_time_in_millis())
         return _result(claimed), attempt if claimed["applied"] else None
+
+    def call_directly(
+        self, function: str, key: str, attach: bool, actor: Actor, plan: Plan, meanwhile: Callable[[], object], how: str
+    ) -> None:
+        timeout_ms = FUNCTIONS[function].timeout_seconds * 1000
+
+        def body(asked: Mapping[str, Any]) -> dict[str, Any]:
+            worker = self.direct_worker(function, actor, timeout_ms, asked["run_id"], asked["attempt"])
+            try:
+                meanwhile()
+                if how in ("value", "large"):
+                    self.outputs[worker.lease_id].add(dumps(worker.lease_id))
+                return {"how": how, "value": worker.lease_id}
+            finally:
+                worker.done = True
+
+        called = NodeAttempt(self, self.runtime(actor, plan, function), body)
+        about = {"key": key, "attach": attach, "left_ms": timeout_ms, "request_id": f"request-{len(self.workers)}"}
+        try:
+            called.call("direct", **about)
+        except NodeError as error:  # what its caller is told
+            if error.name in MISTAKES:
+                raise
 
 
 class NodeAttempt:
     """An attempt over there. What it asks is answered by the engine, the objects and the clock of its runtime."""
 
-    def __init__(self, world: NodeWorld, runtime: Runtime, heartbeat_ms: int) -> None:
-        self._world, self._runtime, self._heartbeat_ms = world, runtime, heartbeat_ms
+    def __init__(
+        self, world: NodeWorld, runtime: Runtime, body: Callable[[Mapping[str, Any]], Any] | None = None
+    ) -> None:
+        self._world, self._runtime, self._body = world, runtime, body
         self._name = f"worker {next(_names)}"
         world.attempts[self._name] = self
         self._settled: Result | None = None
@@ -77,7 +105,8 @@ class NodeAttempt:
     def call(self, act: str, **about: Any) -> Any:
         if self._runtime.store.engine.plan.dead:  # type: ignore[attr-defined]
             raise Crash
-        message = {"do": act, "worker": self._name, "heartbeat_ms": self._heartbeat_ms, "now": self._runtime.now_ms()}
+        policy = {_camel(name): value for name, value in self._runtime.policy._asdict().items()}
+        message = {"do": act, "worker": self._name, "policy": policy, "now": self._runtime.now_ms()}
         try:
             return self._world.node.call(message | about, self._serve)
         except NodeError as error:
@@ -111,6 +140,8 @@ class NodeAttempt:
                 return objects.put(asked["key"], asked["data"])
             case "object":
                 return objects.get(asked["key"])
+            case "body" if self._body:
+                return self._body(asked)
             case "sleep":
                 return self._runtime.sleep(asked["ms"] / 1000)
         raise AssertionError(asked)
@@ -150,3 +181,8 @@ def _condition(told: list[Any]) -> Condition:
     if op in ("AND", "OR"):
         return Group(op, tuple(_condition(part) for part in rest))
     return Check(rest[0], op, tuple(rest[1]) if op == "in" else rest[1] if len(rest) > 1 else None)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join("S" if part == "s" else part.capitalize() for part in rest)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import hcl2
 import pytest
 
+from infra.ship import npm
 from invoke_once import outside, outside_formats
 from invoke_once.cli.root import run
 from invoke_once.outside import Mode, Place
@@ -27,14 +27,9 @@ ENDS = {"tracked": {"OnFailure"}, "destination": {"OnFailure", "OnSuccess"}}
 
 
 @pytest.fixture(scope="session")
-def npm() -> Path:
+def modules() -> Path:
     """aws-cdk-lib and osls from npm, as package-lock.json pins them."""
-    modules = HERE / "node_modules"
-    if not (modules / "aws-cdk-lib" / "package.json").exists():
-        assert shutil.which("npm"), "these tests need npm: python -m infra.system_packages"
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.DEVNULL, timeout=300)
-    return modules
+    return npm.installed(HERE)
 
 
 def node(directory: Path, *arguments: str) -> str:
@@ -105,8 +100,8 @@ def _from_terraform(text: str) -> str:
     return text
 
 
-def test_cdk_synthesizes_it_and_it_says_the_same(npm: Path, tmp_path: Path) -> None:
-    (tmp_path / "node_modules").symlink_to(npm)
+def test_cdk_synthesizes_it_and_it_says_the_same(modules: Path, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(modules)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     for mode in MODES:
         (tmp_path / f"{mode}.ts").write_text(outside_formats.cdk(PLACE, mode, FUNCTION, TENANT))
@@ -132,14 +127,14 @@ def test_cdk_synthesizes_it_and_it_says_the_same(npm: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_serverless_framework_packages_it_and_it_says_the_same(npm: Path, tmp_path: Path, mode: Mode) -> None:
+def test_the_serverless_framework_packages_it_and_it_says_the_same(modules: Path, tmp_path: Path, mode: Mode) -> None:
     printed = outside_formats.serverless(PLACE, mode, FUNCTION, TENANT)
     mine = "service: mine\nframeworkVersion: '*'\n"
     printed = printed.replace("provider:\n", "provider:\n  name: aws\n  runtime: python3.13\n", 1)
     printed = printed.replace(f"  {FUNCTION}:\n", f"  {FUNCTION}:\n    handler: app.handler\n", 1)
     (tmp_path / "serverless.yml").write_text(mine + printed)
     (tmp_path / "app.py").write_text("def handler(event, context): ...\n")
-    node(tmp_path, str(npm / "osls" / "bin" / "serverless.js"), "package")
+    node(tmp_path, str(modules / "osls" / "bin" / "serverless.js"), "package")
     template = tmp_path / ".serverless" / "cloudformation-template-update-stack.json"
     _says_the_same(json.loads(template.read_text())["Resources"], mode)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from app import app
 from chalicelib.api.openapi.document import document_text
 from chalicelib.functions import load
 from infra.paths import FUNCTIONS_TOML
+from infra.ship import npm
 
 HERE = Path(__file__).parent
 PROGRAM = (HERE / "start.ts").read_text()
@@ -21,12 +21,7 @@ STRICT = ("--strict", "--noEmit", "--target", "es2022", "--module", "esnext", "-
 @pytest.fixture(scope="module")
 def tools() -> Path:
     """The two commands, installed from npm as package-lock.json pins them."""
-    found = HERE / "node_modules" / ".bin"
-    if not (found / "tsc").exists():
-        assert shutil.which("npm"), "TypeScript's tests need npm: install the system package npm"
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.DEVNULL, timeout=180)
-    return found
+    return npm.installed(HERE) / ".bin"
 
 
 @pytest.fixture(scope="module")
