@@ -6,6 +6,7 @@ import os
 
 from chalicelib.api import (
     batches,
+    bulk,
     deliveries,
     functions,
     links,
@@ -27,7 +28,7 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
 
 app = Api(app_name="invoke-once")
 for resource in (
-    runs, listing, batches, payloads, logs, deliveries, links, functions, pauses, tokens, webhook_secrets, meta,
+    runs, listing, batches, bulk, payloads, logs, deliveries, links, functions, pauses, tokens, webhook_secrets, meta,
 ):  # fmt: skip
     app.register_blueprint(resource.routes)
 refuse_other_methods(app)

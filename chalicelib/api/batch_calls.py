@@ -15,7 +15,7 @@ from chalice.app import Response
 from msgspec import UNSET, Struct
 
 from chalicelib.api import cursor, headers, problems, schemas, waiting
-from chalicelib.api.call import Call, reply, reply_json
+from chalicelib.api.call import Call, json_text, reply, reply_json
 from chalicelib.api.runs import callback_url, function_named, ms_or_none, or_none
 from chalicelib.batches import documents, pages, records, start
 from chalicelib.batches.manifest import Item
@@ -147,14 +147,9 @@ def _held(call: Call, batch: Batch, enough: Any) -> Batch:
 
 
 def _answer(call: Call, batch: Batch, base: str, status: int = 200, *, if_none_match: bool = False) -> Response:
-    named = {"ETag": _etag(call, batch)}
-    if batch.running:
-        named["Retry-After"] = str(documents.retry_after_s(batch, call.service.now_ms()))
-    if call.waited_s is not None:
-        named["Preference-Applied"] = f"wait={call.waited_s}"
-    if if_none_match and call.matches(named["ETag"]):
-        return reply(None, 304, named)
-    return reply_json(_document(call, batch, call.relative(base)), status, named)
+    text = json_text(_document(call, batch, call.relative(base)))
+    later_s = documents.retry_after_s(batch, call.service.now_ms()) if batch.running else None
+    return waiting.polled(call, text, _etag(call, batch), later_s, status, if_none_match=if_none_match)
 
 
 def _etag(call: Call, batch: Batch) -> str:

@@ -113,8 +113,13 @@ def reply(
 
 
 def reply_json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer. Raises ValueError for NaN: nothing that is not JSON goes out."""
-    return reply(json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")), status, headers)
+    """A JSON answer."""
+    return reply(json_text(document), status, headers)
+
+
+def json_text(document: Any) -> str:
+    """Raises ValueError for NaN: nothing that is not JSON goes out."""
+    return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def reply_problem(error: Exception, noted: dict[str, Any]) -> Response:

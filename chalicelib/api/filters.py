@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from chalicelib.api.schemas import Cursor
-from invoke_once.life.head import Head
+from chalicelib.runs.filters import MAX_MS, Filters, labels_of, ms
 from invoke_once.life.status import Status
-
-MAX_MS = 253_402_300_799_999  #: the last millisecond of the year 9999
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ListQuery(Struct, frozen=True):
@@ -37,39 +34,7 @@ class ListQuery(Struct, frozen=True):
             key=self.key,
             batch=self.batch,
             statuses=tuple(sorted(set(self.status))),
-            labels=tuple(sorted({(name, value) for name, _, value in (text.partition(":") for text in self.label)})),
-            low_ms=0 if self.created_after is None else _ms(self.created_after) + 1,
-            high_ms=MAX_MS if self.created_before is None else _ms(self.created_before) - 1,
+            labels=labels_of(self.label),
+            low_ms=0 if self.created_after is None else ms(self.created_after) + 1,
+            high_ms=MAX_MS if self.created_before is None else ms(self.created_before) - 1,
         )
-
-
-class Filters(Struct, frozen=True):
-    """Which runs are asked for. Times are in ms, both ends included. No status: all."""
-
-    function: str | None
-    key: str | None
-    statuses: tuple[str, ...]
-    labels: tuple[tuple[str, str], ...]
-    low_ms: int
-    high_ms: int
-    batch: str | None = None
-
-    def match(self, head: Head, labels: dict[str, str]) -> bool:
-        return (
-            (self.function is None or head.function == self.function)
-            and (self.key is None or head.key == self.key)
-            and (self.batch is None or head.batch == self.batch)
-            and (not self.statuses or head.status in self.statuses)
-            and self.low_ms <= head.created_at <= self.high_ms
-            and all(labels.get(name) == value for name, value in self.labels)
-        )
-
-    @property
-    def asked(self) -> list[Any]:
-        """What a cursor is bound to."""
-        asked = [self.function, self.key, self.statuses, self.labels, self.low_ms, self.high_ms]
-        return asked if self.batch is None else [*asked, self.batch]
-
-
-def _ms(moment: datetime) -> int:
-    return min(max((moment - _EPOCH) // timedelta(milliseconds=1), 0), MAX_MS)

@@ -15,13 +15,13 @@ from msgspec import Struct, field
 
 from chalicelib.api import cursor, schemas
 from chalicelib.api.call import Call, reply
-from chalicelib.api.filters import Filters, ListQuery
+from chalicelib.api.filters import ListQuery
 from chalicelib.api.routes import Answer, Routes
-from chalicelib.runs import documents
+from chalicelib.runs import documents, walk
+from chalicelib.runs.filters import Filters
+from chalicelib.runs.walk import CHUNK
 from invoke_once.life import keys
 from invoke_once.life.head import Head
-from invoke_once.life.moves import FAILED_INDEX
-from invoke_once.store.shards import Newest, Shards
 from invoke_once.store.store import Store
 
 routes = Routes(__name__, tag="runs")
@@ -29,7 +29,6 @@ routes = Routes(__name__, tag="runs")
 MAX_EXAMINED = 1_000  #: keys a page
 MAX_MS = 8_000
 MAX_PAGE_BYTES = 3 * 1024 * 1024
-CHUNK = 100
 
 
 @routes.route("/runs", methods=["GET"])
@@ -74,7 +73,7 @@ def _by_key(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
     """A key's runs: their ids are derived, so this looks up one run, or one a function."""
     names = [wanted.function] if wanted.function else list(call.service.functions)
     ids = [keys.run_id(call.tenant, name, wanted.key or "") for name in names]
-    found = [h for h in _heads(call.service.store, ids, call.began_ms) if _matches(wanted, call.tenant, h)]
+    found = [h for h in _heads(call.service.store, ids, call.began_ms) if wanted.match(call.tenant, h)]
     found.sort(key=lambda head: (head.created_at, head.run_id), reverse=True)
     skip = int(position or 0)
     runs = [documents.run_json(call.service, head, "runs/") for head in found[skip : skip + limit]]
@@ -89,7 +88,7 @@ def _by_batch(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
     if batch is None or batch.tenant != call.tenant:
         return Page()
     found = pages.runs(
-        call.service, batch, int(position or 0), limit, lambda head: _matches(wanted, call.tenant, head),
+        call.service, batch, int(position or 0), limit, lambda head: wanted.match(call.tenant, head),
         wanted.statuses, lambda head: documents.run_json(call.service, head, "runs/"),
     )  # fmt: skip
     return Page(found.texts, found.next_index)
@@ -102,13 +101,8 @@ def _heads(store: Store, ids: list[str], now_ms: int) -> list[Head]:
     return list(store.get_many(ids, now_ms).values())
 
 
-def _matches(wanted: Filters, tenant: str, head: Head) -> bool:
-    labels = json.loads(head.labels) if head.labels and wanted.labels else {}
-    return head.tenant == tenant and wanted.match(head, labels)
-
-
 def _by_time(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
-    merged = _merged(call.service.store, call.tenant, wanted, limit, position)
+    merged = walk.newest(call.service.store, call.tenant, wanted, position, limit)
     page, size, examined = Page(), 0, 0
     while len(page.runs) < limit and size < MAX_PAGE_BYTES:
         chunk = merged.take(CHUNK if wanted.statuses or wanted.labels or wanted.function else limit - len(page.runs))
@@ -117,7 +111,7 @@ def _by_time(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
             merged.passed(key)
             examined += 1
             head = heads.get(key.run_id)
-            if head is None or not _matches(wanted, call.tenant, head):
+            if head is None or not wanted.match(call.tenant, head):
                 continue
             page.runs.append(documents.run_json(call.service, head, "runs/"))
             size += len(page.runs[-1])
@@ -130,10 +124,3 @@ def _by_time(call: Call, wanted: Filters, limit: int, position: Any) -> Page:
             break
     page.position = merged.position if merged.has_more() else None
     return page
-
-
-def _merged(store: Store, tenant: str, wanted: Filters, limit: int, position: Any) -> Newest:
-    failed = bool(wanted.statuses) and set(wanted.statuses) <= {str(status) for status in FAILED_INDEX}
-    shards = Shards(store, "failed" if failed else "by_tenant", keys.tenant_shards(tenant))
-    size = min(CHUNK, limit // keys.TENANT_SHARDS + 6)
-    return shards.newest(low=wanted.low_ms, high=wanted.high_ms, size=size, position=position)

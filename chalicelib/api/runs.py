@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from chalice.app import Response
 from msgspec import UNSET
 
 from chalicelib.api import headers, problems, schemas, strictjson, waiting
-from chalicelib.api.call import Call, reply
+from chalicelib.api.call import Call
 from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
 from chalicelib.runs import dispatch, documents, inputs
@@ -60,7 +61,7 @@ def start_run(call: Call) -> Response:
         detail = "The key was used before with another function, input or options."
         raise problems.KeyReused(detail) from None
     call.noted["run_id"] = accepted.head.run_id
-    head = waiting.hold(call, accepted.head, lambda seen: seen.terminal)
+    head = _held(call, accepted.head, lambda seen: seen.terminal)
     response = run_reply(call, head, "runs/", status=200 if head.terminal else 202)
     response.headers["Location"] = call.relative(f"runs/{head.run_id}")
     if accepted.replayed:
@@ -81,7 +82,7 @@ def show_run(call: Call, run_id: str) -> Response:
     With `Prefer: wait=N` the call is held until the run has ended, or, with If-None-Match, until it differs from that
     state.
     """
-    head = waiting.hold(call, find(call, run_id), lambda seen: _worth_telling(call, seen))
+    head = _held(call, find(call, run_id), lambda seen: _worth_telling(call, seen))
     return run_reply(call, head, "", if_none_match=True)
 
 
@@ -130,13 +131,12 @@ def find(call: Call, run_id: str) -> Head:
 def run_reply(call: Call, head: Head, links_base: str, status: int = 200, *, if_none_match: bool = False) -> Response:
     """The run's document with what a poller needs to know. `if_none_match`: 304 where the caller has this state."""
     text = documents.run_json(call.service, head, call.relative(links_base), for_link=call.link is not None)
-    named = {"ETag": _etag(call, head)}
-    if not head.terminal:
-        named["Retry-After"] = str(documents.retry_after_s(head, call.service.now_ms()))
-    if call.waited_s is not None:
-        named["Preference-Applied"] = f"wait={call.waited_s}"
-    known = if_none_match and call.matches(named["ETag"])
-    return reply(None, 304, named) if known else reply(text, status, named)
+    later_s = None if head.terminal else documents.retry_after_s(head, call.service.now_ms())
+    return waiting.polled(call, text, _etag(call, head), later_s, status, if_none_match=if_none_match)
+
+
+def _held(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
+    return waiting.hold(call, head, enough, lambda: call.service.store.get(head.run_id, call.service.now_ms()))
 
 
 def _worth_telling(call: Call, head: Head) -> bool:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from chalicelib.api.call import Call
+from chalice.app import Response
+
+from chalicelib.api.call import Call, reply
 from chalicelib.api.headers import Headers
-from invoke_once.life.head import Head
 
 FIRST_PAUSE_S, QUICK_PAUSE_S, QUICK_S, PAUSE_S = 0.1, 0.25, 2.5, 1.0
 
 MAX_WAIT_S = 25
-T = TypeVar("T", bound=Head)
+T = TypeVar("T")
 _WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:;.*)?', re.IGNORECASE | re.DOTALL)
 
 
@@ -31,38 +32,51 @@ def wait_seconds(headers: Headers) -> int | None:
     return None
 
 
-def hold(call: Call, head: T, enough: Callable[[T], bool], again: Callable[[], T | None] | None = None) -> T:
-    """The run as soon as `enough` of it holds, or as it is when the wait that was asked for is over.
-
-    `again` looks it up, where it is no run.
+def hold(call: Call, seen: T, enough: Callable[[T], bool], again: Callable[[], T | None]) -> T:
+    """What is polled (`again` looks it up) as soon as `enough` of it holds, or when the wait asked for is over.
 
     It is counted from the request's begin: firing may have been slow, and the gateway gives up after 29 s. Gone
     meanwhile: as it was last.
     """
     asked_s = wait_seconds(call.headers)
     if asked_s is None:
-        return head
+        return seen
     svc, until_ms = call.service, call.began_ms + asked_s * 1000
-    look: Callable[[], Any] = again or (lambda: svc.store.get(head.run_id, svc.now_ms()))
     call.waited_s = asked_s
-    if svc.now_ms() >= until_ms or enough(head):
-        return head
+    if svc.now_ms() >= until_ms or enough(seen):
+        return seen
     place = call.backend.holds.take(svc.store, call.tenant, svc.now_ms(), until_ms, svc.spread)
     if place is None:
         call.waited_s = None
-        return head
+        return seen
     try:
         for pause_s in _pauses():
             left_s = (until_ms - svc.now_ms()) / 1000
             if left_s <= 0:
-                return head
+                return seen
             call.backend.sleep(min(pause_s, left_s))
-            head = look() or head
-            if enough(head):
-                return head
+            seen = again() or seen
+            if enough(seen):
+                return seen
     finally:
         call.backend.holds.leave(svc.store, place)
-    return head
+    return seen
+
+
+def polled(
+    call: Call, text: str, etag: str, retry_after_s: int | None, status: int = 200, *, if_none_match: bool = False
+) -> Response:
+    """A document with what a poller needs to know. `retry_after_s` None: it has ended.
+
+    `if_none_match`: 304 where the caller has this state.
+    """
+    named = {"ETag": etag}
+    if retry_after_s is not None:
+        named["Retry-After"] = str(retry_after_s)
+    if call.waited_s is not None:
+        named["Preference-Applied"] = f"wait={call.waited_s}"
+    known = if_none_match and call.matches(etag)
+    return reply(None, 304, named) if known else reply(text, status, named)
 
 
 def _pauses() -> Iterator[float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.due import gated
+from chalicelib.due import gated, jobs
 from chalicelib.runs import dispatch
 from chalicelib.service import Service
 from invoke_once import log
@@ -29,10 +29,8 @@ Deliver = Callable[[Service, Head], None]
 
 def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
     """Do what is due for `run_id` and return the last thing done. `deliver` sends a callback, or has it sent."""
-    if run_id.startswith("batch_"):
-        from chalicelib.batches.attend import attend as attend_to_batch
-
-        return attend_to_batch(svc, run_id, deliver)
+    if run_id.startswith(jobs.PREFIXES):
+        return jobs.attend(svc, run_id, deliver)
     if run_id.startswith(gated.PREFIXES):
         return gated.look_at(svc, run_id, lambda held: attend(svc, held, deliver))
     done = Due.NOTHING

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
+from chalicelib.due import jobs
 from chalicelib.due.attend import Deliver, attend_safely
 from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.life.due import Due
-from invoke_once.life.head import BATCH
 from invoke_once.life.keys import due_shards
 from invoke_once.store.shards import Shards
 from invoke_once.store.store import Key
@@ -58,8 +58,8 @@ def sweep(
 
 
 def _look_at(svc: Service, key: Key, deliver: Deliver) -> Due | None:
-    """A run and a gate are attended to here; a batch, which may take a while, in an invocation of its own."""
-    if key.part != BATCH:
+    """A run and a gate are attended to here; a job, which may take a while, in an invocation of its own."""
+    if key.part not in jobs.PARTS:
         return attend_safely(svc, key.run_id, deliver)
     fire_attend(svc.invoker, svc.settings.attend_function, [key.run_id])
     return Due.NOTHING

@@ -13,10 +13,11 @@ from functools import cache
 from typing import Any, Protocol
 
 from chalicelib.batches import hints
-from chalicelib.due import gated
+from chalicelib.due import gated, jobs
 from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
+from invoke_once.life.head import HEAD
 from invoke_once.store.aws import client
 
 WORKERS = 8  #: botocore keeps ten connections
@@ -48,7 +49,7 @@ def wanted_at(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage") or {}
-    if not new or new.get("part", {}).get("S") not in ("head", "batch") or "wait_shard" in new:
+    if not new or new.get("part", {}).get("S") not in (HEAD, *jobs.PARTS) or "wait_shard" in new:
         return None
     for name, wanted in (("not_before", True), ("cb_due", _text(new, "cb_status") == "pending")):
         at = new.get(name, {}).get("N")

@@ -230,17 +230,17 @@ def _reject(svc: Service, head: Head, type_name: str, message: str) -> Head:
     return result.head or head
 
 
-def cancel(svc: Service, head: Head, by: str | None = None) -> Result:
-    """Cancel: at once if nobody has claimed it, else ask its attempt. Refused: it has ended.
+def cancel(svc: Service, head: Head, by: str | None = None, bulk: str | None = None) -> Result:
+    """Cancel: at once if nobody has claimed it, else ask its attempt. Refused: it has ended, or `bulk` did it before.
 
-    `by`: the id of the token that asks.
+    `by`: the id of the token that asks. `bulk`: the bulk job that does it.
     """
     result: Result = Refused(head, ("not ended",))
     for _ in range(5):
-        if head.terminal:
+        if head.terminal or (bulk is not None and head.bulk == bulk):
             return Refused(head, ("not ended",))
         waiting = head.status in moves.WAITING
-        move = moves.cancel(head, svc.now_ms(), by) if waiting else moves.request_cancel(head, by)
+        move = moves.cancel(head, svc.now_ms(), by, bulk) if waiting else moves.request_cancel(head, by, bulk)
         result = svc.store.apply(move)
         if isinstance(result, Applied) or result.head is None:
             return result
@@ -248,16 +248,16 @@ def cancel(svc: Service, head: Head, by: str | None = None) -> Result:
     return result
 
 
-def redrive(svc: Service, head: Head, *, from_start: bool = False, by: str | None = None) -> Result:
+def redrive(svc: Service, head: Head, *, from_start: bool = False, bulk: str | None = None) -> Result:
     """Send an ended run again, from its newest checkpoint or `from_start`.
 
-    Refused: it succeeded, it is live, its batch runs (and may count it already), or `by` has done it before.
+    Refused: it succeeded, it is live, its batch runs (and may count it already), or the job `bulk` has done it before.
     """
     if head.batch is not None and _batch_runs(svc, head.batch):
         return Refused(head, ("its batch has ended",))
-    result = _reopen(svc, head, from_start, by)
+    result = _reopen(svc, head, from_start, bulk)
     if isinstance(result, Refused) and result.only(moves.AS_SEEN) and result.head is not None:
-        result = _reopen(svc, result.head, from_start, by)  # an attempt was made, and ended, since it was read
+        result = _reopen(svc, result.head, from_start, bulk)  # an attempt was made, and ended, since it was read
     if isinstance(result, Refused):
         return result
     log.event("redriven", run_id=head.run_id, function=head.function, metrics={"Redriven": 1})
@@ -269,10 +269,10 @@ def _batch_runs(svc: Service, batch: str) -> bool:
     return item is not None and item.get("status") == Status.RUNNING
 
 
-def _reopen(svc: Service, head: Head, from_start: bool, by: str | None) -> Result:
+def _reopen(svc: Service, head: Head, from_start: bool, bulk: str | None) -> Result:
     """The move itself, with an input and a state that last as long as the run will."""
     held, paused_ms = gated.beginning(svc, head.run_id, head.function, head.tenant, head.concurrency_key)
-    move = moves.redrive(head, svc.now_ms(), from_start=from_start, held=held, by=by, paused_ms=paused_ms)
+    move = moves.redrive(head, svc.now_ms(), from_start=from_start, held=held, bulk=bulk, paused_ms=paused_ms)
     if head.status in REDRIVABLE:
         svc.payloads.renew_input(head, move.set["expires_at"])
         if not from_start:

@@ -17,6 +17,7 @@ from invoke_once import outside
 
 OBJECTS = sub("${Bucket.Arn}/*")
 INPUTS = sub("${Bucket.Arn}/*/in/*")
+STATES = sub("${Bucket.Arn}/*/state/*")
 MASTER_KEY = arn("ssm", f"parameter/{STACK}/master-key")
 
 
@@ -121,7 +122,7 @@ def _api(functions: list[Function]) -> list[Grant]:
         _may("a tenant's tokens", ["dynamodb:Query"], sub("${Tokens.Arn}/index/by_tenant")),
         _may("fire what was accepted, at once", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("large inputs and outputs, and links to them", ["s3:GetObject"], OBJECTS),
-        _may("large inputs", ["s3:PutObject"], INPUTS),
+        _may("large inputs; the checkpoint of a run that is sent again", ["s3:PutObject"], INPUTS, STATES),
         _objects_that_are_missing("*/*"),
         _may("`GET /runs/{id}/logs`", ["logs:FilterLogEvents", "logs:GetLogEvents"], *logs),
         _may("the key that cursors are sealed with and webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
@@ -185,10 +186,15 @@ def _attend(functions: list[Function]) -> list[Grant]:
         _may("look at a run and move it; the log of callbacks", moves, arn_of("Runs")),
         _may("the runs and chunks of a batch", ["dynamodb:Query"], arn_of("Runs")),
         _may("fire what is due; have a batch spread", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
-        _may("the large input of a run that is fired; a batch's items", ["s3:GetObject"], INPUTS),
-        _may("large inputs of a batch's items", ["s3:PutObject"], INPUTS),
+        _may("the runs of a bulk job", ["dynamodb:Query"], *map(_index, ("by_tenant", "failed"))),
+        _may(
+            "large inputs and checkpoints of what is fired or sent again; a batch's items",
+            ["s3:GetObject", "s3:PutObject"],
+            INPUTS,
+            STATES,
+        ),
         _may("who waits for a slot", ["dynamodb:Query"], _index("waiting")),
-        _objects_that_are_missing("*/in/*"),
+        _objects_that_are_missing("*/*"),
         _may("the key that webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
     ]
 

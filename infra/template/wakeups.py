@@ -14,12 +14,12 @@ from infra.template.cfn import STACK, Resources, arn_of, resource, sub
 WAKE_TIMEOUT_S = 30
 DAYS_14_S = 14 * 86_400
 
-# Only heads with something to be done at a time of their own: a delay or a retry's backoff (not_before),
+# Only what has something to be done at a time of its own: a delay, a retry's backoff or a job's next look (not_before),
 # a callback (cb_due), a run that has left its slots, and runs of a batch, whose begin and end are counted. Claims,
 # heartbeats and progress of any other run never wake anything.
 NOT_RUNNING = ["queued", "succeeded", "failed", "timed_out", "cancelled", "expired"]
 STREAM_FILTERS = [
-    {"dynamodb": {"NewImage": {"part": {"S": ["head", "batch"]}, "not_before": {"N": [{"exists": True}]}}}},
+    {"dynamodb": {"NewImage": {"part": {"S": ["head", "batch", "bulk"]}, "not_before": {"N": [{"exists": True}]}}}},
     {"dynamodb": {"NewImage": {"part": {"S": ["head", "batch"]}, "cb_due": {"N": [{"exists": True}]}}}},
     {"dynamodb": {"NewImage": {"part": {"S": ["head"]}, "batch": {"S": [{"exists": True}]}}}},
     {"dynamodb": {"OldImage": {"slot": {"S": [{"exists": True}]}}, "NewImage": {"status": {"S": NOT_RUNNING}}}},

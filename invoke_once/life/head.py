@@ -11,6 +11,7 @@ One table, one item collection a run (partition key `run_id`), told apart by the
     batch                         many runs with one outcome: `batch.Batch` (`run_id` is then `batch_…`)
     chunk#GENERATION#NNN          a hundred indexes of a batch: who spreads them, and how each run ended
     stop#GENERATION#NNN           the same hundred, while the batch is cancelled
+    bulk                          one action on many runs: `bulk.Bulk` (`run_id` is then `bulk_…`)
     rack                          16 slots of a limit (`run_id` is then `gate_…#N`; see `gates.py`)
     pause                         whether a function is paused, and for whom (`run_id` is then `slot_…`)
 
@@ -35,6 +36,7 @@ from invoke_once.life.status import TERMINAL
 
 HEAD = "head"
 BATCH = "batch"
+BULK = "bulk"
 #: index: (partition key, sort key)
 INDEX_KEYS: Mapping[str, tuple[str, str]] = {
     "due": ("due_shard", "due_at"),
@@ -130,7 +132,7 @@ class Head:
     slot_until: int | None = None  #: H, I, J; a body of an earlier attempt may live so long, and keeps its slots
     body_until: int | None = None  #: E, of an attempt whose lease is shorter than its time: when Lambda ends it
     paused_ms: int | None = None  #: A, C, O, X; how long its function had been paused when the queue's clock began
-    redriven_by: str | None = None  #: O; the bulk action that sent it again
+    bulk: str | None = None  #: M, N, O, S; the bulk job that moved it last
 
     @property
     def terminal(self) -> bool:

@@ -35,6 +35,11 @@ def batch_id(tenant: str, function: str, key: str) -> str:
     return "batch_" + digest(["batch", tenant, function, key])
 
 
+def bulk_id(tenant: str, key: str) -> str:
+    """The id that this key of a bulk job always has."""
+    return "bulk_" + digest(["bulk", tenant, key])
+
+
 def owned(function: str, value: Any) -> str:
     """26 base32 characters: the function's mark, then 105 bits of the value's hash."""
     return mark(function) + digest(value)[: 26 - MARK_CHARS]

@@ -159,7 +159,7 @@ class RunModel(Model):
     slot_until = _number()
     body_until = _number()
     paused_ms = _number()
-    redriven_by = _text()
+    bulk = _text()
 
     # of a run's other parts
     token = _text()
@@ -182,6 +182,12 @@ class RunModel(Model):
     spread_at = _number()
     letters = _text()
     done = _flag()
+
+    # of a bulk job (`life/bulk.py`)
+    position = _text()
+    page = _text()
+    step = _number()
+
     # of a rack of slots (`life/gates.py`), and of a pause
     s0 = _text()
     s1 = _text()

@@ -171,8 +171,8 @@ def test_a_bulk_action_sends_a_run_again_once(store: Store, claimed: Begin) -> N
     def failed(head: Head) -> Head:
         return applied(store, moves.finish(moves.fence(head), head, moves.FAILED_INDEX[0], NOW, error, "t"))
 
-    again = applied(store, moves.redrive(failed(head), NOW, by="bulk_a"))
+    again = applied(store, moves.redrive(failed(head), NOW, bulk="bulk_a"))
     running = applied(store, moves.claim(again.run_id, again.generation, NOW, 1))
     ended = failed(running)
-    assert arms(store, moves.redrive(ended, NOW, by="bulk_a")) == ("not by this one before",)
-    assert applied(store, moves.redrive(ended, NOW, by="bulk_b")).redriven_by == "bulk_b"
+    assert arms(store, moves.redrive(ended, NOW, bulk="bulk_a")) == ("not by this one before",)
+    assert applied(store, moves.redrive(ended, NOW, bulk="bulk_b")).bulk == "bulk_b"

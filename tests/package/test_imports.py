@@ -53,15 +53,17 @@ MAY_IMPORT: Mapping[str, str] = {
     " invoke_once.store invoke_once.handler",
     "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
     " invoke_once.store",
-    "chalicelib.due": "chalicelib.batches chalicelib.gates chalicelib.runs chalicelib.service chalicelib.invoker"
-    " invoke_once.life invoke_once.store invoke_once.handler",
+    "chalicelib.bulk": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life"
+    " invoke_once.store",
+    "chalicelib.due": "chalicelib.batches chalicelib.bulk chalicelib.gates chalicelib.runs chalicelib.service"
+    " chalicelib.invoker invoke_once.life invoke_once.store invoke_once.handler",
     "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings"
     " chalicelib.invoker chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
     "chalicelib.destinations": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.targets"
     " invoke_once.life invoke_once.store invoke_once.handler",
-    "chalicelib.api": "chalicelib.batches chalicelib.gates chalicelib.invoker chalicelib.runs chalicelib.callbacks"
-    " chalicelib.service chalicelib.functions chalicelib.targets chalicelib.keyring chalicelib.tokens chalicelib.web"
-    " invoke_once.life invoke_once.store",
+    "chalicelib.api": "chalicelib.batches chalicelib.bulk chalicelib.gates chalicelib.invoker chalicelib.runs"
+    " chalicelib.callbacks chalicelib.service chalicelib.functions chalicelib.targets chalicelib.keyring"
+    " chalicelib.tokens chalicelib.web invoke_once.life invoke_once.store",
     "chalicelib.triggers": "chalicelib.batches chalicelib.due chalicelib.callbacks chalicelib.destinations"
     " chalicelib.service",
     "chalicelib.startup": "chalicelib.service invoke_once.store",

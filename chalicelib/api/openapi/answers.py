@@ -255,6 +255,9 @@ class Problem(Struct):
         ]
         | UnsetType
     ) = UNSET
+    bulk_status: (
+        Annotated[Literal["running", "done", "stopped"], Meta(description="of a bulk job that has ended")] | UnsetType
+    ) = UNSET
     run_status: Annotated[Status, Meta(description="of a run whose state forbids what was asked")] | UnsetType = UNSET
 
 

@@ -10,7 +10,7 @@ import msgspec
 from chalice.app import Chalice
 
 from chalicelib.api import problems
-from chalicelib.api.openapi import answers, batch_answers, parts
+from chalicelib.api.openapi import answers, batch_answers, bulk_answers, parts
 from chalicelib.api.openapi.parts import Json
 from chalicelib.api.routes import About, Answer, entries
 from chalicelib.functions import Function
@@ -32,7 +32,8 @@ def document(app: Chalice, functions: Mapping[str, Function]) -> Json:
     routes = entries(app)
     kinds = [entry.view_function.about for entry in routes]
     asked = [kind for about in kinds for kind in (about.query, about.body) if kind]
-    _, components = msgspec.json.schema_components((*answers.ALL, *batch_answers.ALL, *asked), ref_template=_REF)
+    told = (*answers.ALL, *batch_answers.ALL, *bulk_answers.ALL, *asked)
+    _, components = msgspec.json.schema_components(told, ref_template=_REF)
     queries = {kind: _parameters(components.pop(kind.__name__)) for kind in {about.query for about in kinds} if kind}
     open_to_all = [function for function in functions.values() if not function.tenants]
     _tell_defaults(components["StartRequest"], components["TokenRequest"])

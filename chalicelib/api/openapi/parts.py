@@ -18,6 +18,7 @@ same `Idempotency-Key` as often as you like: it is the same run. Every error is 
 TAGS = {
     "runs": "Start runs, look at them, change their course.",
     "batches": "Many runs with one outcome.",
+    "bulk": "One action on all runs that a filter shows.",
     "functions": "What can be run.",
     "tokens": "Who may call: for administrators.",
     "service": "The service itself; no token needed.",
@@ -86,6 +87,7 @@ HEADER_OF_PROBLEM = {
 _IN_PATH = {
     "runs": ("a run's id", "^run_[a-z2-7]{26}$", "run_wq4c5nqlp3wbc6c5ibd2iyhkeu"),
     "batches": ("a batch's id", "^batch_[a-z2-7]{26}$", "batch_wq4c5nqlp3wbc6c5ibd2iyhkeu"),
+    "bulk": ("a bulk job's id", "^bulk_[a-z2-7]{26}$", "bulk_wq4c5nqlp3wbc6c5ibd2iyhkeu"),
     "functions": ("a function's name", "^[a-z][a-z0-9-]{0,39}$", "report"),
     "tokens": ("a token's id", "^[a-z0-9]{8,32}$", "0123456789abcdef"),
     "assets": ("a file's name", r"^[a-z0-9][a-z0-9-]{0,60}\.(js|css|svg)$", "app.js"),

@@ -14,6 +14,7 @@ from invoke_once.life.conditions import any_of, at_most, equals, missing, one_of
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
 from invoke_once.life.moves import DAY_S, new_token
+from invoke_once.life.moves.common import moved_by, not_by_it_before
 from invoke_once.life.status import TERMINAL
 
 #: A try that has not ended by then is taken for dead: twice the sender's own total deadline of 15 s.
@@ -67,14 +68,18 @@ def end_delivery(head: Head, status: str, next_at: int | None, last: str) -> Mov
     return Move("R", head.run_id, guard, sets, remove=("cb_due", "due_at", "due_shard"), part=head.part)
 
 
-def send_again(head: Head, now_ms: int) -> Move:
-    """S. A person wants the callback sent again, delivered or not. The webhook-id stays, the schedule starts over."""
+def send_again(head: Head, now_ms: int, bulk: str | None = None) -> Move:
+    """S. A person wants the callback sent again, delivered or not. The webhook-id stays, the schedule starts over.
+
+    `bulk`: the job that does it.
+    """
     guard = (
         Arm("same generation", equals("generation", head.generation)),
         Arm("ended", one_of("status", tuple(sorted(TERMINAL)))),
         Arm("as it was seen", _tries(head)),
+        *not_by_it_before(bulk),
     )
-    sets = {"cb_status": "pending", "cb_base": head.cb_attempt} | _due(head, now_ms)
+    sets = {"cb_status": "pending", "cb_base": head.cb_attempt} | _due(head, now_ms) | moved_by(bulk)
     return Move("S", head.run_id, guard, sets, part=head.part)
 
 

@@ -6,7 +6,7 @@ import base64
 import secrets
 from typing import Any, NamedTuple
 
-from invoke_once.life.conditions import equals, missing
+from invoke_once.life.conditions import any_of, differs, equals, missing
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm
 from invoke_once.life.status import Status
@@ -86,6 +86,16 @@ def leaves_slots(head: Head) -> tuple[str, ...]:
 def asked_by(head: Head, by: str | None) -> dict[str, Any]:
     """Who asked to cancel; whoever comes after the first one changes nothing."""
     return {} if by is None or head.cancelled_by is not None else {"cancelled_by": by}
+
+
+def not_by_it_before(bulk: str | None) -> tuple[Arm, ...]:
+    """Of a bulk job, which moves a run once: it has not moved this one yet. Of anybody else: nothing."""
+    return () if bulk is None else (Arm("not by this one before", any_of(missing("bulk"), differs("bulk", bulk))),)
+
+
+def moved_by(bulk: str | None) -> dict[str, Any]:
+    """What a bulk job leaves on a run that it moves, so that a later look knows its own doing."""
+    return {} if bulk is None else {"bulk": bulk}
 
 
 def nobody_asked_to_cancel() -> Arm:

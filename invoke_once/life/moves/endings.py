@@ -18,7 +18,9 @@ from invoke_once.life.moves.common import (
     back_in_queue,
     leaves,
     leaves_slots,
+    moved_by,
     nobody_asked_to_cancel,
+    not_by_it_before,
     same_generation,
 )
 from invoke_once.life.status import Status
@@ -106,9 +108,10 @@ def expire(head: Head, now_ms: int, error: bytes) -> Move:
     return Move("L", head.run_id, guard, sets, remove=tuple(removes))
 
 
-def cancel(head: Head, now_ms: int, by: str | None = None) -> Move:
-    """M. A run that nobody has claimed ends cancelled at once. By a person, whose token is `by`."""
-    guard = (same_generation(head), Arm("not claimed", one_of("status", WAITING)))
-    sets, removes = _end(head, Status.CANCELLED, now_ms, asked_by(head, by))
-    mine = {"status": Status.CANCELLED, "finished_at": now_ms}  # or another person's of the same millisecond
+def cancel(head: Head, now_ms: int, by: str | None = None, bulk: str | None = None) -> Move:
+    """M. A run that nobody has claimed ends cancelled at once. By a person, whose token is `by`, or for a bulk job."""
+    guard = (same_generation(head), Arm("not claimed", one_of("status", WAITING)), *not_by_it_before(bulk))
+    sets, removes = _end(head, Status.CANCELLED, now_ms, asked_by(head, by) | moved_by(bulk))
+    # or another person's of the same millisecond
+    mine = {"status": Status.CANCELLED, "finished_at": now_ms} | moved_by(bulk)
     return Move("M", head.run_id, guard, sets, remove=tuple(removes), mine=mine)

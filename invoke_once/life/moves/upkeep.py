@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from invoke_once.life import keys
-from invoke_once.life.conditions import any_of, differs, equals, missing, one_of
+from invoke_once.life.conditions import equals, missing, one_of
 from invoke_once.life.due import FIRST_LOOK_MS, dispatch_wait_ms, queue_clock_runs
 from invoke_once.life.head import Head
 from invoke_once.life.move import Arm, Move
@@ -19,7 +19,9 @@ from invoke_once.life.moves.common import (
     asked_by,
     held_back,
     look_by,
+    moved_by,
     new_token,
+    not_by_it_before,
     same_generation,
 )
 from invoke_once.life.status import REDRIVABLE, Status
@@ -78,10 +80,10 @@ def note(head: Head, error: bytes) -> Move:
     return Move("V", head.run_id, guard, {"error": error})
 
 
-def request_cancel(head: Head, by: str | None = None) -> Move:
-    """N. A running attempt is asked to stop; it sees the flag at its next progress or check. By a person, as M."""
-    guard = (same_generation(head), Arm("running", equals("status", Status.RUNNING)))
-    return Move("N", head.run_id, guard, {"cancel_requested": True} | asked_by(head, by))
+def request_cancel(head: Head, by: str | None = None, bulk: str | None = None) -> Move:
+    """N. A running attempt is asked to stop; it sees the flag at its next progress or check. By whom: as M."""
+    guard = (same_generation(head), Arm("running", equals("status", Status.RUNNING)), *not_by_it_before(bulk))
+    return Move("N", head.run_id, guard, {"cancel_requested": True} | asked_by(head, by) | moved_by(bulk))
 
 
 def redrive(
@@ -90,13 +92,13 @@ def redrive(
     *,
     from_start: bool = False,
     held: Held | None = None,
-    by: str | None = None,
+    bulk: str | None = None,
     paused_ms: int | None = None,
 ) -> Move:
     """O. A person sends an ended run again: a new generation, the attempt counter goes on, `max_attempts` more.
 
     It begins with its newest checkpoint, if it has one, or (`from_start`) without. A leg that never began is no leg.
-    `held`: a gate holds it back. `by`: the bulk action that does it, which sends a run again once.
+    `held`: a gate holds it back. `bulk`: the job that does it, which sends a run again once.
     Refused: it succeeded, it is live, somebody redrove it first, or an attempt was made since `head` was read.
     """
     generation, until_ms = new_token(), now_ms + head.queue_ms
@@ -104,9 +106,8 @@ def redrive(
         same_generation(head),
         Arm("ended without success", one_of("status", tuple(sorted(REDRIVABLE)))),
         Arm(AS_SEEN, equals("attempt", head.attempt) if head.attempt else missing("attempt")),
+        *not_by_it_before(bulk),
     )
-    if by is not None:
-        guard = (*guard, Arm("not by this one before", any_of(missing("redriven_by"), differs("redriven_by", by))))
     budget = max(head.max_attempts - head.extra_attempts, 1)
     sets = {
         "status": Status.QUEUED,
@@ -123,7 +124,7 @@ def redrive(
         sets["legs"] = head.attempt - head.attempt_number
     if held is not None:
         sets |= held_back(held, look_by(now_ms + FIRST_LOOK_MS, until_ms), until_ms)
-    sets |= {name: value for name, value in (("redriven_by", by), ("paused_ms", paused_ms)) if value}
+    sets |= moved_by(bulk) | ({"paused_ms": paused_ms} if paused_ms else {})
     removes = ("not_before", "finished_at", "started_at", "attempt_started_at", "cancel_requested", "cancelled_by",
                "progress", "message", "failed_shard", "output", "output_ref", "output_size", "output_sha", "error",
                "settled_by", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs", *GATED,

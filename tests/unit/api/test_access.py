@@ -23,11 +23,13 @@ OPEN = {"/", "/assets/{name}", "/docs", "/healthz", "/openapi.json"}
 def ask(world: World, operation: Any, run_id: str, token: str | None, batch_id: str = "") -> Answered:
     """A good call of that operation."""
     batch_id = batch_id or run_id.replace("run_", "batch_")
-    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16, "batch_id": batch_id}
+    bulk_id = run_id.replace("run_", "bulk_")
+    params = {"run_id": run_id, "name": "echo", "token_id": "0" * 16, "batch_id": batch_id, "bulk_id": bulk_id}
     used = {name: value for name, value in params.items() if f"{{{name}}}" in operation.uri_pattern}
     body: dict[str, Any] | None = None
     if operation.method == "POST":
-        asked = {"/runs": {"function": "echo"}, "/batches": {"function": "echo", "items": [{}]}}
+        asked = {"/runs": {"function": "echo"}, "/batches": {"function": "echo", "items": [{}]},
+                 "/bulk": {"action": "retry", "filter": {"function": "echo"}}}  # fmt: skip
         body = asked.get(operation.uri_pattern, {})
     return world.call(operation.method, operation.uri_pattern, json_body=body, token=token, **used)
 

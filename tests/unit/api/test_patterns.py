@@ -25,6 +25,7 @@ N = 50_000
 WORST: dict[str, dict[str, list[str]]] = {
     "chalicelib.api.auth": {"_BEARER": ["bearer " + " " * N + "\x00", "bearer " + "a" * N]},
     "chalicelib.api.batch_calls": {"_BATCH_ID": ["batch_" + "a" * N]},
+    "chalicelib.api.bulk_calls": {"_BULK_ID": ["bulk_" + "a" * N]},
     "chalicelib.api.call": {"_CONTROL": ["\x01" * N]},
     "chalicelib.api.cursor": {"_FORM": ["a" * N + "!", "a" * 4096 + "\n"]},
     "chalicelib.api.headers": {
