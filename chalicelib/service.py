@@ -33,6 +33,7 @@ class Service(Struct, frozen=True):
     now_ms: Callable[[], int] = now_ms
     spread: Callable[[], float] = random.random
     pauses: Pauses = field(default_factory=Pauses)
+    looks_at: dict[str, int] = field(default_factory=dict)  #: gate: when the look comes that this process asked for
 
 
 @cache

@@ -26,6 +26,8 @@ from invoke_once.store.store import Applied
 PREFIXES = ("gate_", "slot_")
 WORKERS = 8
 ASK_AGAIN_S = 1  #: after a run began to wait: whoever began it has asked by then, and the index has it
+SETTLED_MS = 500  #: one that began to wait so long before such a look is covered by it
+_MANY = 10_000
 PAUSED_LOOK_MS = 600_000  #: a queue timeout that rests is looked at so often
 
 
@@ -122,6 +124,16 @@ def _text(image: Mapping[str, Any], name: str) -> str:
     return str(image.get(name, {}).get("S", ""))
 
 
+def _asks_first(svc: Service, gate: str, now_ms: int) -> bool:
+    """Whether no look at the gate is on its way: hundreds who begin to wait need two a second, and not one each."""
+    if svc.looks_at.get(gate, 0) >= now_ms + SETTLED_MS:
+        return False
+    if len(svc.looks_at) > _MANY:
+        svc.looks_at.clear()
+    svc.looks_at[gate] = now_ms + ASK_AGAIN_S * 1000
+    return True
+
+
 def on_stream(
     svc: Service, records: Sequence[Mapping[str, Any]], later: Callable[[str, int], object], *, workers: int = WORKERS
 ) -> None:
@@ -141,7 +153,8 @@ def on_stream(
         if found.began_at is not None and gates.kind(found.began_at) != "paused":
             ask_later.add(found.began_at)
     for gate in sorted(ask_later - set(freed)):
-        later(gate, ASK_AGAIN_S)
+        if _asks_first(svc, gate, now_ms):
+            later(gate, ASK_AGAIN_S)
     if not freed:
         return
     with several(workers) as each:

@@ -54,7 +54,7 @@ def serve(
     for _ in range(ROUNDS):
         found = racks.read(svc, gate, asked)
         openings = found.openings(left)[:TOGETHER]
-        waiting = _oldest(svc, gate, len(openings), asked) if openings else []
+        waiting = _oldest(svc, gate, len(openings), asked, each) if openings else []
         pairs = list(zip(openings, waiting, strict=False))
         through = list(each(lambda pair: _give(svc, pair[0][0], pair[0][1], pair[1], gate, fire), pairs))
         done += through.count(True)
@@ -121,16 +121,18 @@ def set_aside(svc: Service, head: Head, whom: str) -> None:
                                     head.queue_until))  # fmt: skip
 
 
-def _oldest(svc: Service, gate: str, count: int, asked: Head | None) -> list[Head]:
+def _oldest(svc: Service, gate: str, count: int, asked: Head | None, each: Each) -> list[Head]:
     """Up to `count` runs that wait here and may go on, oldest first, as they are now."""
-    listed = _waiters(svc, gate, count + AHEAD)
+    listed = _waiters(svc, gate, count + AHEAD, each)
     if asked is not None and gates.waits_at(asked) == gate:
         listed.append((asked.created_at, asked.run_id))
+    run_ids = [run_id for _, run_id in sorted(set(listed))]
+    first = list(each(lambda run_id: svc.store.get(run_id, svc.now_ms()), run_ids[:count]))
     found: list[Head] = []
-    for _, run_id in sorted(set(listed)):
+    for nth, run_id in enumerate(run_ids):
         if len(found) >= count:
             break
-        head = svc.store.get(run_id, svc.now_ms())
+        head = first[nth] if nth < count else svc.store.get(run_id, svc.now_ms())
         if head is None or gates.waits_at(head) != gate or head.status != "queued":
             continue
         whom = admission.paused_for(svc, admission.asking_of(head))
@@ -143,9 +145,9 @@ def _oldest(svc: Service, gate: str, count: int, asked: Head | None) -> list[Hea
     return found
 
 
-def _waiters(svc: Service, gate: str, each: int) -> list[tuple[int, str]]:
-    """Who waits at a gate, at most `each` of a shard, oldest first: (since when, run id)."""
-    listed = Shards(svc.store, "waiting", gates.wait_shards(gate)).oldest(each)
+def _waiters(svc: Service, gate: str, most: int, each: Each = map) -> list[tuple[int, str]]:
+    """Who waits at a gate, at most `most` of a shard, oldest first: (since when, run id)."""
+    listed = Shards(svc.store, "waiting", gates.wait_shards(gate)).oldest(most, each)
     return [(key.at, key.run_id) for key in listed]
 
 

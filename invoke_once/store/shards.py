@@ -6,7 +6,7 @@ Every query is bounded; a page that is shorter than asked for ends its shard.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from invoke_once.store.store import Key, Store
@@ -50,9 +50,10 @@ class Shards:
                 else:
                     after[name] = page[-1]
 
-    def oldest(self, each: int) -> list[Key]:
-        """The `each` oldest keys of every shard, oldest first."""
-        found = [key for name in self._names for key in self._page(name, LAST_MS, each)]
+    def oldest(self, each: int, at_once: Callable[..., Iterable[list[Key]]] = map) -> list[Key]:
+        """The `each` oldest keys of every shard, oldest first. `at_once`: `map`, or a pool's."""
+        pages = at_once(lambda name: self._page(name, LAST_MS, each), self._names)
+        found = [key for page in pages for key in page]
         return sorted(found, key=lambda key: (key.at, key.run_id))
 
     def newest(self, *, low: int, high: int, size: int, position: Any = None) -> Newest:

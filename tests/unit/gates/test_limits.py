@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.functions import Function
@@ -298,3 +300,44 @@ def test_a_request_with_another_limit_is_another_request(line: Line) -> None:
     request = dispatch.StartRequest(FUNCTIONS["free"], "demo", "k", concurrency=("c", 1))
     other = dispatch.StartRequest(FUNCTIONS["free"], "demo", "k")
     assert dispatch.fingerprint(request) != dispatch.fingerprint(other)
+
+
+def test_many_who_begin_to_wait_have_their_gate_looked_at_twice_a_second_and_not_each(line: Line) -> None:
+    line.post("free", "c")
+    for _ in range(40):
+        line.post("free", "c")
+        line.clock.step(49)
+        line.stream()
+    assert [gate for gate, _ in line.later] == [gates.of_key("demo", "c")] * 4  # of two seconds
+
+
+@pytest.mark.parametrize("waiting", [30, 300])
+def test_a_hand_over_costs_the_same_however_many_wait(line: Line, waiting: int) -> None:
+    first = line.post("free", "c")
+    for _ in range(waiting):
+        line.post("free", "c")
+    line.table.records.clear()
+    line.end(line.claim(first))
+    line.table.letters.clear()
+    reads = counted(line)
+    line.stream()
+    assert (line.table.letters, reads) == (["Y", "X"], {"get": 2, "index": 4, "listed": 4 * 13})
+
+
+def counted(line: Line) -> dict[str, int]:
+    """What is read of the table from now on."""
+    found = {"get": 0, "index": 0, "listed": 0}
+    get, index = line.table.get, line.table.index
+
+    def one(*args: Any, **more: Any) -> Any:
+        found["get"] += 1
+        return get(*args, **more)
+
+    def page(*args: Any, **more: Any) -> Any:
+        found["index"] += 1
+        keys = index(*args, **more)
+        found["listed"] += more["limit"]
+        return keys
+
+    line.table.get, line.table.index = one, page  # type: ignore[method-assign]
+    return found
