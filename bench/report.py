@@ -20,7 +20,7 @@ RESULTS = ROOT / "bench" / "results"
 PERFORMANCE, SCALE = ROOT / "docs" / "explanation" / "performance.md", ROOT / "docs" / "explanation" / "scale.md"
 Result = dict[str, Any]
 #: Phases that return keys of the result as they are, and "raw".
-KEYED = ("cost", "legs")
+KEYED = ("cost", "legs", "batches")
 #: Peers that were not run here, as their providers describe them: name, calls, USD for a million runs, a second start.
 PUBLISHED = (
     (
@@ -71,6 +71,9 @@ def _ratios(found: Mapping[str, Any]) -> dict[str, Ratio]:
         ratios["wrapper_warm_wall_vs_powertools"] = ratio(warm["ours"], warm["powertools"])
     if (post := found.get("post")) is not None:
         ratios["post_vs_glue"] = ratio(post["ours"], post["glue"])
+    if (spread := found.get("batches")) is not None:
+        rates = spread["raw"]
+        ratios["batch_10k_fire_rate_vs_glue"] = ratio(rates["fired_per_s"], rates["glue_per_s"])
     if (grown := found.get("growth")) is not None:
         for what in ("poll", "list"):
             ratios[f"{what}_100k_vs_100"] = ratio(grown[what][_largest(grown[what])], grown[what]["100"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import time
+import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,27 @@ def deploy(stand: Stand) -> Rival:
     function(stand, "glue-target", "glue_target.handler", settings, {})
     arn = function(stand, "glue-api", "glue_api.app", settings, _chalice())
     return Rival(stand, f"{_api(stand, arn)}/jobs")
+
+
+def loop(stand: Stand, target: str) -> Callable[[int], float]:
+    """A script's loop, ready: put a row and fire the Lambda, so many times. It returns the seconds that took."""
+    dynamodb, lambda_, name = stand.aws("dynamodb"), stand.aws("lambda"), f"{TABLE}-loop"
+    table(dynamodb, name)
+
+    def run(count: int) -> float:
+        ids = [uuid.uuid4().hex for _ in range(count)]
+        began = time.perf_counter()
+        for n, job_id in enumerate(ids):
+            value = {"order": n}
+            dynamodb.put_item(
+                TableName=name, ConditionExpression="attribute_not_exists(id)",
+                Item={"id": {"S": job_id}, "status": {"S": "queued"}, "input": {"S": json.dumps(value)}},
+            )  # fmt: skip
+            event = json.dumps({"id": job_id, "input": value}).encode()
+            lambda_.invoke(FunctionName=target, InvocationType="Event", Payload=event)
+        return time.perf_counter() - began
+
+    return run
 
 
 def _chalice() -> dict[str, bytes]:

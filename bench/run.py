@@ -20,6 +20,7 @@ from typing import Any
 
 from bench import (
     bars,
+    batches,
     callbacks,
     cost,
     growth,
@@ -70,6 +71,10 @@ class Phases:
     def legs(self, stand: Stand) -> Measured:
         return legs.measure(stand, self._timing("legs"), self._rounds(legs.RUNS))
 
+    def batches(self, stand: Stand) -> Measured:
+        items = batches.QUICK_ITEMS if self._quick else batches.ITEMS
+        return batches.measure(stand, self._timing("batches"), 1 if self._quick else batches.ROUNDS, items)
+
     def peers(self, stand: Stand) -> Measured:
         return peers.measure(stand, self._console.phase("peers"))
 
@@ -98,7 +103,7 @@ class Phases:
         return tell
 
 
-ON_THE_STAND = ("warm", "post", "low_rates", "cost", "legs", "peers", "callbacks", "waiting", "tenants")
+ON_THE_STAND = ("warm", "post", "low_rates", "cost", "legs", "batches", "peers", "callbacks", "waiting", "tenants")
 ALL = ("imports", *ON_THE_STAND, "growth")
 
 

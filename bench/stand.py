@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import boto3
@@ -77,7 +78,7 @@ class Stand:
     def stored(self, run_id: str) -> Mapping[str, Any]:
         """The run's head as it lies in the table."""
         key = {"run_id": {"S": run_id}, "part": {"S": "head"}}
-        answer = self._dynamodb().get_item(TableName=self.runs_table, Key=key, ConsistentRead=True)
+        answer = self.aws_dynamodb.get_item(TableName=self.runs_table, Key=key, ConsistentRead=True)
         found: Mapping[str, Any] = answer.get("Item", {})
         return found
 
@@ -101,10 +102,9 @@ class Stand:
             FunctionName=f"{STACK}-{function}", Environment={"Variables": dict(variables)}
         )
 
-    def _dynamodb(self) -> Any:
-        if not hasattr(self, "_client"):
-            self._client = self.aws("dynamodb")
-        return self._client
+    @cached_property
+    def aws_dynamodb(self) -> Any:
+        return self.aws("dynamodb")
 
 
 class Benchground:

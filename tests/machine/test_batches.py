@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import pytest
 
 from chalicelib.batches.start import retry
+from invoke_once.life.head import HEAD
 from invoke_once.life.move import Move
 from invoke_once.life.moves import new_token
 from invoke_once.life.status import Status
-from tests.machine.batches import Broken, Rewrite, Search, broken_by
+from invoke_once.store.store import Item, Store
+from invoke_once.testing import MemoryTable
+from tests.machine.batches import Broken, Rewrite, Search, Shaky, broken_by
+from tests.unit.batches.world import World
 
 SEEDS = range(60)
 
@@ -98,6 +103,42 @@ def test_a_look_that_was_slow_does_not_end_a_later_pass() -> None:
     a_slow_look(lambda move: move)
     with pytest.raises(Broken):
         a_slow_look(without("BE", "same generation"))
+
+
+class Forgetting(MemoryTable):
+    """Planted: whoever sends a run again does not see that it has succeeded, and no guard does."""
+
+    def get(self, run_id: str, part: str, *, consistent: bool = True) -> Item | None:
+        found = super().get(run_id, part, consistent=consistent)
+        if found is not None and part == HEAD and found["status"] == Status.SUCCEEDED:
+            return {**found, "status": Status.FAILED}
+        return found
+
+
+def a_retry_after_some_have_failed(table: MemoryTable, rewrite: Rewrite) -> list[int]:
+    """How often the body of each item has run. The letters of the pass before have been lost."""
+    world = World(body=lambda index, time: Status.FAILED if index == 1 and time == 1 else Status.SUCCEEDED)
+    world.table = table
+    world.store = Store(table)
+    world.svc = world.service(world.store)
+    batch_id = world.post(3).batch.run_id
+    world.drain()
+    for key in [key for key in table.items if key[1].startswith("chunk#")]:
+        table.items[key].pop("letters", None)
+    world.store = Store(Shaky(table, random.Random(0), rewrite))
+    world.svc = world.service(world.store)
+    assert retry(world.svc, world.batch(batch_id)) is not None
+    world.attend(world.queues.attends.pop(0))
+    while world.queues.targets:
+        world.run_body(world.queues.targets.pop(0))
+    return [world.bodies[index] for index in range(3)]
+
+
+def test_a_retry_runs_no_item_again_that_has_succeeded() -> None:
+    guards = ("ended without success", "as it was seen")
+    assert a_retry_after_some_have_failed(MemoryTable(), lambda move: move) == [1, 2, 1]
+    assert a_retry_after_some_have_failed(Forgetting(), lambda move: move) == [1, 2, 1], "the guard of O alone"
+    assert a_retry_after_some_have_failed(Forgetting(), without("O", *guards)) == [2, 2, 2]
 
 
 @pytest.mark.parametrize("what", MUTANTS)

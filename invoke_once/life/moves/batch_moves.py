@@ -35,7 +35,7 @@ BATCH_LETTERS: Mapping[str, str] = {
 }
 
 SWEPT_MS = 60_000  #: a running batch is looked at by the sweep this often, whatever the stream has missed
-CHUNK_LEASE_MS = 25_000  #: of a chunk that a worker has taken: its budget of 20 s, and a grace
+CHUNK_LEASE_MS = 20_000  #: of a chunk that a worker has taken: its budget; two on one chunk double nothing
 _KEPT_WHILE_RUNNING_S = 60 * DAY_S
 _CHUNKS_KEPT_S = 400 * DAY_S
 _OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "counted_at", "spread_at", "born",

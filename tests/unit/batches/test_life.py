@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.batches import spread
 from chalicelib.batches.start import cancel, retry
 from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import KeyReused
@@ -40,6 +41,18 @@ def test_a_repeated_post_is_the_same_batch_also_while_it_is_spread() -> None:
     world.drain()
     assert len(world.runs(first.batch.run_id)) == 120
     assert set(world.bodies.values()) == {1}
+
+
+def test_what_a_killed_worker_has_left_is_done_by_the_next_ones_that_are_sent() -> None:
+    world = World()
+    batch_id = world.post(30).batch.run_id
+    world.queues.attends.clear()
+    assert spread._take(world.svc, world.batch(batch_id), 0, "chunk") is not None  # and there it ends
+    world.clock.step(spread.RESPREAD_MS)
+    world.attend({"run_ids": [batch_id]})
+    assert [event["spread"] for event in world.queues.attends] == [batch_id]
+    world.attend(world.queues.attends.pop())
+    assert len(world.queues.targets) == 30
 
 
 def test_a_retry_runs_the_unsuccessful_ones_alone_and_tells_again() -> None:

@@ -310,6 +310,21 @@ def test_legs_come_to_an_end() -> None:
     assert ended.error is not None and ended.error["type"] == "LegsExhausted"
 
 
+def test_after_a_deploy_between_two_legs_the_new_code_gets_the_old_state() -> None:
+    @tracked
+    def old(event: Any, context: Any) -> Any:
+        current_run().checkpoint({"page": 3})
+        current_run().continue_later()
+
+    @tracked
+    def new(event: Any, context: Any) -> Any:
+        return [event, current_run().state, current_run().leg]
+
+    bench = Bench()
+    run = bench.go_on(new, bench.run(old, {"pages": 9}))
+    assert run.output == [{"pages": 9}, {"page": 3}, 2]
+
+
 def test_a_retry_begins_with_the_newest_checkpoint_and_is_another_attempt() -> None:
     bench = Bench(max_attempts=2, backoff_seconds=0)
     seen: list[int] = []
