@@ -87,7 +87,7 @@ class LiveView:
         self._progress.update(self._task, description=text, total=total, completed=fraction or 0.0)
         if run.finished:
             self._progress.stop()
-            style = "green" if run.status == "succeeded" else "red"
+            style = "green" if run.status in ("succeeded", "done") else "red"
             self._console.print(f"{run.id} {describe(run)}", style=style, soft_wrap=True)
 
     def log(self, event: Mapping[str, Any], run_id: str = "") -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from invoke_once.client.batch import BatchHandle
+    from invoke_once.client.bulk import BulkHandle
     from invoke_once.client.once import Once, Progress, RetryPolicy, RunError, RunHandle, RunInfo
 
-__all__ = ["BatchHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
+__all__ = ["BatchHandle", "BulkHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,10 +15,12 @@ import anyio
 import httpx
 
 from invoke_once.client.aio_batch import AsyncBatchHandle
+from invoke_once.client.aio_bulk import AsyncBulkHandle
 from invoke_once.client.aio_driver import AsyncDriver
 from invoke_once.client.aio_handle import AsyncHandle
 from invoke_once.client.core import adapter, flows, steps
 from invoke_once.client.core.batches import Batches, MapOptions, start_batch
+from invoke_once.client.core.bulk import Action, BulkOptions, start_bulk
 from invoke_once.client.core.connect import core_for
 from invoke_once.client.core.document import RunInfo
 from invoke_once.client.core.effects import Seams
@@ -28,7 +30,7 @@ from invoke_once.client.core.outputs import Output
 from invoke_once.client.core.retry import RetryPolicy
 from invoke_once.client.core.view import RunView
 
-__all__ = ["AsyncBatchHandle", "AsyncOnce", "AsyncRunHandle"]
+__all__ = ["AsyncBatchHandle", "AsyncBulkHandle", "AsyncOnce", "AsyncRunHandle"]
 
 
 class AsyncRunHandle(AsyncHandle, RunView[Output]):
@@ -138,6 +140,13 @@ class AsyncOnce:
     def batches(self, limit: int | None = None) -> AsyncIterator[AsyncBatchHandle]:
         found = Batches(self._core, "/batches", "batches", {}, limit)
         return (AsyncBatchHandle(self._driver, self._core, info.id, info) async for info in self._driver.each(found))
+
+    async def bulk(self, action: Action, *, dry_run: bool = False, **options: Unpack[BulkOptions]) -> AsyncBulkHandle:
+        info = await self._driver.run(start_bulk(self._core, action, options, dry_run=dry_run))
+        return AsyncBulkHandle(self._driver, self._core, info.id, info)
+
+    def bulk_job(self, bulk_id: str) -> AsyncBulkHandle:
+        return AsyncBulkHandle(self._driver, self._core, bulk_id)
 
     def run(self, run_id: str, *, returns: type[Output] | None = None) -> AsyncRunHandle[Output]:
         return AsyncRunHandle(self._driver, self._core, run_id, None, returns)

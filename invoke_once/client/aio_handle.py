@@ -14,8 +14,8 @@ from invoke_once.client.core.requests import WATCH_HOLD_S
 from invoke_once.client.core.view import View
 
 
-class AsyncHandle(View):
-    """See `Handle`, whose methods these are."""
+class AsyncFollowed(View):
+    """See `Followed`, whose methods these are."""
 
     def __init__(self, driver: AsyncDriver, core: Core, its_id: str, info: RunInfo | None = None) -> None:
         super().__init__(core, its_id, info)
@@ -35,6 +35,14 @@ class AsyncHandle(View):
             self._noticed(watch, info)
             yield self
 
+    async def _seen(self, flow: Flow[RunInfo]) -> Self:
+        self._saw(await self._driver.run(flow))
+        return self
+
+
+class AsyncHandle(AsyncFollowed):
+    """See `Handle`, whose methods these are."""
+
     async def cancel(self) -> Self:
         return await self._seen(flows.cancel(self._core, self.id))
 
@@ -46,7 +54,3 @@ class AsyncHandle(View):
 
     async def send_callback_again(self) -> None:
         await self._driver.run(flows.send_again(self._core, self.id))
-
-    async def _seen(self, flow: Flow[RunInfo]) -> Self:
-        self._saw(await self._driver.run(flow))
-        return self

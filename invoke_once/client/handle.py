@@ -1,4 +1,4 @@
-"""What a handle on a run and one on a batch can both be asked, blocking; `aio_handle.py` has its awaiting twin."""
+"""What handles on runs, batches and bulk jobs can be asked alike, blocking; `aio_handle.py` has its awaiting twin."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from invoke_once.client.core.view import View
 from invoke_once.client.driver import Driver
 
 
-class Handle(View):
-    """Times are seconds."""
+class Followed(View):
+    """What ends one day. Times are seconds."""
 
     def __init__(self, driver: Driver, core: Core, its_id: str, info: RunInfo | None = None) -> None:
         super().__init__(core, its_id, info)
@@ -39,6 +39,14 @@ class Handle(View):
             self._noticed(watch, info)
             yield self
 
+    def _seen(self, flow: Flow[RunInfo]) -> Self:
+        self._saw(self._driver.run(flow))
+        return self
+
+
+class Handle(Followed):
+    """A run or a batch."""
+
     def cancel(self) -> Self:
         """What has not begun never will; what runs is asked to stop, when the handler next reports or checks."""
         return self._seen(flows.cancel(self._core, self.id))
@@ -54,7 +62,3 @@ class Handle(View):
     def send_callback_again(self) -> None:
         """Have its callback sent once more."""
         self._driver.run(flows.send_again(self._core, self.id))
-
-    def _seen(self, flow: Flow[RunInfo]) -> Self:
-        self._saw(self._driver.run(flow))
-        return self

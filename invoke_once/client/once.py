@@ -18,8 +18,10 @@ from typing import Any, Literal, Self, Unpack
 import httpx
 
 from invoke_once.client.batch import BatchHandle
+from invoke_once.client.bulk import BulkHandle
 from invoke_once.client.core import adapter, flows, steps
 from invoke_once.client.core.batches import Batches, MapOptions, start_batch
+from invoke_once.client.core.bulk import Action, BulkOptions, start_bulk
 from invoke_once.client.core.connect import core_for
 from invoke_once.client.core.document import Progress, RunError, RunInfo
 from invoke_once.client.core.effects import Seams
@@ -31,7 +33,7 @@ from invoke_once.client.core.view import RunView
 from invoke_once.client.driver import Driver
 from invoke_once.client.handle import Handle
 
-__all__ = ["BatchHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
+__all__ = ["BatchHandle", "BulkHandle", "Once", "Progress", "RetryPolicy", "RunError", "RunHandle", "RunInfo"]
 
 
 class RunHandle(Handle, RunView[Output]):
@@ -165,6 +167,18 @@ class Once:
         """The batches, newest first, page by page as needed."""
         found = Batches(self._core, "/batches", "batches", {}, limit)
         return (BatchHandle(self._driver, self._core, info.id, info) for info in self._driver.each(found))
+
+    def bulk(self, action: Action, *, dry_run: bool = False, **options: Unpack[BulkOptions]) -> BulkHandle:
+        """Cancel all runs that match, retry them, or have their callbacks sent again (`resend`). See `BulkOptions`.
+
+        `dry_run`: only count them. Raises Invalid without a filter, and for a key used with another request.
+        """
+        info = self._driver.run(start_bulk(self._core, action, options, dry_run=dry_run))
+        return BulkHandle(self._driver, self._core, info.id, info)
+
+    def bulk_job(self, bulk_id: str) -> BulkHandle:
+        """A handle on a bulk job by its id; nothing is asked yet."""
+        return BulkHandle(self._driver, self._core, bulk_id)
 
     def run(self, run_id: str, *, returns: type[Output] | None = None) -> RunHandle[Output]:
         """A handle on a run by its id; nothing is asked yet."""

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from invoke_once.life.status import TERMINAL
 
+_ENDS = TERMINAL | {"done", "stopped"}  #: of a run or a batch, and of a bulk job
+
 
 class Progress(NamedTuple):
     """What the handler last reported. `fraction` is 0 to 1, or None where it gave none."""
@@ -48,7 +50,7 @@ class RunInfo:
     @property
     def finished(self) -> bool:
         """True in a state that nothing leaves by itself."""
-        return self.status in TERMINAL
+        return self.status in _ENDS
 
     @property
     def function(self) -> str:

@@ -88,8 +88,8 @@ class Start:
 
 
 def run_path(run_id: str, rest: str = "") -> str:
-    """`/runs/{id}…`, of a batch `/batches/{id}…`. Raises InvokeOnceError for what cannot be an id: it is in no URL."""
-    room = "batches" if run_id.startswith("batch_") else "runs"
+    """`/runs/{id}…`, `/batches/{id}…`, `/bulk/{id}…`. Raises InvokeOnceError for what cannot be an id."""
+    room = {"batch": "batches", "bulk": "bulk"}.get(run_id.partition("_")[0], "runs")
     return f"/{room}/{name_in_path(run_id, 'run id')}{rest}"
 
 

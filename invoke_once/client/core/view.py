@@ -13,7 +13,7 @@ from invoke_once.errors import InvokeOnceError
 
 
 class View:
-    """A run or a batch as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it.
+    """A run, a batch or a bulk job as it was last seen. Nothing here asks the service; `refresh`, `wait` … renew it.
 
     `trouble`: while watching, why the last poll got no good answer; empty when it did.
     """
@@ -41,7 +41,7 @@ class View:
     def status(self) -> str:
         """A run's: scheduled, queued, running, succeeded, failed, timed_out, cancelled or expired.
 
-        A batch's: running, succeeded (every run did), failed or cancelled.
+        A batch's: running, succeeded (every run did), failed or cancelled. A bulk job's: running, done or stopped.
         """
         return self.document.status
 

@@ -15,6 +15,7 @@ TWINS = [
     (once.RunHandle, aio.AsyncRunHandle),
     (once.Tokens, aio.AsyncTokens),
     (once.BatchHandle, aio.AsyncBatchHandle),
+    (once.BulkHandle, aio.AsyncBulkHandle),
 ]
 AWS = {"boto3", "botocore", "pynamodb", "chalice"}
 
@@ -36,6 +37,8 @@ def test_the_surface_is_this() -> None:
     assert sorted(members(once.Once)) == [
         "batch",
         "batches",
+        "bulk",
+        "bulk_job",
         "close",
         "deliveries",
         "function",
