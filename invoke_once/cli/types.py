@@ -10,6 +10,7 @@ import click
 
 Command = TypeVar("Command", bound=click.Command)
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h|d)?")
+_TO_1000 = re.compile(r"[1-9][0-9]{0,2}|1000")
 _LONGEST_S = 100 * 366 * 86400
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -57,6 +58,14 @@ def label(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} is not a label: name=value")
     return name, value
+
+
+def at_most(text: str) -> tuple[str, int]:
+    """`KEY:MAX` as a pair; the key may have colons of its own."""
+    key, colon, most = text.rpartition(":")
+    if not (colon and key and _TO_1000.fullmatch(most)):
+        raise click.BadParameter(f"{text!r} is no limit: KEY:MAX, with MAX from 1 to 1000")
+    return key, int(most)
 
 
 def whole(seconds: float | None) -> int | None:

@@ -9,7 +9,7 @@ import click
 
 from invoke_once.cli import exits, names
 from invoke_once.cli.inputs import read_input
-from invoke_once.cli.types import duration, examples, label, whole
+from invoke_once.cli.types import at_most, duration, examples, label, whole
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
@@ -46,6 +46,7 @@ _RETRY = {
 @click.option("--retry-max", type=click.IntRange(1), metavar="N", help="At most this many attempts.")
 @click.option("--retry-backoff", type=duration, help="Pause before the second attempt; it doubles.")
 @click.option("--retry-max-backoff", type=duration, help="The longest pause between attempts.")
+@click.option("--concurrency", metavar="KEY:MAX", type=at_most, help="At most MAX runs of this key at once; else wait.")
 @click.option("--if-failed", type=click.Choice(["replay", "rerun"]), help="What a known key whose run failed does.")
 @click.pass_obj
 def command(session: Session, /, **given: Any) -> int:
@@ -75,6 +76,7 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
     from invoke_once.client_errors import NotFound
 
     key = given["key"] if given["key"] is not None else str(uuid.uuid4())
+    limit = given["concurrency"]
     retry = {name: whole(given[option]) for option, name in _RETRY.items() if given[option] is not None}
     try:
         return once.start(
@@ -87,6 +89,7 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
             retry=cast("Retry", retry) or None,
             if_failed=given["if_failed"],
             labels=dict(given["labels"]),
+            concurrency=None if limit is None else {"key": limit[0], "max": limit[1]},
         )
     except NotFound as error:
         if given["function"] in [entry.get("name") for entry in once.functions()]:

@@ -17,6 +17,13 @@ class Retry(TypedDict, total=False):
     max_backoff_seconds: int
 
 
+class Concurrency(TypedDict):
+    """At most `max` (1 to 1000) runs of a tenant with this `key` at once, whatever their functions are."""
+
+    key: str
+    max: int
+
+
 class StartOptions(TypedDict, total=False):
     """What `start` takes beside function and input.
 
@@ -26,6 +33,7 @@ class StartOptions(TypedDict, total=False):
     retry: see `Retry`.
     if_failed: "replay" (default) gives a failed run back, "rerun" runs it again.
     labels: names and values to find the run by.
+    concurrency: see `Concurrency`; a run over the limit waits in line, `queued`.
     wait: seconds, to 20, for which the service may hold the call until the run has ended.
     """
 
@@ -36,6 +44,7 @@ class StartOptions(TypedDict, total=False):
     retry: Retry | None
     if_failed: str | None
     labels: Mapping[str, str] | None
+    concurrency: Concurrency | None
     wait: float
 
 
@@ -55,11 +64,15 @@ def start_request(function: str, value: Any, given: StartOptions) -> Start:
     """The start request; the key is settled in it. Raises TypeError for an option that there is not."""
     known_only("start", given, StartOptions.__annotations__)
     known_only("retry", given.get("retry") or {}, Retry.__annotations__)
+    known_only("concurrency", given.get("concurrency") or {}, Concurrency.__annotations__)
     callback = given.get("callback")
     options = {
         "callback": JsonText("null") if callback is False else {"url": callback} if callback else None,
         "labels": dict(given.get("labels") or {}) or None,
-        **{name: given.get(name) for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed")},
+        **{
+            name: given.get(name)
+            for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed", "concurrency")
+        },
     }
     hold_s = max(0, min(START_HOLD_S, int(given.get("wait", 0))))
     key = given.get("key")

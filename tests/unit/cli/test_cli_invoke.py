@@ -134,7 +134,7 @@ def test_what_the_service_refuses_is_said_in_a_shells_words(cli: Cli, fake: Fake
 
 def test_every_option_reaches_the_service(cli: Cli, fake: FakeOnce) -> None:
     flags = "--callback http://127.0.0.1:1/ --delay 1.5m --queue-timeout 2h --retry-max 3 --retry-backoff 5"
-    more = "--retry-max-backoff 1m --if-failed rerun --label team=data --label env=a=b --key k"
+    more = "--retry-max-backoff 1m --if-failed rerun --label team=data --label env=a=b --key k --concurrency a:b:3"
     assert cli("invoke", "-f", "echo", *flags.split(), *more.split()).code == 0
     seen = fake.last("POST")
     assert seen.headers["idempotency-key"] == '"k"'
@@ -146,7 +146,14 @@ def test_every_option_reaches_the_service(cli: Cli, fake: FakeOnce) -> None:
         "retry": {"max_attempts": 3, "backoff_seconds": 5, "max_backoff_seconds": 60},
         "if_failed": "rerun",
         "labels": {"team": "data", "env": "a=b"},
+        "concurrency": {"key": "a:b", "max": 3},
     }
+
+
+@pytest.mark.parametrize("wrong", ["key", ":2", "key:0", "key:1001", "key:two", "key:12345678901", "key:²"])
+def test_a_limit_that_is_none_is_refused_before_anything_is_sent(cli: Cli, fake: FakeOnce, wrong: str) -> None:
+    done = cli("invoke", "-f", "echo", "--concurrency", wrong)
+    assert done.code == 2 and "KEY:MAX" in done.err and not fake.seen
 
 
 def test_no_callback_overrides_the_functions_default(cli: Cli, fake: FakeOnce) -> None:

@@ -99,6 +99,7 @@ def test_everything_given_is_on_the_wire_and_nothing_else(fake: FakeOnce, play: 
                 retry={"max_attempts": 3},
                 if_failed="rerun",
                 labels={"team": "data"},
+                concurrency={"key": "customer-17", "max": 2},
                 wait=90,
             )
         )
@@ -116,6 +117,7 @@ def test_everything_given_is_on_the_wire_and_nothing_else(fake: FakeOnce, play: 
         "retry": {"max_attempts": 3},
         "if_failed": "rerun",
         "labels": {"team": "data"},
+        "concurrency": {"key": "customer-17", "max": 2},
     }
 
 
