@@ -102,7 +102,9 @@ def _from_environment() -> Runtime:
     from invoke_once.store.dynamo import DynamoTable
     from invoke_once.store.objects import S3Objects
 
-    store = Store(DynamoTable(table))
+    engine = DynamoTable(table)
+    engine.connection.warm()
+    store = Store(engine)
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     return Runtime(store, Payloads(store, S3Objects(os.environ.get("ONCE_BUCKET", ""), endpoint_url=endpoint)),
                    policy=_policy(), end_process=os._exit if MANAGED in os.environ else None)  # fmt: skip

@@ -13,6 +13,8 @@ import boto3
 import boto3.session
 from botocore.config import Config
 
+from invoke_once.locator import no_collections
+
 _making = threading.Lock()  # sessions are not safe to share between threads; the clients they make are
 
 
@@ -24,5 +26,5 @@ def session() -> boto3.session.Session:
 def client(service: str, *, endpoint_url: str | None = None, region: str | None = None, **options: Any) -> Any:
     """A client of this process's session; `options` are those of `botocore.config.Config`."""
     config = Config(user_agent=f"Boto3/{boto3.__version__} invoke-once", **options)  # botocore builds its own each time
-    with _making:
+    with _making, no_collections():
         return session().client(service, region_name=region, endpoint_url=endpoint_url, config=config)

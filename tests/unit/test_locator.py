@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from invoke_once.locator import Locator
@@ -30,3 +32,29 @@ def test_the_last_one_handed_in_counts_until_its_block_ends() -> None:
             raise ValueError
         assert here() == "outer"
     assert (here(), here.is_handed_in) == ("own", False)
+
+
+def test_what_a_process_stands_on_is_made_without_collections_and_they_go_on_afterwards() -> None:
+    seen: list[bool] = []
+
+    def make() -> str:
+        seen.append(gc.isenabled())
+        if len(seen) == 1:
+            raise ValueError("not yet")
+        return "made"
+
+    found = Locator(make)
+    with pytest.raises(ValueError):
+        found()
+    assert gc.isenabled()
+    assert found() == "made"
+    assert seen == [False, False] and gc.isenabled()
+
+
+def test_who_has_turned_collections_off_finds_them_off() -> None:
+    gc.disable()
+    try:
+        Locator(str)()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, get_type_hints
@@ -15,6 +16,7 @@ from infra.template import storage
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life import moves
 from invoke_once.life.head import INDEX_KEYS, Head
+from invoke_once.life.move import Move
 from invoke_once.store.connection import Connection, described
 from invoke_once.store.dynamo import BATCH_PAUSES_S, DynamoTable, plain, stored
 from invoke_once.store.models import RunModel
@@ -23,6 +25,7 @@ from invoke_once.store.store import Unwritten
 KINDS: dict[type, type] = {
     str: UnicodeAttribute, int: NumberAttribute, float: NumberAttribute, bool: BooleanAttribute, bytes: BinaryAttribute,
 }  # fmt: skip
+NOW = 1_800_000_000_000
 Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -153,3 +156,27 @@ def test_a_time_of_an_index_with_a_fraction_stops_no_page() -> None:
     from invoke_once.store.dynamo import _whole
 
     assert [_whole(text) for text in ("7", "1000.5", "1E+3", "-1")] == [7, 1001, 1000, -1]
+
+
+def test_the_text_of_a_request_is_made_once_for_a_shape_and_the_values_are_each_move_s_own() -> None:
+    made = 0
+
+    class Counted(Scripted):
+        def get_operation_kwargs(self, *args: Any, **kwargs: Any) -> Any:
+            nonlocal made
+            made += 1
+            return super().get_operation_kwargs(*args, **kwargs)
+
+    def anew(move: Move) -> dict[str, Any]:
+        return table(lambda *_: {}).request(move)
+
+    asked = DynamoTable("runs", connection=Counted(lambda *_: {}))
+    head = Head.from_item(moves.start(moves.NewRun("demo", "echo", "one"), NOW).set)
+    held = dataclasses.replace(head, not_before=NOW + 5)
+    first, second = (moves.claim(run, "g", NOW, 60_000, NOW) for run in ("run_a", "run_b"))
+    assert [asked.request(move) for move in (first, second, first)] == [anew(move) for move in (first, second, first)]
+    assert made == 1
+    waits, waits_for_nothing = moves.release(held, NOW), moves.release(head, NOW)
+    assert asked.request(waits) == anew(waits)
+    assert asked.request(waits_for_nothing) == anew(waits_for_nothing)
+    assert {"NULL": True} in asked.request(waits_for_nothing)["ExpressionAttributeValues"].values()
