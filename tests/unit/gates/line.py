@@ -22,7 +22,7 @@ from invoke_once.life.move import Move
 from invoke_once.life.status import Status
 from invoke_once.store.dynamo import stored
 from invoke_once.store.payloads import Payloads
-from invoke_once.store.store import Applied, Store, Unwritten, Written
+from invoke_once.store.store import Applied, Item, Store, Unwritten, Written
 from invoke_once.testing import Clock, MemoryObjects, MemoryTable
 
 SETTINGS = read({"ONCE_STACK": "s", "ONCE_RUNS_TABLE": "t"})
@@ -45,6 +45,7 @@ class Streaming(MemoryTable):
         super().__init__()
         self.records: list[dict[str, Any]] = []
         self.letters: list[str] = []
+        self.written: list[tuple[Item | None, Item]] = []
         self.dies_before = ""
 
     def write(self, move: Move) -> Written | Unwritten:
@@ -55,6 +56,7 @@ class Streaming(MemoryTable):
         outcome = super().write(move)
         if isinstance(outcome, Written):
             self.letters.append(move.letter)
+            self.written.append((old, outcome.item))
             if any(item.get("slot") or item.get("wait_shard") for item in (old or {}, outcome.item)):
                 images = {"NewImage": stored(outcome.item)} | ({"OldImage": stored(old)} if old else {})
                 self.records.append({"dynamodb": images})

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from bench.units import write_units
 from chalicelib.functions import Function
 from chalicelib.gates import racks
 from chalicelib.runs import dispatch
 from invoke_once.life import gates, moves
+from invoke_once.life.head import INDEX_KEYS
 from invoke_once.life.status import Status
+from invoke_once.store.dynamo import stored
 from invoke_once.store.store import Applied, Refused
 from tests.unit.gates.line import FUNCTIONS, Died, Line
 
@@ -341,3 +344,29 @@ def counted(line: Line) -> dict[str, int]:
 
     line.table.get, line.table.index = one, page  # type: ignore[method-assign]
     return found
+
+
+def units(line: Line) -> float:
+    """Write units of what was written since the last time, as DynamoDB counts them."""
+    written, line.table.written = line.table.written, []
+    return sum(sum(write_units(old and stored(old), stored(new), INDEX_KEYS).values()) for old, new in written)
+
+
+def test_a_limit_costs_a_run_at_most_five_units_and_a_plain_one_none(line: Line) -> None:
+    for _ in range(2):  # a key's first run names the limit too
+        line.end(line.claim(line.post("free", "c")))
+        line.stream()
+    units(line)
+    line.end(line.claim(line.post("free")))
+    plain = units(line)
+    line.end(line.claim(line.post("free", "c")))
+    line.stream()
+    assert (plain, units(line) - plain) == (6, 5)
+    holder, *waiting = (line.post("free", "c") for _ in range(6))
+    line.end(line.claim(holder))
+    for head in waiting:
+        units(line)
+        line.stream()
+        line.end(line.claim(head))
+        in_line = units(line)
+        assert in_line + 4 - plain == 4  # its start was 4, with an entry of the index `waiting`
