@@ -23,6 +23,7 @@ Reservable = Annotated[str, Meta(pattern=r"\A(api|stream|wake|sweep|attend|recor
 PSEUDO = {"Partition": "aws", "Region": "us-east-1", "AccountId": "0" * 12, "StackName": "stack"}
 #: A Lambda's environment has 4 KB (Lambda Developer Guide, "Quotas"), of which the service's other settings take one.
 TARGETS_CHARS = 2_500
+CALLERS_CHARS = 1_000
 #: As chalicelib/callbacks/arns.py reads it; a test holds the two together.
 TARGET = re.compile(
     r"arn:aws[a-z-]*:(?:(?:sqs|sns):[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+"
@@ -40,6 +41,14 @@ class CallbackTarget(Struct, frozen=True, forbid_unknown_fields=True):
 
     arn: str
     tenants: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
+
+
+class IamCaller(Struct, frozen=True, forbid_unknown_fields=True):
+    """A user or role of AWS, whose tenant's it is and what it may do."""
+
+    arn: Annotated[str, Meta(pattern=r"\Aarn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+\Z")]
+    tenant: Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z")]
+    scopes: Annotated[tuple[Literal["runs:read", "runs:write", "admin", "operator"], ...], Meta(min_length=1)]
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,6 +130,13 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
             description='`["https://app.example.com"]`: sites whose pages may call the API with a token they have',
         ),
     ] = ()
+    callers: Annotated[
+        Literal["bearer", "iam"], Meta(description="`iam`: every call is signed (SigV4) instead of having a token")
+    ] = "bearer"
+    iam_callers: Annotated[
+        tuple[IamCaller, ...],
+        Meta(description='with `iam`: `{ arn = "arn:aws:iam::…:role/ci", tenant = "acme", scopes = ["runs:write"] }`'),
+    ] = ()
     versioned_bucket: Annotated[bool, Meta(description="what is overwritten or deleted can be had back for a week")] = (
         False
     )
@@ -188,6 +204,11 @@ def _check(stage: Stage) -> None:
         ),
         (bool(stage.vpc_subnets) != bool(stage.vpc_security_groups), "vpc_subnets and vpc_security_groups go together"),
         (bool(stage.domain) != bool(stage.certificate_arn), "domain and certificate_arn go together"),
+        (bool(stage.iam_callers) != (stage.callers == "iam"), 'callers = "iam" and iam_callers go together'),
+        (
+            len(msgspec.json.encode(stage.iam_callers)) > CALLERS_CHARS,
+            f"iam_callers has at most {CALLERS_CHARS} characters",
+        ),
         (stage.domain and stage.vpc_endpoints, "a private API (vpc_endpoints) has no domain of its own here"),
         (
             not all(TARGET.fullmatch(filled(arn)) for arn in stage.allowed_targets),

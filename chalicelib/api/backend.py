@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from chalicelib.api import cors
+from chalicelib.api import cors, iam
 from chalicelib.api.health import Health
 from chalicelib.runs.holds import Holds
 from chalicelib.runs.limits import Limits
@@ -57,6 +57,7 @@ class Backend(Struct, frozen=True):
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
     link_keys: Callable[[int], list[bytes]] = _link_keys  #: the same for links
     webhook_secrets: Callable[[str, int], list[str]] = _webhook_secrets  #: (tenant, now in ms), the current one first
+    callers: iam.Callers | None = field(default_factory=lambda: iam.callers(os.environ))
     logs: Callable[[], Any] = _logs_client  #: a CloudWatch Logs client
     sleep: Callable[[float], None] = time.sleep
 

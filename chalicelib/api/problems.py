@@ -106,6 +106,17 @@ class Forbidden(Problem):
         super().__init__(f"This call needs the scope {scope}.", headers={"WWW-Authenticate": challenge})
 
 
+class UnknownCaller(Problem):
+    """The gateway let an AWS principal through that is nobody's."""
+
+    status, name, title = 403, "forbidden", "The caller is not known"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This AWS principal is not among the stage's iam_callers.", headers={"WWW-Authenticate": "AWS4-HMAC-SHA256"}
+        )
+
+
 class NotFound(Problem):
     """There is no such thing for this tenant; another tenant's looks the same."""
 

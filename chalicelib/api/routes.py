@@ -77,12 +77,16 @@ class Operation:
     def _admit(self, call: Call) -> None:
         if self.scope is None:
             return
-        call.link = self._link(call) if self.about.linked else None
+        call.link = self._link(call) if self.about.linked and call.backend.callers is None else None
         if call.link is not None:
             call.noted["by"] = "link"
             call.backend.limits.take(call.link.id, call.began_ms)
         else:
-            call.who = auth.authenticate(call.headers, call.backend.tokens)
+            callers = call.backend.callers
+            if callers is None:
+                call.who = auth.authenticate(call.headers, call.backend.tokens)
+            else:
+                call.who = auth.signed(callers, call.request.context)
             call.noted |= {"tenant": call.tenant, "token_id": call.who.id}
             auth.require(call.who, self.scope)
             call.backend.limits.take(call.tenant, call.began_ms)

@@ -6,6 +6,7 @@ policies can name it without asking.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,7 +85,14 @@ def _limits(stage: Stage) -> dict[str, str]:
         "ONCE_RUNS_IN_FLIGHT": str(stage.runs_in_flight),
         "ONCE_HOLDS_IN_FLIGHT": str(stage.holds_in_flight),
         **({"ONCE_CORS_ORIGINS": " ".join(stage.cors_origins)} if stage.cors_origins else {}),
+        **({"ONCE_IAM_CALLERS": _callers(stage)} if stage.iam_callers else {}),
     }
+
+
+def _callers(stage: Stage) -> str:
+    """As chalicelib/api/iam.py reads it."""
+    callers = [(caller.arn, caller.tenant, caller.scopes) for caller in stage.iam_callers]
+    return json.dumps(callers, separators=(",", ":"))
 
 
 def _target(stage: Stage, function: Function, python: str) -> Resources:

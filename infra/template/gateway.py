@@ -39,6 +39,8 @@ def resources(stage: Stage) -> Resources:
         "paths": {"/{proxy+}": {"x-amazon-apigateway-any-method": _unknown_path()}},
     }
     properties: dict[str, Any] = {"Name": sub(STACK), "DefinitionBody": definition, "TracingEnabled": stage.xray}
+    if stage.callers == "iam":  # a preflight of a browser is never signed
+        properties["Auth"] = {"DefaultAuthorizer": "AWS_IAM", "AddDefaultAuthorizerToCorsPreflight": False}
     if stage.gateway_calls_per_second:
         limit = {"ThrottlingRateLimit": stage.gateway_calls_per_second, "ThrottlingBurstLimit": stage.gateway_burst}
         properties["MethodSettings"] = [{"ResourcePath": "/*", "HttpMethod": "*", **limit}]

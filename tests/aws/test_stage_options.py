@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from chalicelib.api import iam
 from chalicelib.functions import load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
-from infra.stages import CallbackTarget, StageProblem
+from infra.ship import package
+from infra.stages import CallbackTarget, IamCaller, StageProblem
 from infra.template.merge import merge_template
 
 PROD = stages.load("prod")
@@ -172,3 +174,39 @@ def test_what_aws_would_refuse_is_refused(tmp_path: Path, wrong: str, why: str) 
     file.write_text(f"[stages.prod]\n{wrong}")
     with pytest.raises(StageProblem, match=re.escape(why)):
         stages.load("prod", file)
+
+
+IAM = {"callers": "iam", "iam_callers": (IamCaller("arn:aws:iam::111122223333:role/ci", "acme", ("runs:write",)),)}
+
+
+def test_callers_have_tokens_unless_told(template: dict[str, Any]) -> None:
+    assert "Auth" not in merged()["RestAPI"]["Properties"]
+    assert "ONCE_IAM_CALLERS" not in merged()["APIHandler"]["Properties"]["Environment"]["Variables"]
+    body = template["Resources"]["RestAPI"]["Properties"]["Body"]
+    assert "securityDefinitions" not in body
+    assert not any("security" in method for path in body["paths"].values() for method in path.values())
+
+
+def test_with_iam_every_call_but_a_preflight_is_signed(prod: package.Package, tmp_path: Path) -> None:
+    sam = json.loads((package.BUILD / ".staging" / "prod" / "out" / "sam.json").read_text())
+    completed = merged(**IAM)
+    sam["Resources"]["RestAPI"]["Properties"]["Auth"] = completed["RestAPI"]["Properties"]["Auth"]
+    (tmp_path / "sam.json").write_text(json.dumps(sam))
+    body = package._finished(PROD, tmp_path / "sam.json")["Resources"]["RestAPI"]["Properties"]["Body"]
+    (name,) = body["securityDefinitions"]
+    assert body["securityDefinitions"][name]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    methods = {f"{verb} {path}": method for path, verbs in body["paths"].items() for verb, method in verbs.items()}
+    assert len(methods) > 30
+    unsigned = [where for where, method in methods.items() if method.get("security") != [{name: []}]]
+    assert all(where.startswith("options ") for where in unsigned), unsigned
+    variables = completed["APIHandler"]["Properties"]["Environment"]["Variables"]
+    known = iam.callers(variables)
+    assert known is not None
+    (token,) = known.values()
+    assert (token.tenant, token.scopes) == ("acme", ("runs:write",))
+
+
+@pytest.mark.parametrize("options", [{"callers": "iam"}, {"iam_callers": IAM["iam_callers"]}])
+def test_iam_and_its_callers_go_together(options: dict[str, Any]) -> None:
+    with pytest.raises(StageProblem, match="iam_callers go together"):
+        stages._check(replace(PROD, **options))

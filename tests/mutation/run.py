@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,8 @@ QUIET = (
 TRACED = (*(option for option in QUIET if option != "-x"), "--continue-on-collection-errors")
 HERE = Path(__file__).parent
 CACHE = LOCAL / "mutation"
-BUDGET_S, MOST_TESTS, SLACK_S = 25.0, 250, 20.0
+#: Of one mistake: seconds of tests as they were traced, and how many of them.
+BUDGET_S, MOST_TESTS, SLACK_S = 40.0, 400, 20.0
 NOTICED, SURVIVED, HUNG = "noticed", "survived", "hung"
 Name = tuple[str, str, str]
 
@@ -61,46 +62,58 @@ def equivalent() -> dict[Name, str]:
 
 @dataclass
 class Known:
-    """Of each test: its seconds, and the lines it runs by file."""
+    """Of each test: its seconds, and the lines it runs by file. `changed`: files that were others then."""
 
     seconds: Mapping[str, float]
     lines: Mapping[str, Mapping[str, Sequence[int]]]
+    changed: frozenset[str] = frozenset()
 
     def tests_of(self, mistake: Mistake) -> list[str]:
-        """Those that run the line; for what is done at import, all that run anything of its module."""
+        """Those that run the line; all that run anything of its module, where a line says nothing (at import, or in a
+        file that was changed since). Each test file has its turn, its quickest test first: the one that looks at this
+        very thing may be slow, or one of few.
+        """
         path, wanted = str(mistake.path), set(mistake.lines)
         touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
-        exact = [test for test, lines in touching.items() if lines & wanted and mistake.inside_a_function]
+        exact = [test for test, lines in touching.items() if lines & wanted]
+        known = mistake.inside_a_function and path not in self.changed
+        by_file: dict[str, list[str]] = {}
+        for test in sorted((known and exact) or touching, key=self.seconds.__getitem__):
+            by_file.setdefault(test.partition("::")[0], []).append(test)
+        in_turns = (test for row in zip_longest(*by_file.values()) for test in row if test is not None)
         budget, chosen = BUDGET_S, list[str]()
-        for test in sorted(exact or touching, key=self.seconds.__getitem__):
-            if len(chosen) < MOST_TESTS and (budget := budget - self.seconds[test]) > 0:
+        for test in in_turns:
+            if len(chosen) < MOST_TESTS and self.seconds[test] < budget:
+                budget -= self.seconds[test]
                 chosen.append(test)
-        return chosen
+        return sorted(chosen, key=self.seconds.__getitem__)
 
 
 def known(processes: int) -> Known:
-    """Traced once for a state of the tree; a few minutes."""
-    files = [file for root in (*PRODUCT, ROOT / "tests") for file in sorted(root.rglob("*.py"))
-             if HERE not in file.parents]  # fmt: skip
-    state = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    parts = [CACHE / f"{state}-{n}.json" for n in range(processes)]
-    if not all(part.exists() for part in parts):
-        print("which test touches what: traced once for this state of the tree", flush=True)
-        shutil.rmtree(CACHE, ignore_errors=True)
-        CACHE.mkdir(parents=True)
-        tests = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("test_*.py"))
-                 if not set(file.relative_to(ROOT).parts) & set(WITHOUT)]  # fmt: skip
-        tests.sort(key=lambda file: file.stat().st_size)
-        children = [_forked(lambda n=n: _trace(tests[n::processes], parts[n])) for n in range(processes)]  # type: ignore[misc]
-        failed = [child for child in children if os.waitpid(child, 0)[1]]
-        if failed:
+    """Each test file is traced once, and again when it has changed; all of them take a few minutes."""
+    tests = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("test_*.py"))
+             if not set(file.relative_to(ROOT).parts) & set(WITHOUT)]  # fmt: skip
+    traces = {file: CACHE / f"{_sha(file)}-{file.stem}.json" for file in tests}
+    untraced = sorted((file for file in tests if not traces[file].exists()), key=lambda file: file.stat().st_size)
+    if untraced:
+        print(f"which test touches what: {len(untraced)} test files are traced", flush=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        parts = [untraced[n::processes] for n in range(processes)]
+        children = [_forked(lambda part=part: _trace(part, traces)) for part in parts if part]  # type: ignore[misc]
+        if [child for child in children if os.waitpid(child, 0)[1]]:
             raise SystemExit("the tests do not run without a mistake; see them with `make test`")
-    found = [json.loads(part.read_text()) for part in parts]
+    found = [json.loads(trace.read_text()) for trace in traces.values()]
+    then = {(file, sha) for one in found for file, sha in one["product"].items()}
+    changed = frozenset(file for file, sha in then if not Path(file).exists() or _sha(Path(file)) != sha)
     return Known({k: v for one in found for k, v in one["seconds"].items()},
-                 {k: v for one in found for k, v in one["lines"].items()})  # fmt: skip
+                 {k: v for one in found for k, v in one["lines"].items()}, changed)  # fmt: skip
 
 
-def _trace(files: Sequence[Path], part: Path) -> int:
+def _sha(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def _trace(files: Sequence[Path], traces: Mapping[Path, Path]) -> int:
     touched, said = Touched(PRODUCT), io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
         code = pytest.main([*TRACED, *map(str, files)], plugins=[touched])
@@ -111,9 +124,13 @@ def _trace(files: Sequence[Path], part: Path) -> int:
         return 1
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         print(f"  the traced run ended early ({code!r}) after {len(touched.lines)} tests", flush=True)
-    tests = [test for test in touched.lines if test not in touched.failed]
-    lines = {test: {file: sorted(found) for file, found in touched.lines[test].items()} for test in tests}
-    part.write_text(json.dumps({"seconds": {test: touched.seconds[test] for test in tests}, "lines": lines}))
+    for file in files:
+        mine = f"{file.relative_to(ROOT)}::"
+        tests = [test for test in touched.lines if test.startswith(mine) and test not in touched.failed]
+        lines = {test: {path: sorted(found) for path, found in touched.lines[test].items()} for test in tests}
+        product = {path: _sha(Path(path)) for one in lines.values() for path in one}
+        seconds = {test: touched.seconds[test] for test in tests}
+        traces[file].write_text(json.dumps({"seconds": seconds, "lines": lines, "product": product}))
     return 0
 
 

@@ -21,9 +21,14 @@ _REF = "#/components/schemas/{name}"
 _SECURED = (400, 401, 403, 429, 503)  #: what every operation with a token may answer with
 
 
-def document_text(app: Chalice, functions: Mapping[str, Function]) -> tuple[str, str]:
-    """(the document of the app's operations as JSON text, its ETag)."""
-    text = json.dumps(document(app, functions), separators=(",", ":"))
+def document_text(app: Chalice, functions: Mapping[str, Function], *, signed: bool = False) -> tuple[str, str]:
+    """(the document of the app's operations as JSON text, its ETag). `signed`: callers sign, and have no tokens."""
+    found = document(app, functions)
+    if signed:
+        found["components"]["securitySchemes"] = parts.SIGNED
+        for operation in (one for methods in found["paths"].values() for one in methods.values()):
+            operation["security"] = [{"token": []}]
+    text = json.dumps(found, separators=(",", ":"))
     return text, documents.etag(text)
 
 

@@ -57,6 +57,18 @@ SECURITY: Json = {
 }
 
 
+#: Where the stage has `callers = "iam"`.
+SIGNED: Json = {
+    "token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+        "description": "AWS Signature Version 4 for the service execute-api, by a principal that the stage names",
+    }
+}
+
+
 def _header(name: str, description: str, **schema: Any) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
 
