@@ -13,52 +13,6 @@ from tests.browser.driver import Dashboard
 MARKUP = "<img src=x onerror=\"document.title='pwned'\">"
 
 
-def test_a_wrong_token_is_refused_in_words_and_the_right_one_opens_the_runs(tab: Dashboard) -> None:
-    tab.open("#/runs?status=failed")
-    tab.page.get_by_label("API token").fill("once_wrong_token")
-    tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_role("alert").filter(has_text="does not know this token")).to_be_visible()
-    tab.page.get_by_label("API token").fill(tab.site.token)
-    tab.page.keyboard.press("Enter")
-    tab.heading("Runs")
-    expect(tab.page.get_by_label("Status")).to_have_value("failed")
-
-
-def test_the_token_is_kept_in_session_storage_only_and_never_in_an_address(tab: Dashboard) -> None:
-    seen: list[str] = []
-    tab.page.on("request", lambda request: seen.append(request.url))
-    tab.sign_in()
-    tab.heading("Runs")
-    assert tab.site.token not in tab.page.url + "".join(seen)
-    assert tab.site.token in tab.page.evaluate("Object.values(sessionStorage)")
-    assert tab.site.token not in tab.page.evaluate("Object.values(localStorage).join() + document.cookie")
-    tab.page.get_by_role("button", name="Sign out").click()
-    expect(tab.page.get_by_label("API token")).to_be_visible()
-    assert tab.page.evaluate("sessionStorage.length") == 0
-
-
-def test_a_link_opens_a_run_s_page_alone(tab: Dashboard) -> None:
-    run_id = tab.site.start("echo", {"shared": True})
-    made = tab.site.call("POST", f"/runs/{run_id}/links", json={"expires_in_seconds": 600})
-    refused: list[str] = []
-    tab.page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
-    tab.page.goto(made["url"])
-    tab.heading("echo")
-    expect(tab.badge).to_have_text("Succeeded")
-    expect(tab.panel("Output")).to_contain_text("shared")
-    for name in ("Sign out", "Cancel run", "Retry", "Copy as curl"):
-        expect(tab.page.get_by_role("button", name=name)).to_be_hidden()
-    expect(tab.page.get_by_role("navigation", name="Main")).to_be_hidden()
-    expect(tab.page.get_by_role("link", name="Runs", exact=True)).to_have_count(0)
-    expect(tab.page.get_by_role("heading", name="Logs")).to_have_count(0)
-    assert tab.page.evaluate("sessionStorage.length") == 0
-    tab.page.keyboard.press("n")
-    tab.heading("echo")
-    assert refused == []
-    tab.show(f"#/runs/{run_id}?link=oncelink_{'A' * 80}")
-    expect(tab.page.get_by_role("alert").filter(has_text="This link opens the run no more")).to_be_visible()
-
-
 def test_a_newcomer_starts_watches_and_cancels_a_run_by_mouse(tab: Dashboard) -> None:
     tab.sign_in()
     tab.page.get_by_role("link", name="Start a run").first.click()
@@ -185,62 +139,6 @@ def test_what_is_typed_into_a_filter_stays_when_the_functions_arrive(tab: Dashbo
     expect(function).to_have_value("echo")
 
 
-def test_what_the_service_refuses_is_shown_beside_the_field_that_is_wrong(tab: Dashboard) -> None:
-    tab.sign_in("#/start/sleep")
-    tab.page.get_by_role("button", name="Start sleep").click()
-    expect(tab.page.get_by_label("seconds")).to_be_focused()
-    tab.page.get_by_label("seconds").fill("-1")
-    tab.page.get_by_role("button", name="Start sleep").click()
-    field = tab.page.get_by_label("seconds")
-    expect(field).to_be_focused()
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(tab.page.locator(".field").filter(has=field).locator(".field-error")).not_to_be_empty()
-    tab.page.get_by_text("Options").click()
-    tab.page.get_by_label("Callback URL").fill("ftp://example.com")
-    field.fill("0")
-    tab.page.get_by_role("button", name="Start sleep").click()
-    expect(tab.page.get_by_label("Callback URL")).to_have_attribute("aria-invalid", "true")
-
-
-def test_json_is_sent_and_shown_with_the_digits_that_were_typed(tab: Dashboard) -> None:
-    tab.sign_in("#/start/echo")
-    tab.page.get_by_label("Input, as JSON").fill('{"big": 9007199254740993, "exact": 1.10}')
-    tab.page.keyboard.press("Control+Enter")
-    expect(tab.badge).to_have_text("Succeeded")
-    expect(tab.panel("Output").get_by_role("region")).to_contain_text("9007199254740993")
-    expect(tab.panel("Input").get_by_role("region")).to_contain_text("1.10")
-
-
-def test_broken_json_is_pointed_out_and_not_sent(tab: Dashboard) -> None:
-    tab.sign_in("#/start/echo")
-    tab.page.get_by_label("Input, as JSON").fill('{"a": 1,\n  "b": }')
-    tab.page.get_by_role("button", name="Start echo").click()
-    expect(tab.page.get_by_text("This is not JSON yet: line 2, column 8: expected a value.")).to_be_visible()
-    tab.heading("Start a run")
-
-
-def test_a_copy_of_a_run_starts_with_its_input(tab: Dashboard) -> None:
-    run_id = tab.site.start("sleep", {"seconds": 0.5})
-    tab.sign_in(f"#/runs/{run_id}")
-    tab.page.get_by_role("link", name="Start a copy").click()
-    expect(tab.page.get_by_label("seconds")).to_have_value("0.5")
-    tab.page.get_by_role("button", name="Start sleep").click()
-    expect(tab.badge).to_have_text("Succeeded")
-    assert run_id not in tab.page.url
-
-
-def test_a_key_that_was_used_before_leads_to_its_run_and_says_so(tab: Dashboard) -> None:
-    key = f"twice-{uuid.uuid4().hex[:8]}"
-    run_id = tab.site.start("sleep", {"seconds": 0}, key=key)
-    tab.sign_in("#/start/sleep")
-    tab.page.get_by_label("seconds").fill("0")
-    tab.page.get_by_text("Options").click()
-    tab.page.get_by_label("Idempotency key").fill(key)
-    tab.page.get_by_role("button", name="Start sleep").click()
-    expect(tab.page.get_by_text("This key already had a run")).to_be_visible()
-    assert run_id in tab.page.url
-
-
 def test_a_callback_that_was_refused_is_told_and_can_be_sent_again(tab: Dashboard) -> None:
     callback = {"url": "http://127.0.0.1:9/hook"}
     run_id = tab.site.start("echo", 1, callback=callback)
@@ -276,39 +174,6 @@ def test_an_unknown_run_and_an_unknown_address_lead_back(tab: Dashboard) -> None
     expect(tab.page.get_by_role("heading", name="No such run")).to_be_visible()
     tab.show("#/nothing/here")
     tab.heading("Runs")
-
-
-def test_a_service_that_goes_down_is_announced_and_everything_comes_back_by_itself(tab: Dashboard) -> None:
-    key = f"down-{uuid.uuid4().hex[:8]}"
-    tab.site.start("echo", 1, key=key)
-    tab.sign_in()
-    expect(tab.row(key)).to_be_visible()
-    tab.page.route("**/runs?*", lambda route: route.abort("connectionrefused"))
-    expect(tab.page.get_by_role("alert").filter(has_text="Service down")).to_be_visible()
-    expect(tab.row(key)).to_be_visible()
-    tab.picture("service-down")
-    tab.page.unroute("**/runs?*")
-    expect(tab.page.get_by_role("alert").filter(has_text="Service down")).to_be_hidden()
-
-
-def test_a_service_that_is_down_from_the_start_says_so_and_is_asked_again(tab: Dashboard) -> None:
-    tab.open()
-    tab.page.route("**/runs?*", lambda route: route.fulfill(status=503, body="{}"))
-    tab.page.get_by_label("API token").fill(tab.site.token)
-    tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_text("The service does not answer, so the token could not be checked")).to_be_visible()
-    tab.page.unroute("**/runs?*")
-    tab.page.keyboard.press("Enter")
-    tab.heading("Runs")
-
-
-def test_a_token_that_is_revoked_meanwhile_brings_the_prompt_back(tab: Dashboard) -> None:
-    tab.sign_in()
-    problem = '{"type": "urn:invoke-once:unauthorized", "title": "Unauthorized", "status": 401}'
-    tab.page.route("**/runs?*", lambda route: route.fulfill(status=401, body=problem))
-    expect(tab.page.get_by_text("no longer accepts this token")).to_be_visible()
-    expect(tab.page.get_by_label("API token")).to_be_focused()
-    assert tab.page.evaluate("sessionStorage.length") == 0
 
 
 def test_a_batch_and_a_paused_function_are_shown_as_the_service_tells_them(tab: Dashboard) -> None:

@@ -1,4 +1,4 @@
-"""docs/how-to/migrate.md, duplicates.md and ways.md: what they show is run, what they say is so."""
+"""docs/how-to/from-*.md, duplicates.md and ways.md: what they show is run, what they say is so."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from invoke_once.handler.options import Options
 from invoke_once.testing import Bench
 from tests.service import Service
 
-PAGES = tuple(ROOT / "docs" / page for page in ("how-to/migrate.md", "explanation/duplicates.md", "reference/ways.md"))
-MIGRATE, DUPLICATES, WAYS = (page.read_text() for page in PAGES)
+FROM = tuple(sorted((ROOT / "docs" / "how-to").glob("from-*.md")))
+PAGES = (ROOT / "docs/explanation/duplicates.md", ROOT / "docs/reference/ways.md", *FROM)
+MIGRATE, DUPLICATES, WAYS = "".join(page.read_text() for page in FROM), PAGES[0].read_text(), PAGES[1].read_text()
 BLOCK = re.compile(r"^```(\w+) ?([\w: ]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -39,7 +40,7 @@ def test_what_was_there_before_is_python(role: str) -> None:
     found = blocks(MIGRATE, "python", role)
     assert found
     for code in found:
-        compile(code, "docs/how-to/migrate.md", "exec")
+        compile(code, "docs/how-to/from.md", "exec")
 
 
 @pytest.mark.parametrize("code", blocks(MIGRATE, "python", "after: handler"))
@@ -51,7 +52,7 @@ def test_a_migrated_handler_runs_once(code: str) -> None:
         return {"of": given}
 
     scope: dict[str, Any] = {"bill": work, "profile": work}
-    exec(compile(code, "docs/how-to/migrate.md", "exec"), scope)
+    exec(compile(code, "docs/how-to/from.md", "exec"), scope)
     bench = Bench()
     event = {"order_id": "o-1", "csv": "a\n1\n"}
     first = bench.call(scope["handler"], event, request_id="r-1")
@@ -64,7 +65,7 @@ def test_a_migrated_caller_gets_its_answer(code: str, service: Service, monkeypa
     for name, value in service.env.items():
         monkeypatch.setenv(name, value)
     scope: dict[str, Any] = {}
-    exec(compile(code, "docs/how-to/migrate.md", "exec"), scope)
+    exec(compile(code, "docs/how-to/from.md", "exec"), scope)
     assert scope["answer"]["rows"] == 1
 
 

@@ -23,8 +23,8 @@ const text = (token) => JSON.stringify(JSON.parse(token)).replace(/[\u007f-\u009
 export const readAs = (id) => ({
   curl: () => `${CURL(`runs/${id}`)} \\\n  -H 'Prefer: wait=20'`,
   once: () => `once attach ${id}`,
-  Python: () => `from invoke_once.client import Once\n\noutput = Once().get(${JSON.stringify(id)}).result()`,
-  Node: () => `import { Once } from "invoke-once";\n\nconst run = await new Once().get(${JSON.stringify(id)});\nconst output = await run.result();`,
+  Python: () => `from invoke_once import Once\n\noutput = Once().get(${JSON.stringify(id)}).result()`,
+  Node: () => `import { Once } from "invoke-once/client";\n\nconst run = await new Once().get(${JSON.stringify(id)});\nconst output = await run.result();`,
 });
 
 /** How to start the run that `read()` describes: `{function, input (JSON text, or undefined), key, options}`. */
@@ -57,13 +57,13 @@ function startPython({ function: name, input, key, options }) {
   const { callback, ...rest } = options;
   const given = { key: key || undefined, callback: callback?.url, ...rest };
   const named = Object.entries(given).filter(([, value]) => value !== undefined).map(([option, value]) => `, ${option}=${python(JSON.stringify(value))}`);
-  return `from invoke_once.client import Once\n\nrun = Once().start(${text(JSON.stringify(name))}${input === undefined ? "" : `, ${python(input)}`}${named.join("")})\nprint(run.result())`;
+  return `from invoke_once import Once\n\nrun = Once().start(${text(JSON.stringify(name))}${input === undefined ? "" : `, ${python(input)}`}${named.join("")})\nprint(run.result())`;
 }
 
 function startNode({ function: name, input, key, options }) {
   const given = { key: key || undefined, callback: options.callback?.url, labels: options.labels, retry: options.retry, delaySeconds: options.delay_seconds, queueTimeoutSeconds: options.queue_timeout_seconds };
   const set = JSON.stringify(given);
-  return `import { Once } from "invoke-once";\n\nconst run = await new Once().start(${text(JSON.stringify(name))}, ${input === undefined ? "null" : script(input)}${set === "{}" ? "" : `, ${script(set)}`});\nconsole.log(await run.result());`;
+  return `import { Once } from "invoke-once/client";\n\nconst run = await new Once().start(${text(JSON.stringify(name))}, ${input === undefined ? "null" : script(input)}${set === "{}" ? "" : `, ${script(set)}`});\nconsole.log(await run.result());`;
 }
 
 /** A row of tools and what is copied for the chosen one. `forms`: name → text, or a function that throws what is wrong. */
