@@ -3,5 +3,5 @@
     start ─▶ manifest, then head ─▶ spread: chunks of 100 become runs ─▶ look: count, and when all have ended, end
                                                                          cancel · retry: the next pass
 
-May come in: `runs`, the service, `invoke_once`. A callback that is due is handed on, as in `due`.
+May import: `runs`, the service, `invoke_once`. A callback that is due is handed on, as in `due`.
 """

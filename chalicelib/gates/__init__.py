@@ -1,4 +1,4 @@
 """What holds runs back: pauses and limits; who waits, and who is let through next.
 
-May come in: the registry, the service, `invoke_once`. Firing is handed in: nothing here knows how a run is fired.
+May import: the registry, the service, `invoke_once`. Firing is handed in: nothing here knows how a run is fired.
 """

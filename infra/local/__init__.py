@@ -1,4 +1,4 @@
 """The local AWS of this checkout: started, found again, stopped; and the service deployed to it.
 
-May come in: `ship`. `emulator`, `launcher` and `processes` need the standard library alone.
+May import: `ship`. `emulator`, `launcher` and `processes` need the standard library alone.
 """

@@ -1,4 +1,4 @@
 """What an operator does by hand, and what proves the roles: failed messages, secrets, least privilege.
 
-May come in: `ship`, `template`, `local`. Nothing else imports it.
+May import: `ship`, `template`, `local`. Nothing else imports it.
 """

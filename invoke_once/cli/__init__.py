@@ -4,7 +4,7 @@
     session.py   which service, from the global options; exits.py: the exit codes; types.py: option types
     output.py    what goes to stdout and stderr; follow.py: watch a run to its end; views.py: how that looks
 
-May come in: the client, click and rich; httpx and rich inside commands alone, so that help and completion stay quick.
+May import: the client, click and rich; httpx and rich inside commands alone, so that help and completion stay quick.
 """
 
 import sys

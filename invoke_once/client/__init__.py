@@ -1,6 +1,6 @@
 """Starting runs and waiting for them, from a program: `Once`, and `AsyncOnce` in `aio`.
 
-`core` decides, the two drivers send. May come in: httpx and the run's statuses; never AWS, nor what runs in a Lambda.
+`core` decides, the two drivers send. May import: httpx and the run's statuses; never AWS, nor what runs in a Lambda.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
         run = once.start("report", {"uri": "s3://…"}, key="report-2026-11")
         print(run.result(timeout=600))
 
-A key is always sent, and settled before the first try: a call that got no answer is repeated without harm.
+The client chooses a key before its first try and sends it with each, so repeating a call does no harm.
 Errors: `invoke_once.client_errors`. A client may be shared by threads, a handle may not.
 """
 
@@ -37,7 +37,7 @@ __all__ = ["BatchHandle", "BulkHandle", "Once", "Progress", "RetryPolicy", "RunE
 
 
 class RunHandle(Handle, RunView[Output]):
-    """One run: what was last seen of it, and what can be asked of it. Times are seconds."""
+    """One run: what was last seen of it, and the calls about it. Times are seconds."""
 
     def __init__(
         self, driver: Driver, core: Core, run_id: str, info: RunInfo | None = None, returns: Any = None
@@ -50,7 +50,7 @@ class RunHandle(Handle, RunView[Output]):
         return self._typed(self._driver.run(flows.outcome(self._core, self.wait(timeout).document)))
 
     def retry(self, from_start: bool = False) -> Self:
-        """Run it again after it ended without success, from its last checkpoint or `from_start`. Else: Conflict."""
+        """Run it again, from its last checkpoint or `from_start`. Raises Conflict if it succeeded or has not ended."""
         return self._seen(flows.retry(self._core, self.id, from_start))
 
     def input(self) -> Any:
@@ -99,7 +99,7 @@ class Once:
     """A client of one service. `url` and `token` default to ONCE_URL and ONCE_TOKEN, then to the profile.
 
     `timeout`: seconds that a plain call may take. `transport`, `sleep`, `seams`: for tests.
-    Raises ConfigurationError where nothing says which service.
+    Raises ConfigurationError if nothing names the service.
     """
 
     def __init__(

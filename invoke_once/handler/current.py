@@ -13,7 +13,7 @@ from invoke_once.errors import ContinueLater, NoCurrentRun
 
 
 class Run(Protocol):
-    """The run this handler works for. `id` and `attempt` are for its own guards against repeating an effect."""
+    """The run this handler works for. With `id` and `attempt` the handler can guard against repeating an effect."""
 
     @property
     def id(self) -> str: ...
@@ -34,7 +34,7 @@ class Run(Protocol):
 
     @property
     def tracestate(self) -> str | None:
-        """That came with it; the first event of a run alone has it."""
+        """The `tracestate` that came with it. Only the first event of a run has it."""
         ...
 
     @property
@@ -43,7 +43,7 @@ class Run(Protocol):
         ...
 
     def progress(self, fraction: float | None = None, message: str | None = None) -> None:
-        """Tell how far the run is: `fraction` from 0 to 1. As often as you like: one write per 2 s."""
+        """Tell how far the run is: `fraction` from 0 to 1. Call it as often as you like: it writes once in 2 s."""
         ...
 
     @property
@@ -64,17 +64,17 @@ class Run(Protocol):
     def checkpoint(
         self, state: Any, fraction: float | None = None, message: str | None = None, *, now: bool = False
     ) -> None:
-        """Keep `state`, any JSON to 256 KB: another leg, a retry and a redrive begin with it. Tells progress too.
+        """Keep `state`, any JSON to 256 KB: the next leg, a retry and a redrive begin with it. Tells progress too.
 
-        As often as you like: one write per 2 s, and the newest is written when the leg ends. With `now` it is written
-        when this returns. Where the function has `on_timeout = "continue"`, it ends the leg (`ContinueLater`) when
-        the time left would not do for another stretch of work; another leg goes on at once.
+        Call it as often as you like: it writes once in 2 s, and the newest state when the leg ends. With `now` the
+        state is written before this returns. If the function has `on_timeout = "continue"`, and too little time is
+        left for another stretch of work, it ends the leg by raising `ContinueLater`. The next leg begins at once.
         Raises `CheckpointTooLarge` and `NotSerializable`, and with `now` `AttemptSuperseded` and `StoreUnavailable`.
         """
         ...
 
     def continue_later(self, after: float = 0) -> NoReturn:
-        """End this leg: another one begins after so many seconds, to seven days, with the state.
+        """End this leg. The next one begins `after` seconds later (seven days at most), with the state.
 
         Nothing runs meanwhile. Raises `ContinueLater`, which the handler lets pass.
         """

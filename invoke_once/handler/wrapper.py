@@ -40,11 +40,13 @@ def tracked(
     attach: bool = False,
     attach_seconds: float = 60,
 ) -> Any:
-    """Make a Lambda handler a run's.
+    """Wrap a Lambda handler: each event it gets is a run, which is claimed once and whose outcome is recorded.
 
-    key             where a direct call's key is in its event (a JMESPath, or a function of the event)
-    attach          a duplicate of a direct call waits for the first and returns its outcome, instead of being dropped
-    attach_seconds  without a key: how long after its end an equal call still gets the first one's outcome
+    key             finds the idempotency key of a direct call in its event: a JMESPath, or a function of the event
+    attach          a duplicate of a direct call waits for the first one and returns its outcome; else it is dropped
+    attach_seconds  without a key: for so long after a run's end an equal call still gets its outcome
+
+    Raises TypeError for an `async def` or a generator, which Lambda does not await.
     """
     options = Options(key, attach, attach_seconds)
     if handler is None:

@@ -2,5 +2,5 @@
 
 answers.py  what answers hold    parts.py  what operations share    document.py  the whole
 
-May come in: `api`'s routes, schemas and problems. No view imports it but the one that serves it, when it is asked for.
+May import: `api`'s routes, schemas and problems. No view imports it but the one that serves it, when it is asked for.
 """

@@ -1,4 +1,4 @@
 """Direct invocations (a rule, a queue, S3, an SDK, a person): each registers itself as a run.
 
-May come in: what `handler` may, and `handler` itself. Loaded only when an event carries no run.
+May import: what `handler` may, and `handler` itself. Loaded only when an event carries no run.
 """
