@@ -54,14 +54,12 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     """One table of functions.toml, [functions.NAME]. Exactly one of `handler`, `code` and `target` is given."""
 
     name: str  # the table's
-    target: Annotated[
-        str, Meta(description="exists elsewhere: its Lambda's name or ARN (one deployed here is STACK-NAME)")
-    ]
+    target: Annotated[str, Meta(description="a function that exists elsewhere: its Lambda's name or ARN")]
     description: Annotated[str, text(LINE, "one line for people")] = ""
     handler: Annotated[
-        str, text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "deployed with the service, Python: module.function")
+        str, text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "a Python function deployed with the service: module.function")
     ] = ""
-    code: Annotated[str, text(LINE, "deployed with the service, another language: its directory")] = ""
+    code: Annotated[str, text(LINE, "a function in another language deployed with the service: its directory")] = ""
     runtime: Annotated[str, text(r"[a-z]+[a-z0-9.]*", "with `code`: Lambda's name of its runtime")] = ""
     qualifier: Annotated[
         str, text(r"\$LATEST(\.PUBLISHED)?|[A-Za-z0-9_-]{1,128}", "with `target`: an alias or version")
@@ -76,20 +74,24 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 60
     memory_mb: Annotated[int, Meta(ge=128, le=10240, description="Lambda's memory, of a function deployed here")] = 256
     on_lost: Annotated[
-        Literal["retry", "fail"], Meta(description="what becomes of a run whose attempt was lost, attempts left")
+        Literal["retry", "fail"],
+        Meta(description="what becomes of a run whose attempt was lost, if it has attempts left"),
     ] = "retry"
     on_timeout: Annotated[
         Literal["fail", "continue"],
-        Meta(description="`continue`: a run that has a checkpoint goes on in another leg, when Lambda's time is over"),
+        Meta(description="`continue`: when Lambda's time is over, a run with a checkpoint goes on in another leg"),
     ] = "fail"
-    max_legs: Annotated[int, Meta(ge=1, le=10_000, description="of one run, at most")] = 100
+    max_legs: Annotated[int, Meta(ge=1, le=10_000, description="how many legs a run may have")] = 100
     retention_days: Annotated[int, Meta(ge=1, le=3650, description="how long a run is kept after its end")] = 30
     heartbeat_seconds: Annotated[
-        int, Meta(ge=0, le=MANAGED_S, description="the longest silence of an attempt that is not lost; 0: any")
+        int,
+        Meta(
+            ge=0, le=MANAGED_S, description="an attempt that is silent for longer counts as lost; 0: it may be silent"
+        ),
     ] = 0
     max_running: Annotated[
         int,
-        Meta(ge=1, le=1_000, description="at most so many of its runs at once, the others wait; absent: any"),
+        Meta(ge=1, le=1_000, description="how many of its runs may run at once, the others wait; absent: any"),
     ] = 0
     retry: Annotated[Retry, Meta(description="a table, below")] = field(default_factory=Retry)
     input_schema: Annotated[
@@ -107,7 +109,10 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
     callback: Annotated[
         str,
-        text(r"(https?://|arn:)\S{1,2000}", "where each of its runs is told, unless its start says: a URL, an ARN"),
+        text(
+            r"(https?://|arn:)\S{1,2000}",
+            "a URL or ARN that is told how each of its runs ended, unless the start names another",
+        ),
     ] = ""
     log_group: Annotated[
         str, text(r"[A-Za-z0-9_./#-]{1,512}", "with `target`: where its log is, if not /aws/lambda/NAME")
@@ -117,7 +122,7 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(min_length=1, description="who may run it; absent: every tenant"),
     ] = ()
     tenant_isolation: Annotated[
-        bool, Meta(description="the Lambda has tenant isolation: Invoke then takes the run's tenant")
+        bool, Meta(description="the Lambda has tenant isolation: it is invoked with the run's tenant")
     ] = False
     permissions: Annotated[
         tuple[Statement, ...], Meta(description="IAM statements of a deployed function's role, below")
