@@ -27,6 +27,7 @@ def test_a_newcomer_starts_watches_and_cancels_a_run_by_mouse(tab: Dashboard) ->
     tab.page.get_by_role("button", name="Cancel run").click()
     tab.page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
     expect(tab.badge).to_have_text("Cancelled")
+    expect(tab.page.locator(".timeline")).to_contain_text("by token ")
     expect(tab.page.get_by_role("button", name="Retry")).to_be_visible()
 
 

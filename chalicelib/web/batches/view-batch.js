@@ -112,5 +112,5 @@ function factsOf(batch) {
   const end = batch.finished_at ? millis(batch.finished_at) : Date.now();
   const over = batch.counts.total - batch.counts.waiting - batch.counts.running;
   return [`${over} of ${batch.counts.total} over`, `created ${ago(batch.created_at, Date.now())} (${stamp(batch.created_at)})`, `${batch.finished_at ? "took" : "for"} ${duration(end - millis(batch.created_at))}`,
-    batch.callback ? `callback ${batch.callback.status} (${batch.callback.url})` : "", ...Object.entries(batch.labels ?? {}).map(([name, value]) => `${name}:${value}`)].filter(Boolean).join(" · ");
+    batch.cancelled_by ? `cancelled by token ${batch.cancelled_by}` : "", batch.callback ? `callback ${batch.callback.status} (${batch.callback.url})` : "", ...Object.entries(batch.labels ?? {}).map(([name, value]) => `${name}:${value}`)].filter(Boolean).join(" · ");
 }
