@@ -35,6 +35,12 @@ def test_status_shows_what_there_is_to_know(cli: Cli) -> None:
     assert (shown["key"], shown["labels"], shown["attempt"]) == ("k", "team=data", "1 of 1")
 
 
+def test_status_says_whose_token_cancelled_it(cli: Cli) -> None:
+    run_id = started(cli, "steps")
+    cli("cancel", run_id)
+    assert "cancelled by  13945c43cb9b7ebc\n" in cli("status", run_id).out
+
+
 def test_what_a_queued_run_waits_for_is_in_its_status() -> None:
     waits = {"waiting_for": "backoff", "next_attempt_at": "2026-11-23T10:01:00.000Z", "attempt": 1, "max_attempts": 3}
     run = RunInfo({"id": "run_a", "status": "queued", "error": {"type": "ValueError", "message": "no"}} | waits)
