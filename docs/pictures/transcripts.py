@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+TOKEN = re.compile(r"once_[a-z0-9]{8,}_[A-Za-z0-9_-]+")
 PLACE = re.compile(r"(<!-- transcript: (.+?) -->\n```console\n).*?(```)", re.DOTALL)
 
 
@@ -20,7 +21,7 @@ def transcript(command: str) -> str:
     env = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
     done = subprocess.run(command.split(), cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).rstrip() for line in done.stdout.splitlines()]
-    return f"$ {command}\n" + "\n".join(lines) + "\n"
+    return f"$ {command}\n" + TOKEN.sub("once_…", "\n".join(lines)) + "\n"
 
 
 def main() -> int:

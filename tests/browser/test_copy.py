@@ -48,7 +48,7 @@ def pasted(tab: Dashboard, tool: str, text: str, place: Path) -> Any:
         command, cwd=place, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 0, f"{tool}: {text}\n{done.stderr}"
-    printed = done.stdout if tool in ("curl", "once") else done.stdout.splitlines()[-1]
+    printed = done.stdout if tool in ("curl", "once") else done.stdout.rstrip("\n").rpartition("\n")[2]
     return json.loads(printed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_the_form_fills_in_the_schemas_example_takes_a_file_and_remembers_the_la
     tab: Dashboard, tmp_path: Path
 ) -> None:
     tab.sign_in("#/start/report")
-    csv = tab.page.get_by_label("csv", exact=True)
+    csv = tab.page.get_by_role("textbox", name=re.compile("^csv"))
     assert csv.evaluate("(field) => field.tagName + field.rows") == "TEXTAREA6"
     tab.page.get_by_role("button", name="Fill in an example").click()
     expect(csv).to_have_value("city,people\nBern,134000\nBasel,178000\nChur,39000\n")
