@@ -79,7 +79,7 @@ class Rules(Line):
     def seen(self, move: Move, old: Item | None, new: Item) -> None:
         self.writes += 1
         if move.letter == "Y":
-            self._check_order(move)
+            self.check_order(move)
         if new.get("part") != HEAD:
             return
         old = old or {}
@@ -94,7 +94,7 @@ class Rules(Line):
             self.breaks("I20: a run was let through twice")
         self.let_through.add(old["hold"])
 
-    def _check_order(self, move: Move) -> None:
+    def check_order(self, move: Move) -> None:
         """The slot goes to the oldest of those who waited when its giver began."""
         (value,) = (str(value) for name, value in move.set.items() if name in gates.SLOT_NAMES)
         chosen = Head.from_item(dict(self.table.items[value.partition(".")[0], HEAD]))

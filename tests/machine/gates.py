@@ -113,7 +113,7 @@ class Search(Rules):
             *[self._end_one] * 4,
             *[self._stream] * 4,
             *[self._later] * 2,
-            self._sweep,
+            self.sweeps,
             self._attend_one,
             self._tick,
             self._tick,
@@ -182,7 +182,7 @@ class Search(Rules):
             gate, _ = self.later.pop(self.chance.randrange(len(self.later)))
             attend(self._looker, gate, lambda _svc, _head: None)
 
-    def _sweep(self) -> None:
+    def sweeps(self) -> None:
         swept = sweep(self._looker, lambda _svc, _head: None, workers=1)
         if self.broken is not None or swept.failed:
             raise self.broken or Broken(f"the sweep failed on {swept.failed}")
@@ -208,11 +208,11 @@ class Search(Rules):
     def _pause(self) -> None:
         function = self.chance.choice(list(FUNCTIONS))
         if self.chance.random() < 0.3:
-            with self._pause_known(function):
+            with self.pause_known(function):
                 pausing.pause(self._api, function, gates.EVERYBODY, "ops", "")
 
     @contextlib.contextmanager
-    def _pause_known(self, function: str) -> Any:
+    def pause_known(self, function: str) -> Any:
         """What was written, whether or not its writer lived to tell."""
         try:
             yield
@@ -229,7 +229,7 @@ class Search(Rules):
     def _resume(self, every: bool = False) -> None:
         for function, whom in list(self.paused_at):
             if every or self.chance.random() < 0.5:
-                with self._pause_known(function):
+                with self.pause_known(function):
                     pausing.resume(self._api, function, whom)
 
     # one seed
@@ -263,7 +263,7 @@ class Search(Rules):
                     self.store.apply(moves.finish(moves.fence(body.head), body.head, Status.SUCCEEDED, self.clock(),
                                                   fields, "t"))  # fmt: skip
             self.clock.step(MINUTE)
-            self._sweep()
+            self.sweeps()
             if all(head.status in TERMINAL for head in self.heads()) and not self.taken():
                 return
         waits = [(h.key, h.status, gates.waits_at(h)) for h in self.heads() if h.status not in TERMINAL]

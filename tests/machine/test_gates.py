@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as with_fields
 
+from chalicelib.gates import pausing
 from chalicelib.pauses import Paused, Pauses
 from chalicelib.runs import dispatch
-from invoke_once.life import moves
+from invoke_once.life import gates, moves
 from invoke_once.life.conditions import missing
 from invoke_once.life.move import Move
 from invoke_once.store.store import Applied, Key, Store
 from tests.machine.batches import Rewrite, Shaky
+from tests.machine.gate_rules import FUNCTIONS
 from tests.machine.gates import Broken, Search, broken_by
 from tests.machine.mutants import ALWAYS, free_to_claim, setting, without
 
@@ -24,6 +27,44 @@ SEEDS = range(25)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_happens_no_limit_is_passed_and_nobody_waits_for_ever(seed: int) -> None:
     Search(seed).search()
+
+
+class Changing(Search):
+    """Meanwhile a limit of a function changes, a function goes and comes, and the index of those who wait lags."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, shaky=Lagging)
+
+    def _acts(self) -> list[Callable[[], None]]:
+        there = "free" in self.functions
+        acts = [act for act in super()._acts() if there or act not in (self._post, self._deliver)]
+        return [*acts, self._other_limit, self._goes_or_comes]
+
+    def _other_limit(self) -> None:
+        self.functions["two"] = with_fields(FUNCTIONS["two"], max_running=self.chance.choice([1, 2]))
+
+    def _goes_or_comes(self) -> None:
+        if self.chance.random() < 0.5 and self.functions.pop("free", None) is None:
+            self.functions["free"] = FUNCTIONS["free"]
+
+    def check_order(self, move: Move) -> None:
+        """The oldest whom the index has: it may not have the oldest yet."""
+
+    def drain(self) -> None:
+        self.functions["free"] = FUNCTIONS["free"]
+        super().drain()
+
+
+class Lagging(Shaky):
+    def index(self, *args: Any, **more: Any) -> list[Key]:
+        found = super().index(*args, **more)
+        lags = args[0] == "waiting" and not self.calm
+        return [key for key in found if self.chance.random() > 0.25] if lags else found
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_limits_that_change_functions_that_go_and_an_index_that_lags_leave_nobody_behind(seed: int) -> None:
+    Changing(seed).search()
 
 
 def the_run_alone(move: Move) -> Move:
@@ -72,7 +113,6 @@ MUTANTS: dict[str, dict[str, Any]] = {
     "a waiter is skipped": {"shaky": Skipping},
     "a waiter is fired twice": {"rewrite": without("X", "same generation", "the same waiting", "at the same gate")},
     "a pause is not seen by who dispatches again": {"pauses": Blind},
-    "a queue timeout runs while its function is paused": {"pauses": WithoutTime},
 }
 
 
@@ -186,3 +226,22 @@ def test_a_race_ends_well_and_finds_the_mistake(race: Callable[[Rewrite], None],
     race(lambda move: move)
     with pytest.raises(Broken):
         race(mistake)
+
+
+def a_long_pause(pauses: Callable[[], Pauses]) -> None:
+    """A run whose queue timeout is two minutes waits for its function, which is paused for ten."""
+    world = Search(0, pauses=pauses)
+    world.shaky.calm = True
+    with world.pause_known("free"):
+        pausing.pause(world.svc, "free", gates.EVERYBODY, "ops", "")
+    world.post("free", queue_ms=120_000)
+    for _ in range(10):
+        world.clock.step(60_000)
+        world.sweeps()
+    world.drain()
+
+
+def test_a_queue_timeout_rests_while_its_function_is_paused() -> None:
+    a_long_pause(Pauses)
+    with pytest.raises(Broken):
+        a_long_pause(WithoutTime)
