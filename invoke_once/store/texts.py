@@ -44,9 +44,27 @@ def trace_of(error: BaseException) -> str | None:
     """What Python prints of `error`, its frames and its words each cut to a size: a long message costs no frame."""
     try:
         told = traceback.TracebackException.from_exception(error, limit=-LAST_FRAMES, compact=True)
+        _say_what_raised(told, error)
         return clean(_cut(list(told.format())), TRACE_CHARS)
     except BaseException:
         return None
+
+
+def _say_what_raised(told: traceback.TracebackException, error: BaseException) -> None:
+    """Where there is no source to quote (compiled files alone, code from standard input), the code itself still tells
+    a `raise` from a call that failed.
+    """
+    frame = error.__traceback__
+    if frame is None or not told.stack or told.stack[-1].line:
+        return
+    from opcode import opname
+
+    while frame.tb_next is not None:
+        frame = frame.tb_next
+    if opname[frame.tb_frame.f_code.co_code[frame.tb_lasti]] == "RAISE_VARARGS":
+        last = told.stack[-1]
+        line = f"raise {name_of(error)}  # its source is not at hand"
+        told.stack[-1] = traceback.FrameSummary(last.filename, last.lineno, last.name, lookup_line=False, line=line)
 
 
 def _cut(pieces: Iterable[str]) -> str:

@@ -89,6 +89,25 @@ def test_the_cause_is_kept_beside_the_error() -> None:
     assert told is not None and "KeyError: 'kkk" in told["trace"] and "ValueError: vvv" in told["trace"]
 
 
+@pytest.mark.parametrize(
+    ("body", "raises"),
+    [("raise ValueError('x' * 300_000)", True), ("int('x')", False), ("(_ for _ in ()).throw(KeyError(1))", False)],
+)
+def test_without_a_source_a_frame_still_says_whether_it_raised(body: str, raises: bool) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(f"def handler():\n    {body}\n", "<no such file>", "exec"), names)
+    with pytest.raises((ValueError, KeyError)) as caught:
+        names["handler"]()
+    told = texts.trace_of(caught.value)
+    assert told is not None
+    assert 'File "<no such file>", line 2, in handler' in told
+    assert ("    raise ValueError  # its source is not at hand\n" in told) == raises
+
+
+def test_an_error_that_was_never_raised_has_no_frame_and_a_trace() -> None:
+    assert texts.trace_of(ValueError("x")) == "ValueError: x\n"
+
+
 def test_a_progress_message_of_any_text_costs_no_outcome() -> None:
     @tracked
     def handler(_event: Any, _context: Any) -> int:
