@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from invoke_once import log
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life.head import HEAD, INDEX_KEYS
 from invoke_once.life.move import Move
@@ -151,5 +152,8 @@ def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(number: str) -> int:
-    """A time of an index. One with a fraction, which nothing of ours writes, is of a run like any other."""
-    return int(number) if number.isdecimal() else math.ceil(float(number))
+    """A time of an index, in ms. An odd one, which nothing of ours writes, is of a run like any other, and is told."""
+    if number.isdecimal():
+        return int(number)
+    log.event("odd_time", level="ERROR", value=number[:40], metrics={"OddTimes": 1})
+    return math.ceil(float(number))

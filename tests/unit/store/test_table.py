@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, get_type_hints
@@ -152,10 +153,14 @@ def test_nothing_is_asked_for_no_keys() -> None:
     assert table(fails).get_many([]) == []
 
 
-def test_a_time_of_an_index_with_a_fraction_stops_no_page() -> None:
+def test_an_odd_time_of_an_index_stops_no_page_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     from invoke_once.store.dynamo import _whole
 
     assert [_whole(text) for text in ("7", "1000.5", "1E+3", "-1")] == [7, 1001, 1000, -1]
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["event"], line["value"], line["OddTimes"]) for line in told] == [
+        ("odd_time", text, 1) for text in ("1000.5", "1E+3", "-1")
+    ]
 
 
 def test_the_text_of_a_request_is_made_once_for_a_shape_and_the_values_are_each_move_s_own() -> None:
