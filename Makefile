@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down dashboard status test test-deployed test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs venv venv-dev venv-bench venv-audit venv-docs
+.PHONY: help run up down dashboard status test test-deployed test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs suite lint types venv venv-dev venv-test venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -26,10 +26,13 @@ dashboard: ## print a link that signs in to the local dashboard, once
 status: ## is it running, and where
 	@$(PYTHON) -m infra.local.service status
 
-test: venv-dev ## lint, types, and all tests, on a stack of their own
+test: venv-test ## lint, types, and all tests, on a stack of their own
 	@$(PY) -m infra.system_packages
-	@$(MAKE) check docs
-	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(MAKE) lint
+	@$(MAKE) -j 3 suite types docs
+
+suite:
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-deployed: venv-dev ## the unit tests of what runs in Lambda, on the Python the functions are deployed with
 	@$(PY) -m infra.operate.matrix deployed
@@ -44,8 +47,13 @@ test-auth: venv-dev ## the tests on the stack, with IAM enforced by the emulator
 	@ONCE_TEST_AUTH=true $(PY) -m pytest tests/integration tests/scenarios tests/faults tests/compat
 
 check: venv-dev ## the gate without the tests: ruff and mypy
+	@$(MAKE) lint types
+
+lint:
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+
+types:
 	@$(PY) -m mypy
 
 package: venv ## STAGE=prod: the finished CloudFormation template in build/prod/, no AWS needed
@@ -105,6 +113,9 @@ venv:
 
 venv-dev:
 	@$(PYTHON) infra/venvs.py dev
+
+venv-test:
+	@$(PYTHON) infra/venvs.py test
 
 venv-bench:
 	@$(PYTHON) infra/venvs.py bench

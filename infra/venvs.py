@@ -101,6 +101,8 @@ def needs(kind: str) -> list[Environment]:
         return [project("run"), audit(), cloud(), sam()]
     if kind == "docs":
         return [project("run"), docs()]
+    if kind == "test":
+        return [project("dev"), emulator(), docs()]
     if kind == "bench":
         return [project("run"), project(kind), emulator()]
     return [project(kind), emulator()]

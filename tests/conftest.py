@@ -102,12 +102,29 @@ def stack(service: Service) -> Service:
     return service
 
 
+#: Half a minute and more each. They begin first, the many short ones come last: then both workers of `make test` end
+#: together.
+LONGEST = (
+    "docs/test_tutorial.py", "infra/test_least_privilege.py", "node/test_suite.py", "machine/test_mutants.py",
+    "integration/test_http_schemathesis.py", "machine/test_machine.py", "docs/test_blocks.py",
+    "compat/test_deploy_in_flight.py", "faults/test_lifecycle_faults.py", "faults/test_callback_faults.py", "browser",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests without a stack first: a mistake shows before a minute of deploying."""
+    """The longest files, then those that need the stack, then all others."""
+    of_stack: set[Path] = set()
     for item in items:
         if {"service", "stack", "emulator"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.stack)
-    items.sort(key=lambda item: item.get_closest_marker("stack") is not None)
+            of_stack.add(item.path)
+    ranks = {path: _rank(path) for path in {item.path for item in items}}
+    items.sort(key=lambda item: (ranks[item.path], item.path not in of_stack))
+
+
+def _rank(path: Path) -> int:
+    tests = Path(__file__).parent
+    return next((rank for rank, name in enumerate(LONGEST) if path.is_relative_to(tests / name)), len(LONGEST))
 
 
 def _alive(pid: int) -> bool:
