@@ -38,6 +38,7 @@ def measure(stand: Stand, tell: Progress, rounds: int = ROUNDS, items: int = ITE
             tell(f"batches of {items}: round {n} of {rounds}")
             loop_s = loop(items)
             post_s, fired_s = _fired(stand, items, f"bench-{n}")
+            tell(f"batches of {items}: {items / fired_s:.0f} a second, the loop {items / loop_s:.0f}")
             if n > 0:
                 glue.append(items / loop_s)
                 posts.append(post_s)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 
 from invoke_once.life.moves.callback_moves import DELIVERY_LEASE_MS, delivery_part
+from tests.faults.stack import invoke, later, stream_stopped
 from tests.receiver import Receiver
 from tests.service import Service, until
 
@@ -25,22 +24,6 @@ def start(service: Service, url: str, input: Any = 1) -> str:
     answer = service.start("echo", input, key=uuid.uuid4().hex, callback={"url": url})
     assert answer.status_code in (200, 202), answer.text
     return str(answer.json()["id"])
-
-
-def invoke(service: Service, function: str, event: Any) -> Any:
-    """Call one of the service's own functions and wait for what it returns."""
-    answer = service.aws("lambda").invoke(FunctionName=f"{service.stack}-{function}", Payload=json.dumps(event))
-    assert "FunctionError" not in answer, answer["Payload"].read()
-    return json.loads(answer["Payload"].read())
-
-
-def later(service: Service, run_id: str, part: str, name: str, ms: int) -> None:
-    """As if `ms` had passed since this time was written: DynamoDB has no clock to step."""
-    service.aws("dynamodb").update_item(
-        TableName=f"{service.stack}-runs", Key={"run_id": {"S": run_id}, "part": {"S": part}},
-        UpdateExpression="SET #n = #n - :ms", ConditionExpression="attribute_exists(#n)",
-        ExpressionAttributeNames={"#n": name}, ExpressionAttributeValues={":ms": {"N": str(ms)}},
-    )  # fmt: skip
 
 
 def delivered(service: Service, run_id: str) -> bool:
@@ -94,18 +77,6 @@ class Attends:
             logGroupName=self._group, filterPattern='"END RequestId"'
         )
         return sum(len(page["events"]) for page in pages)
-
-
-@contextmanager
-def stream_stopped(service: Service) -> Iterator[None]:
-    client = service.aws("lambda")
-    function = f"{service.stack}-stream"
-    (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        yield
-    finally:
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 @pytest.mark.slow

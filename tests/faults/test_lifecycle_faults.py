@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +22,7 @@ from tests.faults.proxy import (
     FaultProxy,
     behind,
 )
+from tests.faults.stack import bodies_run, head, invoke, kill_all, make_due
 from tests.service import TERMINAL, Service, until
 
 pytestmark = pytest.mark.slow
@@ -46,36 +43,6 @@ def network(service: Service) -> Iterator[FaultProxy]:
 def faults(network: FaultProxy) -> Iterator[FaultProxy]:
     yield network
     network.heal()
-
-
-def head(service: Service, run_id: str) -> dict[str, Any]:
-    key = {"run_id": {"S": run_id}, "part": {"S": "head"}}
-    found = service.aws("dynamodb").get_item(TableName=f"{service.stack}-runs", Key=key, ConsistentRead=True)
-    return {name: next(iter(value.values())) for name, value in found.get("Item", {}).items()}
-
-
-def make_due(service: Service, *run_ids: str) -> None:
-    """Its next look is now, as if the minutes until then had passed."""
-    for run_id in run_ids:
-        service.aws("dynamodb").update_item(
-            TableName=f"{service.stack}-runs", Key={"run_id": {"S": run_id}, "part": {"S": "head"}},
-            UpdateExpression="SET due_at = :now", ConditionExpression="attribute_exists(due_at)",
-            ExpressionAttributeValues={":now": {"N": str(int(time.time() * 1000) - 1)}},
-        )  # fmt: skip
-
-
-def invoke(service: Service, function: str, event: Any) -> Any:
-    answer = service.aws("lambda").invoke(FunctionName=service.target(function), Payload=json.dumps(event))
-    told = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, told
-    return told
-
-
-def bodies_run(service: Service, counter: str) -> int:
-    """How often the body of `count` ran under this name, by the counter itself."""
-    key = {"run_id": {"S": f"counter#{counter}"}, "part": {"S": "counter"}}
-    found = service.aws("dynamodb").get_item(TableName=f"{service.stack}-runs", Key=key, ConsistentRead=True)
-    return len(found.get("Item", {}).get("marks", {}).get("SS", []))
 
 
 # Accepting
@@ -189,26 +156,6 @@ def test_a_large_input_that_s3_refuses_is_not_accepted(service: Service, faults:
 
 
 # Dying
-
-
-def workers_of(service: Service, emulator: Emulator, function: str) -> list[int]:
-    """The processes in which this function runs."""
-    mine = f"AWS_LAMBDA_FUNCTION_NAME={service.target(function)}\0".encode()
-    found = []
-    for pid in emulator.workers():
-        try:
-            if mine in Path(f"/proc/{pid}/environ").read_bytes() + b"\0":
-                found.append(pid)
-        except OSError:
-            continue
-    return found
-
-
-def kill_all(service: Service, emulator: Emulator, function: str) -> int:
-    pids = workers_of(service, emulator, function)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    return len(pids)
 
 
 def running(service: Service, run_ids: list[str]) -> bool:
