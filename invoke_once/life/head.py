@@ -125,7 +125,9 @@ class Head:
     traceparent: str | None = None  #: A; of the start request (W3C Trace Context), 55 characters
     concurrency_key: str | None = None  #: A; at most `concurrency_max` of this tenant's runs with it at once
     concurrency_max: int | None = None  #: A
-    hold: str | None = None  #: A, O, XH; random: names one waiting at a gate, and the slots it leads to
+    hold: str | None = (
+        None  #: A, O, XH; random: names one waiting at a gate, and its slots; removed where it needs none
+    )
     wait_shard: str | None = None  #: A, O, XH; the gate it waits at; removed by X
     slot: str | None = None  #: X, XH; `RACK/NAME` of each slot it has, separated by spaces
     slot_at: int | None = None  #: X; when it might be claimed

@@ -370,3 +370,22 @@ def test_a_limit_costs_a_run_at_most_five_units_and_a_plain_one_none(line: Line)
         line.end(line.claim(head))
         in_line = units(line)
         assert in_line + 4 - plain == 4  # its start was 4, with an entry of the index `waiting`
+
+
+def test_a_leg_leaves_its_slot_and_waits_in_line_for_another(line: Line) -> None:
+    first, second = line.post("free", "c"), line.post("free", "c")
+    claimed = line.claim(first)
+    later = moves.continue_later(claimed, line.clock() + 5_000, "t", asked=True)
+    assert isinstance(line.store.apply(later), Applied)
+    line.stream()
+    assert line.go(second) == ["dispatch"]
+    line.clock.step(5_001)
+    for leg in (1, 2):  # neither an old event nor its own passes the limit
+        claim = moves.claim(first.run_id, first.generation, line.clock(), 1_000, leg=leg)
+        assert isinstance(line.store.apply(claim), Refused)
+    line.attend(first)
+    assert line.go(first) == ["concurrency"]
+    line.end(line.claim(second))
+    line.stream()
+    claim = moves.claim(first.run_id, first.generation, line.clock(), 1_000, leg=2)
+    assert line.lambda_.events[-1]["leg"] == 2 and isinstance(line.store.apply(claim), Applied)
