@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.gates import admission, healing, letting, pausing
 from chalicelib.gates.letting import Each
+from chalicelib.invoker import fire_attend
 from chalicelib.runs import dispatch
 from chalicelib.service import Service
 from invoke_once import log
@@ -44,7 +45,8 @@ def several(workers: int = WORKERS) -> Iterator[Each]:
 def look_at(svc: Service, item_id: str, attend: Callable[[str], object], each: Each = map) -> Due:
     """Look at a gate, a rack or a pause, and do what is due."""
     if item_id.startswith("slot_"):
-        pausing.look_at(svc, item_id, dispatch.fire, each=each)
+        if pausing.look_at(svc, item_id, dispatch.fire, each=each):
+            fire_attend(svc.invoker, svc.settings.attend_function, [item_id])
     elif "#" in item_id:
         healing.look_at_rack(svc, item_id, dispatch.fire, attend, each=each)
     else:

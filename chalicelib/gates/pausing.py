@@ -59,11 +59,14 @@ def _change(svc: Service, function: str, whom: str, change: Callable[[Pause, int
     raise RuntimeError(f"the pause of {function} is being changed by others, again and again")
 
 
-def look_at(svc: Service, item_id: str, fire: Fire, *, each: Each = map, budget_ms: int = RELEASE_MS) -> None:
-    """Let those through who wait for a pause that is over; look again as long as there may be any."""
+def look_at(svc: Service, item_id: str, fire: Fire, *, each: Each = map, budget_ms: int = RELEASE_MS) -> bool:
+    """Let those through who wait for a pause that is over; look again as long as there may be any.
+
+    True: time was over before they were; whoever looks next goes on.
+    """
     item = svc.store.part(item_id, gates.PAUSE)
     if item is None or item.get("due_at") is None:
-        return
+        return False
     function, until_ms = str(item["function"]), svc.now_ms() + budget_ms
     found = pauses.read(svc.store, function)
     svc.pauses.learn(found, svc.now_ms())
@@ -74,6 +77,7 @@ def look_at(svc: Service, item_id: str, fire: Fire, *, each: Each = map, budget_
     if not gone and svc.functions[function].max_running:
         letting.serve(svc, gates.of_function(function), fire, each=each)
     _look_again(svc, found)
+    return svc.now_ms() >= until_ms
 
 
 def _look_again(svc: Service, found: Paused) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
+from chalicelib.due import gated
 from chalicelib.gates import pausing
+from chalicelib.invoker import Answer, Fired
 from chalicelib.pauses import KEPT_MS
 from chalicelib.runs import dispatch
 from invoke_once.life import gates, moves
@@ -184,3 +188,25 @@ def test_a_pause_is_written_over_by_nobody_and_rests_when_it_is_over(line: Line)
     resume(line)
     line.minutes(4)
     assert "due_at" not in line.table.items[gates.pause_id("free"), gates.PAUSE]
+
+
+def test_a_look_whose_time_is_over_has_itself_followed_by_another(line: Line) -> None:
+    class Slow:
+        attends: ClassVar[list[bytes]] = []
+
+        def fire(self, target: str, payload: bytes, **_: object) -> Answer:
+            line.clock.step(1_000)
+            if b"run_ids" in payload:
+                self.attends.append(payload)
+            return Fired()
+
+    pause(line)
+    heads = [line.post("free") for _ in range(40)]
+    pausing.resume(line.svc, "free", gates.EVERYBODY)
+    slow, item = replace(line.process(), invoker=Slow()), gates.pause_id("free")
+    gated.look_at(slow, item, lambda _: None)
+    went = line.go(*heads).count("dispatch")
+    assert 20 <= went < 40 and line.go(*heads) == ["dispatch"] * went + ["paused"] * (40 - went)
+    assert Slow.attends == [b'{"run_ids": ["%s"]}' % item.encode()]
+    gated.look_at(slow, item, lambda _: None)
+    assert line.go(*heads) == ["dispatch"] * 40 and len(Slow.attends) == 1
