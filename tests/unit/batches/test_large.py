@@ -6,10 +6,15 @@ import json
 import tracemalloc
 from typing import Any
 
+from bench.units import write_units
 from chalicelib.batches import look, manifest, members, pages
 from invoke_once.life import moves
 from invoke_once.life.batch import CHUNK, MOST_ITEMS, Batch
+from invoke_once.life.head import INDEX_KEYS
+from invoke_once.life.move import Move
 from invoke_once.life.moves import batch_moves
+from invoke_once.store.dynamo import stored
+from invoke_once.store.store import Written
 from invoke_once.testing import MemoryTable
 from tests.unit.batches.world import World
 
@@ -63,6 +68,30 @@ def reads_of(total: int) -> dict[str, list[int]]:
 
 def test_a_page_of_the_largest_batch_reads_what_a_page_of_a_small_one_does() -> None:
     assert reads_of(MOST_ITEMS) == reads_of(CHUNK) == {"results": [100], "runs": [100]}
+
+
+class Units(MemoryTable):
+    """Counts what DynamoDB would charge for its writes; one that is refused costs one."""
+
+    units = 0.0
+
+    def write(self, move: Move) -> Any:
+        old = self.items.get((move.run_id, move.part))
+        outcome = super().write(move)
+        if isinstance(outcome, Written):
+            self.units += sum(write_units(stored(old) if old else None, stored(outcome.item), INDEX_KEYS).values())
+        else:
+            self.units += 1
+        return outcome
+
+
+def test_a_run_of_a_batch_costs_what_a_single_one_does_and_its_part_of_the_whole() -> None:
+    table = Units()
+    world = World(engine=table)
+    batch_id = world.post(200).batch.run_id
+    world.drain()
+    assert world.batch(batch_id).cb_status == "delivered"
+    assert 6 < table.units / 200 <= 6.1
 
 
 def test_a_look_at_ten_thousand_runs_takes_less_than_64_mb() -> None:
