@@ -33,7 +33,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Path:
     made = tmp_path_factory.mktemp("project")
     packed = [str(build.pack(ROOT / name, made / "packed")) for name in ("node", "node/serverless")]
     (made / "package.json").write_text(json.dumps({"name": "empty", "private": True, "type": "module"}))
-    command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *packed]
+    command = [
+        "npm",
+        "install",
+        "--prefer-offline",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        *packed,
+    ]
     subprocess.run(command, cwd=made, check=True, capture_output=True, timeout=180)
     (made / "openapi.json").write_text(document_text(app, load(FUNCTIONS_TOML, "s"))[0])
     subprocess.run([tools / "openapi-typescript", "openapi.json", "-o", "api.d.ts"], cwd=made, check=True,

@@ -15,10 +15,11 @@ export const handler = tracked(async ({ csv, seconds = 0 }) => {
   return { rows: rows.length, columns: header };
 }, { attach: true });
 
+/** In another leg, where its Lambda's time is over or its process died: it begins with what was spent by then. */
 async function takeTime(ms) {
-  const run = currentRun(), began = Date.now();
-  for (let spent = 0; spent < ms; spent = Date.now() - began) {
-    run.progress(spent / ms, `${Math.round(spent / 1_000)} of ${ms / 1_000} s`);
+  const run = currentRun(), before = run.state?.spent ?? 0, began = Date.now() - before;
+  for (let spent = before; spent < ms; spent = Date.now() - began) {
+    await run.checkpoint({ spent }, spent / ms, `${Math.round(spent / 1_000)} of ${ms / 1_000} s`);
     await run.check();
     await new Promise((resolve) => { setTimeout(resolve, Math.min(TICK_MS, ms - spent)); });
   }

@@ -1,7 +1,7 @@
 """Between the clients and the local AWS: counts what is sent, and can lose the first answer to a request.
 
-Counted under the name that is found in the body of each POST to a function's `invocations` or to `/runs`: the order
-or counter that the call is about. A client that hangs up changes nothing behind the proxy, as on AWS.
+Counted under the name that is found in the body of each POST to a function's `invocations` or to `/runs`: the
+order, counter or tag that the call is about. A client that hangs up changes nothing behind the proxy, as on AWS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 CALLS = re.compile(r"/functions/[^/]+/invocations$|/runs$")
-NAMED = re.compile(rb'"(?:order|counter)":\s*"([^"]+)"')
+NAMED = re.compile(rb'"(?:order|counter|tag)":\s*"([^"]+)"')
 PATIENCE_S = 120
 
 
