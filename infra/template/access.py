@@ -122,7 +122,7 @@ def _api(functions: list[Function]) -> list[Grant]:
         _may("a tenant's tokens", ["dynamodb:Query"], sub("${Tokens.Arn}/index/by_tenant")),
         _may("fire what was accepted, at once", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("large inputs and outputs, and links to them", ["s3:GetObject"], OBJECTS),
-        _may("large inputs; the checkpoint of a run that is sent again", ["s3:PutObject"], INPUTS, STATES),
+        _may("large inputs and checkpoints", ["s3:PutObject"], INPUTS, STATES),
         _objects_that_are_missing("*/*"),
         _may("`GET /runs/{id}/logs`", ["logs:FilterLogEvents", "logs:GetLogEvents"], *logs),
         _may("the key that cursors are sealed with and webhook secrets come from", ["ssm:GetParameter"], MASTER_KEY),
@@ -188,7 +188,7 @@ def _attend(functions: list[Function]) -> list[Grant]:
         _may("fire what is due; have a batch spread", ["lambda:InvokeFunction"], *_targets(functions), own("attend")),
         _may("the runs of a bulk job", ["dynamodb:Query"], *map(_index, ("by_tenant", "failed"))),
         _may(
-            "large inputs and checkpoints of what is fired or sent again; a batch's items",
+            "large inputs and checkpoints; a batch's items",
             ["s3:GetObject", "s3:PutObject"],
             INPUTS,
             STATES,
