@@ -12,7 +12,6 @@ from chalicelib.runs.walk import CHUNK, newest
 from chalicelib.service import Service
 from invoke_once.life.head import Head
 
-ENOUGH = 50  #: a page ends with the chunk that brings it over this, so that it has 149 runs at most
 MAX_EXAMINED = 2_000  #: runs that one page looks at
 
 
@@ -23,18 +22,18 @@ class Found(Struct, frozen=True):
     position: Any
 
 
-def page(svc: Service, tenant: str, wanted: Filters, position: Any, enough: int = ENOUGH) -> Found:
-    """The next runs that match. A page may be empty though others follow."""
+def page(svc: Service, tenant: str, wanted: Filters, position: Any, size: int = CHUNK) -> Found:
+    """The next runs that match, about `size`. A page may be empty though others follow."""
     walk = _of_batch if wanted.batch is not None else _by_time
-    return walk(svc, tenant, wanted, position, enough)
+    return walk(svc, tenant, wanted, position, size)
 
 
-def _by_time(svc: Service, tenant: str, wanted: Filters, position: Any, enough: int) -> Found:
-    merged = newest(svc.store, tenant, wanted, position, CHUNK)
+def _by_time(svc: Service, tenant: str, wanted: Filters, position: Any, size: int) -> Found:
+    merged = newest(svc.store, tenant, wanted, position, size)
     found: list[Head] = []
     examined = 0
-    while len(found) < enough and examined < MAX_EXAMINED and not merged.exhausted:
-        chunk = merged.take(CHUNK)
+    while len(found) < size // 2 and examined < MAX_EXAMINED and not merged.exhausted:
+        chunk = merged.take(size)
         heads = svc.store.get_many([key.run_id for key in chunk], svc.now_ms())
         for key in chunk:
             merged.passed(key)
@@ -43,15 +42,15 @@ def _by_time(svc: Service, tenant: str, wanted: Filters, position: Any, enough: 
     return Found(found, None if merged.exhausted else merged.position)
 
 
-def _of_batch(svc: Service, tenant: str, wanted: Filters, position: Any, enough: int) -> Found:
+def _of_batch(svc: Service, tenant: str, wanted: Filters, position: Any, size: int) -> Found:
     """By index: the ids of a batch's runs are derived. Another tenant's batch has none."""
     batch = records.find(svc, wanted.batch or "")
     if batch is None or batch.tenant != tenant:
         return Found([], None)
     found: list[Head] = []
     begin = first = int(position or 0)
-    while len(found) < enough and begin - first < MAX_EXAMINED and begin < batch.total:
-        indexes = range(begin, min(begin + CHUNK, batch.total))
+    while len(found) < size // 2 and begin - first < MAX_EXAMINED and begin < batch.total:
+        indexes = range(begin, min(begin + size, batch.total))
         heads = records.heads(svc, batch, indexes)
         found += [heads[index] for index in indexes if index in heads and wanted.match(tenant, heads[index])]
         begin = indexes.stop

@@ -3,7 +3,8 @@
     take ─▶ the page that is noted: act on its runs, count ─▶ look for the next page, note it ─▶ …  ─▶ end, or hand on
 
 One write a page: how the one before went, and which runs the next one is. A worker that dies leaves its page noted;
-the next worker does all of it again, which moves no run twice (acts.py), and counts what the dead one had done.
+the next worker does all of it again, which moves no run twice (acts.py), and counts what the dead one had done: but for
+a run that another job has moved since, and that is counted as refused.
 A dry run counts, and notes no page.
 """
 
@@ -17,6 +18,7 @@ import msgspec
 from chalicelib.batches.records import several
 from chalicelib.bulk import acts, found, records
 from chalicelib.runs.filters import Filters
+from chalicelib.runs.walk import CHUNK
 from chalicelib.service import Service
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError
@@ -30,24 +32,24 @@ THREADS = 10  #: botocore keeps ten connections
 TRIES = 5  #: of a page; after that a run whose move raises counts as refused
 
 
-def attend(svc: Service, bulk_id: str, *, budget_ms: int = BUDGET_MS, threads: int = THREADS) -> Due:
-    """Work at the job, if its time has come and no other worker has it."""
+def attend(svc: Service, bulk_id: str, *, budget_ms: int = BUDGET_MS, threads: int = THREADS, size: int = CHUNK) -> Due:
+    """Work at the job, if its time has come and no other worker has it. `size`: runs that a page looks at."""
     job, now_ms = records.find(svc, bulk_id), svc.now_ms()
     if job is None or not job.running or (job.not_before or 0) > now_ms:
         return Due.NOTHING
     taken = records.made(svc, bulk_moves.take_bulk(job, now_ms))
     if taken is None:
         return Due.NOTHING
-    Worker(svc, taken, now_ms + budget_ms, threads).work()
+    Worker(svc, taken, now_ms + budget_ms, threads, size).work()
     return Due.ASK
 
 
 class Worker:
     """One worker's time with the job. `heads`: the noted page's runs as they were read, unless another noted it."""
 
-    def __init__(self, svc: Service, job: Bulk, until_ms: int, threads: int) -> None:
+    def __init__(self, svc: Service, job: Bulk, until_ms: int, threads: int, size: int) -> None:
         asked = job.asked
-        self.svc, self.until_ms, self.threads = svc, until_ms, threads
+        self.svc, self.until_ms, self.threads, self.size = svc, until_ms, threads, size
         self.action: acts.Action = asked["action"]
         self.by: str | None = asked["by"]
         self.wanted = msgspec.convert(asked["wanted"], Filters)
@@ -72,7 +74,7 @@ class Worker:
             self._made(bulk_moves.next_page(job, counts, (), job.position, release_ms=now_ms))
             return None
         position = json.loads(job.position) if job.position else None
-        following = found.page(self.svc, job.tenant, self.wanted, position)
+        following = found.page(self.svc, job.tenant, self.wanted, position, self.size)
         able = [head for head in following.heads if acts.possible(self.action, head)]
         counts = counts.plus(matched=len(following.heads), refused=len(following.heads) - len(able))
         pins = [] if self.dry_run else [Pin(head.run_id, head.generation) for head in able]

@@ -52,6 +52,7 @@ class World:
     def __init__(self, table: MemoryTable | None = None, rewrite: Any = None) -> None:
         self.clock, self.fires = Clock(), Fires()
         self.table = table or MemoryTable()
+        self.started = 0
         self.store = Store(rewrite(self.table) if rewrite else self.table)
         payloads = Payloads(self.store, MemoryObjects())
         self.svc = Service(SETTINGS, self.store, payloads, FUNCTIONS, self.fires, self.clock, lambda: 0.0)
@@ -59,8 +60,11 @@ class World:
     # runs
 
     def start(self, count: int = 1, function: str = "echo", tenant: str = "demo", **more: Any) -> list[str]:
-        request = StartRequest(FUNCTIONS[function], tenant, **more)
-        ids = [dispatch.accept(self.svc, request).head.run_id for _ in range(count)]
+        ids = []
+        for _ in range(count):
+            self.started += 1  # the same ids each time: what a seed has decided stays decided
+            request = StartRequest(FUNCTIONS[function], tenant, key=f"k{self.started}", **more)
+            ids.append(dispatch.accept(self.svc, request).head.run_id)
         self.clock.step(1)
         return ids
 
