@@ -27,7 +27,9 @@ class FakeBulk:
             "refused": 0,
         }
         if request.get("dry_run"):
-            return job | {"status": "done"}
+            ended = {run_id: self._runs.runs[run_id].ended for run_id in ids}
+            able = sum(over == (request["action"] == "retry") for over in ended.values())
+            return job | {"status": "done", "refused": len(ids) - able}
         self._jobs[job["id"]] = (job, request["action"], ids)
         return dict(job)
 

@@ -199,3 +199,28 @@ def test_a_batch_and_a_paused_function_are_shown_as_the_service_tells_them(tab: 
     expect(tab.page.get_by_role("table", name="Functions")).to_contain_text("echo")
     tab.show("#/tokens")
     expect(tab.page.get_by_text("(this one)")).to_be_visible()
+
+
+def test_all_that_a_filter_shows_is_sent_again_after_its_count_was_asked_back(tab: Dashboard) -> None:
+    night = uuid.uuid4().hex[:12]
+    for _ in range(4):
+        tab.site.start("fail", {"message": "no", "times": 1}, labels={"job": night})
+    tab.sign_in()
+    bar = tab.page.get_by_role("group", name="All runs that match")
+    expect(bar).to_be_hidden()  # an unfiltered list is every run there is
+    tab.show(f"#/runs?label=job:{night}&status=failed")
+    expect(tab.rows).to_have_count(4)
+    bar.get_by_role("button", name="Retry all").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Leave them").click()
+    expect(tab.rows).to_have_count(4)
+    with tab.page.expect_request("**/bulk") as counted:
+        bar.get_by_role("button", name="Retry all").click()
+    wanted = {"action": "retry", "filter": {"status": "failed", "label": f"job:{night}"}}
+    assert counted.value.post_data_json == wanted | {"dry_run": True}
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Retry 4 runs?")
+    with tab.page.expect_request("**/bulk") as ordered:
+        dialog.get_by_role("button", name="Retry 4 runs").click()
+    assert ordered.value.post_data_json == wanted
+    expect(bar).to_contain_text("4 of 4 sent again")
+    expect(tab.page.get_by_text("No run matches")).to_be_visible()

@@ -93,33 +93,6 @@ def test_a_running_batch_is_cancelled_after_its_count_was_asked_back(
     expect(tab.badge).to_have_text("Cancelled")
 
 
-def test_all_that_a_filter_shows_is_sent_again_after_its_count_was_asked_back(
-    open_tab: Open, pretended_site: Site
-) -> None:
-    tab = open_tab(pretended_site)
-    for _ in range(12):
-        pretended_site.start("fail", {"times": 1}, labels={"job": "night"})
-    tab.sign_in()
-    bar = tab.page.get_by_role("group", name="All runs that match")
-    expect(bar).to_be_hidden()  # an unfiltered list is every run there is
-    tab.show("#/runs?label=job:night&status=failed")
-    expect(tab.rows).to_have_count(12)
-    bar.get_by_role("button", name="Retry all").click()
-    tab.page.get_by_role("dialog").get_by_role("button", name="Leave them").click()
-    expect(tab.rows).to_have_count(12)
-    with tab.page.expect_request("**/bulk") as counted:
-        bar.get_by_role("button", name="Retry all").click()
-    wanted = {"action": "retry", "filter": {"status": "failed", "label": "job:night"}}
-    assert counted.value.post_data_json == wanted | {"dry_run": True}
-    dialog = tab.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Retry 12 runs?")
-    with tab.page.expect_request("**/bulk") as ordered:
-        dialog.get_by_role("button", name="Retry 12 runs").click()
-    assert ordered.value.post_data_json == wanted
-    expect(bar).to_contain_text("12 of 12 sent again")
-    expect(tab.page.get_by_text("No run matches")).to_be_visible()
-
-
 def test_nothing_is_done_to_all_where_nothing_matches_or_the_list_is_of_a_key(
     open_tab: Open, pretended_site: Site
 ) -> None:

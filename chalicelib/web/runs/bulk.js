@@ -32,10 +32,11 @@ export function bulkBar(query, changed) {
     hold(true);
     try {
       tell("Counting…");
-      const { matched } = await ended(await startBulk({ ...request, dry_run: true }));
+      const { matched, refused } = await ended(await startBulk({ ...request, dry_run: true }));
+      const able = matched - refused;
       tell("");
-      if (!matched) return tell(`Nothing to ${action}.`);
-      if (await confirm(`${title.split(" ")[0]} ${plural(matched, "run")}?`, hint, `${title.split(" ")[0]} ${plural(matched, "run")}`, "Leave them")) {
+      if (!able) return tell(`Nothing to ${action}.`);
+      if (await confirm(`${title.split(" ")[0]} ${plural(able, "run")}?`, hint, `${title.split(" ")[0]} ${plural(able, "run")}`, "Leave them")) {
         const job = await ended(await startBulk(request), (now) => show(action, now));
         show(action, job);
         announce(words(action, job));
