@@ -116,6 +116,24 @@ export interface Batch<Output = any> {
   retry(): Promise<this>;
 }
 
+export interface BulkFilter {
+  function?: string; status?: Status | Status[]; batch?: string; labels?: Record<string, string>;
+  created_after?: string; created_before?: string;
+}
+
+export interface Bulk {
+  readonly id: string;
+  readonly status: "running" | "done" | "stopped";
+  readonly matched: number;
+  readonly done: number;
+  readonly refused: number;
+  readonly finished: boolean;
+  refresh(): Promise<this>;
+  watch(options?: WaitOptions): AsyncIterable<this>;
+  wait(options?: WaitOptions): Promise<this>;
+  stop(): Promise<this>;
+}
+
 export class Once<Functions extends { [name in keyof Functions]: { input: any; output: any } } = AnyFunctions> {
   constructor(options?: {
     url?: string;
@@ -135,6 +153,10 @@ export class Once<Functions extends { [name in keyof Functions]: { input: any; o
   run(id: string): Run;
   get(id: string): Promise<Run>;
   batch(id: string): Batch;
+  bulk(
+    action: "cancel" | "retry" | "resend", options: BulkFilter & { dryRun?: boolean; key?: string; signal?: AbortSignal },
+  ): Promise<Bulk>;
+  bulkJob(id: string): Bulk;
   list(query?: {
     function?: string; status?: Status | string; key?: string; batch?: string; labels?: Record<string, string>;
     created_after?: string; created_before?: string; limit?: number;

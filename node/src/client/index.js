@@ -1,6 +1,7 @@
 export { Once } from "./once.js";
 export { Run } from "./run.js";
 export { Batch } from "./batch.js";
+export { Bulk } from "./bulk.js";
 export {
   BatchFailed, ConfigurationError, OnceError, Refused, RunCancelled, RunEnded, RunExpired, RunFailed, RunTimedOut,
   ServiceUnreachable, WaitTimeout,

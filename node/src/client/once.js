@@ -1,5 +1,6 @@
 /** The client: start a run once, whatever happens to the connection. For Node.js and browsers. */
 import { Batch } from "./batch.js";
+import { Bulk, request as bulkRequest } from "./bulk.js";
 import { ServiceUnreachable } from "./errors.js";
 import { Http } from "./http.js";
 import { Run } from "./run.js";
@@ -35,6 +36,13 @@ export class Once {
   run(id) { return new Run(this.#http, { id, status: "unknown" }); }
   async get(id) { return this.run(id).refresh(); }
   batch(id) { return new Batch(this.#http, { id, status: "running", counts: undefined }); }
+
+  /** Cancel all runs that match, retry them, or `resend` their callbacks; `dryRun` only counts them. */
+  async bulk(action, { key, signal, ...filter } = {}) {
+    return new Bulk(this.#http, await this.#post("bulk", bulkRequest(action, filter), { key, signal }));
+  }
+
+  bulkJob(id) { return new Bulk(this.#http, { id, status: "running" }); }
 
   /** Runs, newest first, page by page as they are read: `for await (const run of once.list({ status: "failed" }))`. */
   async *list({ limit = Infinity, labels = {}, ...query } = {}) {

@@ -81,6 +81,19 @@ test("many inputs: their outputs come in order, a failed one raises unless it ma
   });
 });
 
+test("all runs that match: the filter goes under the service's names, and the job is followed to its end", () => {
+  const job = (status, done) => ({ id: "bulk_a", status, matched: 3, done, refused: 1 });
+  return with_([[202, job("running", 0)], [200, job("running", 1)], [200, job("done", 2)], [202, job("running", 0)]], async (once, { seen }) => {
+    const all = await once.bulk("retry", { status: ["failed"], labels: { n: "1" }, dryRun: true, key: "k" });
+    assert.deepEqual(seen[0].body, { action: "retry", filter: { status: ["failed"], label: ["n:1"] }, dry_run: true });
+    assert.equal(seen[0].headers["idempotency-key"], '"k"');
+    await all.wait();
+    assert.deepEqual([all.status, all.matched, all.done, all.refused], ["done", 3, 2, 1]);
+    await once.bulkJob("bulk_a").stop();
+    assert.deepEqual(seen.slice(1).map((one) => one.url), ["/bulk/bulk_a", "/bulk/bulk_a", "/bulk/bulk_a/stop"]);
+  });
+});
+
 test("the list goes through its pages as it is read", () =>
   with_([[200, { runs: [run("failed"), run("failed")], next_cursor: "c" }], [200, { runs: [run("failed")], next_cursor: null }]], async (once, { seen }) => {
     let count = 0;
