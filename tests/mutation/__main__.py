@@ -1,6 +1,6 @@
 """`make mutants [SEED=…] [MINUTES=20] [PATHS="invoke_once/life chalicelib"]`: a sample of mistakes, and who notices.
 
-    python -m tests.mutation [--seed N] [--minutes M] [--most N] [--processes 2] [PATH …]
+    python -m tests.mutation [--seed N] [--minutes M] [--most N] [--processes 2] [PATH …] [--tests PATH …]
 
 The seed is the day's unless told. Survivors are printed as they are met, then a table by module and the score.
 """
@@ -47,7 +47,8 @@ def main() -> int:
         if verdict == run.SURVIVED:
             print(f"  not noticed: {mistake}".replace(f"{ROOT}/", ""), flush=True)
 
-    tried = run.sample(wanted[: asked.most or len(wanted)], asked.minutes * 60, asked.processes, told)
+    tests = run.test_files([ROOT / path for path in asked.tests] or run.FOLDERS)
+    tried = run.sample(wanted[: asked.most or len(wanted)], tests, asked.minutes * 60, asked.processes, told)
     reached = set(found[: found.index(wanted[tried - 1]) + 1]) if tried else set()
     left_out = sum(run.name(one) in equivalent for one in reached)
     for path in sorted(all_of):
@@ -67,6 +68,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--most", type=int, default=0, help="at most so many mistakes")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--tests", nargs="*", default=[], help="test files and folders; all that need no stack by default"
+    )
     parser.add_argument("--least", type=float, default=0, help="end with 1 below so many percent")
     return parser.parse_args()
 

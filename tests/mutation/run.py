@@ -24,10 +24,12 @@ from tests.mutation.touched import Chosen, Planted, Touched
 
 PRODUCT = (ROOT / "invoke_once", ROOT / "chalicelib")
 #: Tests that need no stack. Those of the command line, the client and the samples look at none of the core.
-FOLDERS = ("tests/unit", "tests/contract", "tests/compat", "tests/machine")
+FOLDERS = [ROOT / "tests" / folder for folder in ("unit", "contract", "compat", "machine")]
 WITHOUT = ("cli", "client", "jobs", "bench", "docs", "test_machine.py", "test_mutants.py")
+#: `plain`: pytest rewrites the asserts of whoever brings a plugin, and would load the library itself, without mistakes.
 QUIET = (
     "-q",
+    "--assert=plain",
     "-x",
     "-p",
     "no:cacheprovider",
@@ -89,10 +91,13 @@ class Known:
         return sorted(chosen, key=self.seconds.__getitem__)
 
 
-def known(processes: int) -> Known:
+def test_files(paths: Sequence[Path]) -> list[Path]:
+    found = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("test_*.py")))]
+    return [file for file in found if file in paths or not set(file.relative_to(ROOT).parts) & set(WITHOUT)]
+
+
+def known(tests: Sequence[Path], processes: int) -> Known:
     """Each test file is traced once, and again when it has changed; all of them take a few minutes."""
-    tests = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("test_*.py"))
-             if not set(file.relative_to(ROOT).parts) & set(WITHOUT)]  # fmt: skip
     traces = {file: CACHE / f"{_sha(file)}-{file.stem}.json" for file in tests}
     untraced = sorted((file for file in tests if not traces[file].exists()), key=lambda file: file.stat().st_size)
     if untraced:
@@ -134,9 +139,13 @@ def _trace(files: Sequence[Path], traces: Mapping[Path, Path]) -> int:
     return 0
 
 
-def sample(wanted: Sequence[Mistake], seconds: float, processes: int, told: Callable[[Mistake, str], None]) -> int:
+def sample(
+    wanted: Sequence[Mistake], files: Sequence[Path], seconds: float, processes: int,
+    told: Callable[[Mistake, str], None],
+) -> int:  # fmt: skip
     """Try mistakes in their order until the time is over; returns how many were tried."""
-    until, tests = time.monotonic() + seconds, known(processes)
+    tests = known(files, processes)
+    until = time.monotonic() + seconds
     _warm()
     _control(next((one for one in wanted if tests.tests_of(one)), None), tests)
     under_way: dict[int, tuple[Mistake, float]] = {}

@@ -79,3 +79,19 @@ print(invoke_once.signing.planted, callable(invoke_once.signing.verify))
 def test_a_planted_text_is_what_everybody_imports() -> None:
     done = subprocess.run([sys.executable, "-c", PLANT], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"
+
+
+def test_under_pytest_too_a_mistake_is_planted_and_noticed() -> None:
+    asked = [
+        "--seed",
+        "1",
+        "--most",
+        "2",
+        "--processes",
+        "1",
+        "invoke_once/locator.py",
+        "--tests",
+        "tests/unit/test_locator.py",
+    ]
+    done = subprocess.run([sys.executable, "-m", "tests.mutation", *asked], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1].startswith("100.0 % of 2 mistakes noticed"), done.stdout + done.stderr
