@@ -37,7 +37,7 @@ def handler(event, context):
         raise {"ValueError": ValueError, "Mute": Mute, "SystemExit": SystemExit}[kind](text)
     return ODD[event["odd"]] if event["odd"] else event["reply"]
 """
-FUNCTION, RUNS = "fuzz", 40
+FUNCTION, RUNS = "fuzz", 24
 TEXTS = ["", "é", "\u2028", "\x00\x7f", "</script>", "\ud83d", "\udce9", "\U0001f600", '"\\/', "x" * 9_000]
 REPLIES = [None, 0, -1.5e300, "text", "\ud83d\ude00", [[]], {"a": {"b": []}}, {"batchItemFailures": []}, "y" * 20_000]
 #: Of what is no JSON by itself: what Lambda makes of it; not in here: it is refused.
@@ -80,8 +80,7 @@ def fuzzed(service: Service) -> Iterator[str]:
 def test_whatever_a_deployed_handler_does_its_run_ends_as_it_should(stack: Service, fuzzed: str) -> None:
     lambda_, asked = stack.aws("lambda"), list(plans(Random(7)))
     for plan in asked:
-        lambda_.invoke(FunctionName=fuzzed, InvocationType="Event", Payload=json.dumps(plan).encode())
-    for plan in asked:
+        lambda_.invoke(FunctionName=fuzzed, Payload=json.dumps(plan).encode())  # one after the other: one warm sandbox
         run_id = keys.run_id("demo", FUNCTION, plan["id"])
 
         def ended(run_id: str = run_id) -> dict[str, Any] | None:
@@ -96,6 +95,8 @@ def test_whatever_a_deployed_handler_does_its_run_ends_as_it_should(stack: Servi
             assert (run["status"], run["error"]["type"]) == ("failed", "OutputNotSerializable"), (plan, run["error"])
         else:
             assert (run["status"], run["error"]) == ("succeeded", None), (plan, run["error"])
-            output = run["output"] if "output" in run else stack.req("GET", f"/runs/{run_id}/output").json()
-            assert output == (MADE[plan["odd"]] if plan["odd"] else plan["reply"])
-        stack.req("GET", f"/runs/{run_id}/logs").raise_for_status()
+            output = json.loads(stack.req("GET", f"/runs/{run_id}/output", follow_redirects=True).text)
+            sent = json.loads(json.dumps(plan["reply"]))  # halves of a pair are one character as JSON
+            assert output == (MADE[plan["odd"]] if plan["odd"] else sent)
+    last = stack.req("GET", f"/runs/{run_id}/logs")
+    assert last.status_code == 200, last.text

@@ -84,7 +84,7 @@ class _Finder:
             case ast.If() | ast.While():
                 self._head(node, node.test)
                 yield self._of(node.test, f"not ({self._said(node.test)})")
-            case ast.Return(value=ast.expr() as value) if not _is_none(value):
+            case ast.Return(value=ast.expr() as value) if not _is_nothing(value):
                 yield self._of(value, "None")
             case ast.Expr() | ast.Raise() | ast.AugAssign() | ast.Delete() | ast.Continue() | ast.Break():
                 yield self._of(node, "pass")
@@ -165,5 +165,6 @@ class _Finder:
         return self._starts[line - 1] + column
 
 
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+def _is_nothing(value: ast.expr) -> bool:
+    """None, or False, which no `if` can tell from it; that a False is True is a mistake of its own."""
+    return isinstance(value, ast.Constant) and (value.value is None or value.value is False)

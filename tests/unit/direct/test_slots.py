@@ -1,0 +1,52 @@
+"""The hint of a payload's newest run: it goes forward alone, outlives its runs, and may fail."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from invoke_once.errors import StoreUnavailable
+from invoke_once.handler.direct import slots
+from invoke_once.handler.direct.call import payload_of
+from tests.unit.direct.world import FUNCTION, TENANT, World
+
+SLOT = payload_of(TENANT, FUNCTION, {"order": 17})
+
+
+def test_the_hint_moves_forward_and_never_back(world: World) -> None:
+    assert SLOT.last_number(world.store) == 0
+    for number, then in [(5, 5), (3, 5), (5, 5), (6, 6)]:
+        slots._hint(world.runtime, SLOT, number)
+        assert SLOT.last_number(world.store) == then
+
+
+def test_the_hint_outlives_the_runs_it_counts(world: World) -> None:
+    slots._hint(world.runtime, SLOT, 1)
+    kept = world.table.items[SLOT.slot_id, "slot"]
+    lives_s = world.runtime.policy.retention_s + slots.KEPT_LONGER_S
+    assert kept["expires_at"] == world.clock() // 1000 + lives_s
+
+
+def test_a_hint_that_cannot_be_kept_is_told_and_stops_nothing(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(world.store, "put_part", away)
+    slots._hint(world.runtime, SLOT, 1)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert (json.loads(line)["event"], json.loads(line)["reason"]) == ("slot_not_told", "away")
+
+
+@pytest.mark.parametrize(
+    ("window_ms", "later_ms", "over"), [(1_000, 1_000, False), (1_000, 1_001, True), (0, 0, False)]
+)
+def test_a_run_holds_to_the_end_of_its_window(world: World, window_ms: int, later_ms: int, over: bool) -> None:
+    live = world.elsewhere("e-1")
+    assert not slots._is_over(live, world.clock() + 10**9, window_ms)
+    world.end(live, 1)
+    ended = world.head("e-1")
+    assert ended is not None and ended.finished_at is not None
+    assert slots._is_over(ended, ended.finished_at + later_ms, window_ms) == over
