@@ -60,10 +60,7 @@ def begin(call: Call) -> Response:
     call.noted["batch"] = accepted.batch.run_id
     batch = _held(call, accepted.batch, lambda seen: not seen.running)
     response = _answer(call, batch, "batches/", status=202 if batch.running else 200)
-    response.headers["Location"] = call.relative(f"batches/{batch.run_id}")
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return waiting.started(call, response, f"batches/{batch.run_id}", replayed=accepted.replayed)
 
 
 def listed(call: Call, limit: int, given: str | None) -> Response:
@@ -78,12 +75,12 @@ def listed(call: Call, limit: int, given: str | None) -> Response:
 
 
 def show(call: Call, batch_id: str) -> Response:
-    def enough(seen: Batch) -> bool:
-        if not seen.running or "if-none-match" not in call.headers:
-            return not seen.running
-        return not call.matches(_etag(call, seen))
-
-    return _answer(call, _held(call, find(call, batch_id), enough), "", if_none_match=True)
+    found = _held(
+        call,
+        find(call, batch_id),
+        lambda seen: waiting.worth_telling(call, not seen.running, lambda: _etag(call, seen)),
+    )
+    return _answer(call, found, "", if_none_match=True)
 
 
 def runs(call: Call, batch_id: str, wanted: Sequence[Status], limit: int, given: str | None) -> Response:

@@ -40,19 +40,13 @@ def begin(call: Call, asked: BulkRequest) -> Response:
     call.noted["bulk"] = accepted.job.run_id
     job = _held(call, accepted.job, lambda seen: not seen.running)
     response = _answer(call, job, "bulk/", status=202 if job.running else 200)
-    response.headers["Location"] = call.relative(f"bulk/{job.run_id}")
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return waiting.started(call, response, f"bulk/{job.run_id}", replayed=accepted.replayed)
 
 
 def show(call: Call, bulk_id: str) -> Response:
-    def enough(seen: Bulk) -> bool:
-        if not seen.running or "if-none-match" not in call.headers:
-            return not seen.running
-        return not call.matches(_etag(seen))
-
-    return _answer(call, _held(call, _find(call, bulk_id), enough), "", if_none_match=True)
+    found = _find(call, bulk_id)
+    job = _held(call, found, lambda seen: waiting.worth_telling(call, not seen.running, lambda: _etag(seen)))
+    return _answer(call, job, "", if_none_match=True)
 
 
 def stop(call: Call, bulk_id: str) -> Response:

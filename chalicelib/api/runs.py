@@ -63,10 +63,7 @@ def start_run(call: Call) -> Response:
     call.noted["run_id"] = accepted.head.run_id
     head = _held(call, accepted.head, lambda seen: seen.terminal)
     response = run_reply(call, head, "runs/", status=200 if head.terminal else 202)
-    response.headers["Location"] = call.relative(f"runs/{head.run_id}")
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return waiting.started(call, response, f"runs/{head.run_id}", replayed=accepted.replayed)
 
 
 @routes.route("/runs/{run_id}", methods=["GET"])
@@ -82,7 +79,9 @@ def show_run(call: Call, run_id: str) -> Response:
     With `Prefer: wait=N` the call is held until the run has ended, or, with If-None-Match, until it differs from that
     state.
     """
-    head = _held(call, find(call, run_id), lambda seen: _worth_telling(call, seen))
+    head = _held(
+        call, find(call, run_id), lambda seen: waiting.worth_telling(call, seen.terminal, lambda: _etag(call, seen))
+    )
     return run_reply(call, head, "", if_none_match=True)
 
 
@@ -137,13 +136,6 @@ def run_reply(call: Call, head: Head, links_base: str, status: int = 200, *, if_
 
 def _held(call: Call, head: Head, enough: Callable[[Head], bool]) -> Head:
     return waiting.hold(call, head, enough, lambda: call.service.store.get(head.run_id, call.service.now_ms()))
-
-
-def _worth_telling(call: Call, head: Head) -> bool:
-    """It has ended, or it differs from the state the caller knows."""
-    if head.terminal or "if-none-match" not in call.headers:
-        return head.terminal
-    return not call.matches(_etag(call, head))
 
 
 def _etag(call: Call, head: Head) -> str:

@@ -63,6 +63,21 @@ def hold(call: Call, seen: T, enough: Callable[[T], bool], again: Callable[[], T
     return seen
 
 
+def worth_telling(call: Call, ended: bool, etag: Callable[[], str]) -> bool:
+    """It has ended, or it differs from the state the caller knows."""
+    if ended or "if-none-match" not in call.headers:
+        return ended
+    return not call.matches(etag())
+
+
+def started(call: Call, response: Response, where: str, *, replayed: bool) -> Response:
+    """`response` to a POST, with where to look at what it has started, or had started before."""
+    response.headers["Location"] = call.relative(where)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
 def polled(
     call: Call, text: str, etag: str, retry_after_s: int | None, status: int = 200, *, if_none_match: bool = False
 ) -> Response:

@@ -22,10 +22,14 @@ from infra import stages
 from infra.paths import ROOT
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-#: AWS tells no list: the SDK in a runtime depends on the runtime's version and the Region (Lambda Developer Guide,
-#: "Building Lambda functions with Python"). python3.11 came with this release in July 2023, and only newer ones since.
+#: AWS publishes no list: the SDK in a runtime depends on the runtime's version and the Region (Lambda Developer Guide,
+#: "Building Lambda functions with Python"). This is what users said python3.11 had when it came, in July 2023; nothing
+#: of AWS's confirms it.
 OLDEST_BOTO3 = "1.27.1"
-NEEDED = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "standardwebhooks", "trustme", "jsonschema")
+NEEDED = (
+    "pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "standardwebhooks", "trustme", "jsonschema",
+    "awslambdaric", "mypy",
+)  # fmt: skip
 UNIT = ("tests/unit", "tests/machine", "-n", "2")
 #: what runs in Lambda, without processes and terminals: a minute
 IN_LAMBDA = tuple(f"tests/unit/{room}" for room in ("life", "store", "handler", "direct", "runs", "due", "callbacks"))

@@ -28,13 +28,13 @@ def schemathesis(service: Service, document: Path, *options: str) -> subprocess.
 @pytest.mark.timeout(300)
 def test_every_operation_keeps_to_the_document_in_all_phases(service: Service, tmp_path: Path) -> None:
     # it would revoke the very token it works with
-    done = schemathesis(service, tmp_path / "openapi.json", "--max-time", "45", "-n", "15",
+    done = schemathesis(service, tmp_path / "openapi.json", "--max-time", "30", "-n", "15",
                         "--exclude-operation-id", "revoke_token")  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:]
 
 
 @pytest.mark.slow
 def test_revoking_keeps_to_the_document_too(service: Service, tmp_path: Path) -> None:
-    done = schemathesis(service, tmp_path / "openapi.json", "--max-time", "8", "-n", "10", "--phases",
+    done = schemathesis(service, tmp_path / "openapi.json", "--max-time", "5", "-n", "10", "--phases",
                         "examples,coverage,fuzzing", "--include-operation-id", "revoke_token")  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:]

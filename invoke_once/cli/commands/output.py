@@ -1,8 +1,8 @@
-"""`once output`: a run's output, what its handler returned."""
+"""`once output`: a run's output, what its handler returned; and what `once input` has in common with it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
 
-@examples("once output latest", "once output run_7k3v5x | jq .")
-@click.command("output", short_help="Print a run's output.")
-@run_argument
-@click.pass_obj
-def command(session: Session, /, run_id: str) -> int:
-    """Print what its handler returned: the JSON text as it is stored, of any size."""
-    from invoke_once.cli.output import escaped, out
+def printing(part: Literal["input", "output"], short_help: str, what: str) -> click.Command:
+    @examples(f"once {part} latest", f"once {part} run_7k3v5x | jq .")
+    @click.command(part, short_help=short_help, help=f"Print {what}: the JSON text as it is stored, of any size.")
+    @run_argument
+    @click.pass_obj
+    def command(session: Session, /, run_id: str) -> int:
+        from invoke_once.cli.output import escaped, out
 
-    with session.once() as once:
-        out(escaped(once.run(names.run_id(once, run_id)).text("output")))
-    return 0
+        with session.once() as once:
+            out(escaped(once.run(names.run_id(once, run_id)).text(part)))
+        return 0
+
+    return command
+
+
+command = printing("output", "Print a run's output.", "what its handler returned")
