@@ -27,7 +27,7 @@ PROBES: dict[tuple[str, str], str] = {
     ("api", "a tenant's tokens"): "list_tokens",
     ("api", "fire what was accepted, at once"): "start",
     ("api", "large inputs and outputs, and links to them"): "read_large_input",
-    ("api", "large inputs"): "start_large",
+    ("api", "large inputs and checkpoints"): "start_large",
     ("api", "`GET /runs/{id}/logs`"): "read_logs",
     ("api", "the key that cursors are sealed with and webhook secrets come from"): "health",
     ("stream", "have a run looked at now; fire who waited for a slot"): "callback",
@@ -39,7 +39,8 @@ PROBES: dict[tuple[str, str], str] = {
     ("sweep", "the large input of a run that is fired again"): "swept_large",
     ("attend", "look at a run and move it; the log of callbacks"): "delayed",
     ("attend", "fire what is due; have a batch spread"): "delayed",
-    ("attend", "the large input of a run that is fired; a batch's items"): "delayed_large",
+    ("attend", "the runs of a bulk job"): "bulk",
+    ("attend", "large inputs and checkpoints; a batch's items"): "delayed_large",
     ("attend", "the key that webhook secrets come from"): "callback",
     ("record", "record outcomes; register what was invoked without the service"): "unwrapped",
     ("record", "large outputs, and inputs it registers"): "unwrapped_large",
@@ -133,6 +134,13 @@ class Probes:
     def _delayed_large(self, _: str) -> None:
         self._ends(self._started("echo", random_text(20_000), delay_seconds=1))
 
+    def _bulk(self, _: str) -> None:
+        """A count: of all runs by the one index, of those that failed by the other."""
+        for wanted in ({"function": "echo"}, {"status": "failed"}):
+            body = {"action": "retry", "filter": wanted, "dry_run": True}
+            job = self._answers("POST", "/bulk", 202, json=body).json()
+            self._becomes(f"/bulk/{job['id']}", "done")
+
     def _swept(self, _: str, value: Any = 1) -> None:
         run = self._started("echo", value, delay_seconds=FROM_THE_START_S)
         self._as_if_its_event_was_lost(run)
@@ -191,16 +199,19 @@ class Probes:
 
     def _ends(self, run: str) -> None:
         """In time, and well."""
+        self._becomes(f"/runs/{run}", "succeeded")
+
+    def _becomes(self, path: str, wanted: str) -> None:
         deadline = time.monotonic() + self._patience_s
         found: dict[str, Any] = {"status": "unknown"}
         while time.monotonic() < deadline:
-            found = self._answers("GET", f"/runs/{run}", 200).json()
-            if found["status"] == "succeeded":
+            found = self._answers("GET", path, 200).json()
+            if found["status"] == wanted:
                 return
             if found["status"] in ENDED:
-                raise Failed(f"the run ends {found['status']}: {(found['error'] or {}).get('type')}")
+                raise Failed(f"it ends {found['status']}: {(found.get('error') or {}).get('type')}")
             time.sleep(0.1)
-        raise Failed(f"the run is still {found['status']}")
+        raise Failed(f"it is still {found['status']}")
 
 
 def random_text(size: int) -> str:
