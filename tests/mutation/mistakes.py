@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _OTHER: dict[type[ast.AST], type[ast.AST]] = {
@@ -30,6 +30,7 @@ class Mistake:
     now: str
     start: int
     end: int  #: byte offsets in the file
+    text: bytes = field(repr=False, compare=False)  #: the file's, as it was read
 
     @property
     def inside_a_function(self) -> bool:
@@ -37,8 +38,7 @@ class Mistake:
 
     def planted(self) -> str:
         """The file's text with the mistake in it."""
-        given = self.path.read_bytes()
-        return (given[: self.start] + self.now.encode() + given[self.end :]).decode()
+        return (self.text[: self.start] + self.now.encode() + self.text[self.end :]).decode()
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {' '.join(self.was.split())[:90]}  ▶  {' '.join(self.now.split())[:90]}"
@@ -90,8 +90,8 @@ class _Finder:
                 yield self._of(node, "pass")
             case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
                 yield self._of(node, "pass")
-        for field, value in ast.iter_fields(node):
-            if field in ("annotation", "targets", "target", "decorator_list", "returns"):
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "targets", "target", "decorator_list", "returns"):
                 continue
             for part in value if isinstance(value, list) else [value]:
                 if isinstance(part, ast.stmt):
@@ -154,7 +154,7 @@ class _Finder:
     def _of(self, node: ast.expr | ast.stmt, now: str) -> Mistake:
         start, end = self._place(node.lineno, node.col_offset), self._place(node.end_lineno, node.end_col_offset)
         was = self._text[start:end].decode()
-        return Mistake(self._path, self._where, node.lineno, self._lines, was, now, start, end)
+        return Mistake(self._path, self._where, node.lineno, self._lines, was, now, start, end, self._text)
 
     def _said(self, node: ast.expr) -> str:
         start, end = self._place(node.lineno, node.col_offset), self._place(node.end_lineno, node.end_col_offset)

@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
+from chalicelib.callbacks import aws_targets
 from chalicelib.callbacks.arns import check_target, parse
-from chalicelib.callbacks.aws_targets import send
+from chalicelib.callbacks.aws_targets import FOR_GOOD, send
 from chalicelib.callbacks.urls import UrlRefused
 from chalicelib.callbacks.webhook import Outcome
 from infra.stages import TARGET
@@ -150,6 +151,7 @@ def test_an_entry_that_a_bus_refused_in_a_good_answer_is_not_delivered() -> None
         ("sns", TOPIC, "InvalidParameter", True),
         ("events", BUS, "ResourceNotFoundException", False),
         ("events", BUS, "ValidationException", True),
+        *(("sqs", QUEUE, code, True) for code in sorted(FOR_GOOD)),
     ],
 )
 def test_what_aws_refuses_is_tried_again_unless_no_time_will_change_it(
@@ -179,3 +181,21 @@ def test_an_aws_that_does_not_answer_is_an_outcome() -> None:
     found = send(target, HEADERS, BODY, clients=lambda _service, _region: Away())
     assert (found.status_code, found.delivered, found.for_good) == (None, False, False)
     assert found.error == "the bus did not answer: EndpointConnectionError"
+
+
+def test_what_is_final_is_what_aws_s_references_call_so() -> None:
+    assert {
+        "InvalidMessageContents", "UnsupportedOperation",  # SendMessage
+        "InvalidParameter", "ParameterValueInvalid", "InvalidParameterValue", "ValidationException",  # Publish
+        "MissingParameter", "ValidationError",  # of every service
+        "MalformedDetail", "InvalidArgument", "NotAuthorizedForSource", "NotAuthorizedForDetailType",  # PutEvents
+    } == FOR_GOOD  # fmt: skip
+
+
+def test_aws_is_asked_once_a_sending_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    client = aws_targets._client("sqs", "eu-west-1")
+    config = client.meta.config
+    assert (client.meta.region_name, config.connect_timeout, config.read_timeout) == ("eu-west-1", 2, 5)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}

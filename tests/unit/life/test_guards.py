@@ -8,15 +8,17 @@ dropped shows here before it shows anywhere else.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from invoke_once.life import gates, moves
+from invoke_once.life.batch import Batch
 from invoke_once.life.head import Head
 from invoke_once.life.move import LETTERS, Move
-from invoke_once.life.moves import callback_moves, gate_moves
+from invoke_once.life.moves import batch_moves, callback_moves, gate_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import MemoryTable
@@ -154,3 +156,16 @@ def test_what_is_there_already_of_ones_own_is_no_refusal() -> None:
     known = {make(Head.from_item(RUNNING | item)).letter for _, item, make, _ in TABLE
              if make(Head.from_item(RUNNING | item)).mine}  # fmt: skip
     assert known == set("ABEFHIMOQWY")
+
+
+def test_a_move_knows_itself_by_what_it_writes() -> None:
+    """Else the repetition of a lost answer would be taken for somebody else's write."""
+    batch = Batch.from_item(COMMON | {"status": "running", "pass": 1, "total": 3, "run_id": "batch_a", "part": "batch"})
+    others = [batch_moves.take_chunk(batch, 0, NOW)]
+    for move in [*(make(Head.from_item(RUNNING | item)) for _, item, make, _ in TABLE), *others]:
+        assert move.mine.items() <= move.set.items(), move.letter
+
+
+def test_each_letter_of_batches_is_that_of_its_move() -> None:
+    for letter, name in batch_moves.BATCH_LETTERS.items():
+        assert (inspect.getdoc(getattr(batch_moves, name)) or "").startswith(f"{letter}."), name
