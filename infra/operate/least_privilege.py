@@ -64,9 +64,9 @@ class Proof:
 
     def verdict(self, granted: Granted) -> Verdict:
         """Raises `Failed` if the probe fails with the role as it is: then nothing is proven."""
-        probe = PROBES.get((granted.function, granted.grant.why)) or PROBES.get(("", granted.grant.why))
+        probe = probe_of(granted)
         if probe is None:
-            return self._on_template(granted)
+            return on_template(self._template, granted)
         self._probes.run(probe, granted.function)
         role = self._role(granted.function)
         whole = self._iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
@@ -82,21 +82,27 @@ class Proof:
     def close(self) -> None:
         self._probes.close()
 
-    def _on_template(self, granted: Granted) -> Verdict:
-        """For what AWS itself does with a role."""
-        template = copy.deepcopy(self._template)
-        logical = SERVICE[granted.function][0] if granted.function in SERVICE else f"Target{camel(granted.function)}"
-        policy = template["Resources"][ROLES.get(granted.function, f"{logical}Role")]["Properties"]["Policies"][0]
-        policy["PolicyDocument"] = _less(policy["PolicyDocument"], granted)
-        lacking = reachable.missing(template)
-        return Verdict(granted, bool(lacking), f"AWS lacks {lacking[0][1]}" if lacking else "nothing asks for it")
-
     def _put(self, role: str, document: dict[str, Any]) -> None:
         self._iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
 
     def _role(self, function: str) -> str:
         found = self._probes.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
         return str(found["Role"].rpartition("/")[2])
+
+
+def probe_of(granted: Granted) -> str | None:
+    """The probe that needs the statement; None for what AWS itself does with a role."""
+    return PROBES.get((granted.function, granted.grant.why)) or PROBES.get(("", granted.grant.why))
+
+
+def on_template(template: dict[str, Any], granted: Granted) -> Verdict:
+    """Whether AWS itself would lack the statement, by the finished template."""
+    without = copy.deepcopy(template)
+    logical = SERVICE[granted.function][0] if granted.function in SERVICE else f"Target{camel(granted.function)}"
+    policy = without["Resources"][ROLES.get(granted.function, f"{logical}Role")]["Properties"]["Policies"][0]
+    policy["PolicyDocument"] = _less(policy["PolicyDocument"], granted)
+    lacking = reachable.missing(without)
+    return Verdict(granted, bool(lacking), f"AWS lacks {lacking[0][1]}" if lacking else "nothing asks for it")
 
 
 def _less(document: dict[str, Any], granted: Granted) -> dict[str, Any]:

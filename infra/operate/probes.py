@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +19,8 @@ from infra.ship.deploy import LOCAL_REGION, Deployed
 # what should succeed gets time enough on a busy machine; what should fail need not be waited for as long
 PATIENCE_S, IMPATIENCE_S = 30.0, 6.0
 FROM_THE_START_S = 3600
+LONGER_S = 5
+HOLD_S = 3  #: longer than the look at a limit, a second after a run began to wait there
 ENDED = ("succeeded", "failed", "timed_out", "cancelled", "expired")
 
 #: (function, the statement's reason): the probe. A function "" stands for any. What is not here is AWS's own doing.
@@ -31,7 +35,10 @@ PROBES: dict[tuple[str, str], str] = {
     ("api", "`GET /runs/{id}/logs`"): "read_logs",
     ("api", "the key that cursors are sealed with and webhook secrets come from"): "health",
     ("stream", "have a run looked at now; fire who waited for a slot"): "callback",
-    ("stream", "have a run looked at later"): "delayed",
+    ("stream", "have a run looked at later"): "delayed_longer",
+    ("stream", "who waits for a slot"): "let_through",
+    ("stream", "let who waits through; the slots of a limit"): "let_through",
+    ("stream", "the large input of a run that waited"): "let_through_large",
     ("wake", "have a run looked at now"): "delayed",
     ("sweep", "what is due; who waits for a slot"): "swept",
     ("sweep", "look at each and move it"): "swept",
@@ -40,7 +47,9 @@ PROBES: dict[tuple[str, str], str] = {
     ("attend", "look at a run and move it; the log of callbacks"): "delayed",
     ("attend", "fire what is due; have a batch spread"): "delayed",
     ("attend", "the runs of a bulk job"): "bulk",
-    ("attend", "large inputs and checkpoints; a batch's items"): "delayed_large",
+    ("attend", "large inputs and checkpoints; a batch's items"): "batch_large",
+    ("attend", "the runs and chunks of a batch"): "batch",
+    ("attend", "who waits for a slot"): "let_through_by_attend",
     ("attend", "the key that webhook secrets come from"): "callback",
     ("record", "record outcomes; register what was invoked without the service"): "unwrapped",
     ("record", "large outputs, and inputs it registers"): "unwrapped_large",
@@ -131,8 +140,11 @@ class Probes:
     def _delayed(self, _: str) -> None:
         self._ends(self._started("echo", 1, delay_seconds=1))
 
-    def _delayed_large(self, _: str) -> None:
-        self._ends(self._started("echo", random_text(20_000), delay_seconds=1))
+    def _delayed_longer(self, _: str) -> None:
+        """Longer than the stream's sandbox takes to start: what is due by then needs no queue."""
+        run = self._started("echo", 1, delay_seconds=LONGER_S)
+        self._patience_s += LONGER_S
+        self._ends(run)
 
     def _bulk(self, _: str) -> None:
         """A count: of all runs by the one index, of those that failed by the other."""
@@ -149,6 +161,51 @@ class Probes:
 
     def _swept_large(self, function: str) -> None:
         self._swept(function, random_text(20_000))
+
+    # Limits and batches
+
+    def _let_through(self, _: str, text: str = "") -> None:
+        self._ends(self._waiting_for_another(text))
+
+    def _let_through_large(self, _: str) -> None:
+        self._let_through("", random_text(20_000))
+
+    def _let_through_by_attend(self, _: str) -> None:
+        """By its look at the limit: the stream, which is quicker, sleeps meanwhile."""
+        (stream,) = self.client("lambda").list_event_source_mappings(FunctionName=f"{self._stack}-stream")[
+            "EventSourceMappings"
+        ]
+        self.client("lambda").update_event_source_mapping(UUID=stream["UUID"], Enabled=False)
+        try:
+            run = self._waiting_for_another("")
+            key = {"run_id": {"S": run}, "part": {"S": "head"}}
+            head = self.client("dynamodb").get_item(TableName=f"{self._stack}-runs", Key=key)["Item"]
+            rack = head["wait_shard"]["S"].partition("#")[0] + "#0"
+            payload = json.dumps({"run_id": rack})
+            self.client("lambda").invoke(FunctionName=f"{self._stack}-attend", Payload=payload)
+            self._ends(run)
+        finally:
+            self.client("lambda").update_event_source_mapping(UUID=stream["UUID"], Enabled=True)
+
+    def _waiting_for_another(self, text: str) -> str:
+        """A run that waited for the only slot of a limit; its holder has just ended."""
+        limit = {"concurrency": {"key": secrets.token_hex(8), "max": 1}}
+        holder = self._started("sleep", {"seconds": HOLD_S}, **limit)
+        waiting = self._started("sleep", {"seconds": 0, "text": text}, **limit)
+        if self._answers("GET", f"/runs/{waiting}", 200).json()["waiting_for"] != "concurrency":
+            raise Failed("the second run did not wait")
+        patience_s, self._patience_s = self._patience_s, PATIENCE_S
+        self._ends(holder)
+        self._patience_s = patience_s
+        return waiting
+
+    def _batch(self, _: str, value: Any = 1) -> None:
+        body = {"function": "echo", "items": [{"input": value}, {"input": 2}]}
+        batch = self._answers("POST", "/batches", 202, json=body).json()
+        self._becomes(f"/batches/{batch['id']}", "succeeded")
+
+    def _batch_large(self, function: str) -> None:
+        self._batch(function, random_text(20_000))
 
     def _as_if_its_event_was_lost(self, run: str) -> None:
         """Queued, fired a while ago, never claimed: only the sweep comes by such a run."""
@@ -169,8 +226,8 @@ class Probes:
         return self._started(function, {"csv": "a\n1\n"} if function == "report" else value)
 
     def _run_large(self, function: str) -> None:
-        """An input that goes by reference; of `echo` the output too."""
-        text = random_text(300_000)
+        """An input that goes by reference, being too large for an event; of `echo` the output too."""
+        text = random_text(1_000_000)
         self._ends(self._started(function, {"csv": f"a\n{text}\n"} if function == "report" else text))
 
     def _run_on_s3(self, function: str) -> None:

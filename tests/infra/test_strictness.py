@@ -129,9 +129,38 @@ def test_a_role_a_zip_or_a_queue_that_is_not_there_is_refused(cloud: Cloud) -> N
     assert "Dead letter target" in cloud.create({"Q": dead})
 
 
+def test_a_topic_a_bucket_or_a_function_that_is_named_by_text_and_not_there_is_refused(cloud: Cloud) -> None:
+    topic = HERE.format("sns", "nowhere")
+    told = {"TopicArn": topic, "Protocol": "email", "Endpoint": "a@example.com"}
+    assert "Topic does not exist" in cloud.create({"S": {"Type": "AWS::SNS::Subscription", "Properties": told}})
+    policy = {"Bucket": "nowhere", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}}
+    assert "bucket does not exist" in cloud.create({"P": {"Type": "AWS::S3::BucketPolicy", "Properties": policy}})
+    calling = {"FunctionName": "nowhere", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    assert "Function not found" in cloud.create({"P": {"Type": "AWS::Lambda::Permission", "Properties": calling}})
+
+
+def test_a_source_s_own_place_for_failures_has_to_be_there_and_open_to_the_role(cloud: Cloud) -> None:
+    early, _ = names()
+    reading = role("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", resource="*")
+    reads = mapping({"Fn::GetAtt": ["Queue", "Arn"]})
+    there = {"Role": reading, "Early": function(early), "Queue": queue(), "Failed": queue(), "M": reads}
+    for destination, why in (
+        (HERE.format("sqs", "nowhere"), "destination ARN"),
+        ({"Fn::GetAtt": ["Failed", "Arn"]}, "does not have permissions to call SendMessage"),
+    ):
+        reads["Properties"]["DestinationConfig"] = {"OnFailure": {"Destination": destination}}
+        assert why in cloud.create(there)
+
+
 def test_what_is_too_large_is_refused(cloud: Cloud) -> None:
     early, _ = names()
     assert "Maximum policy size" in cloud.create({"Role": role(size=11_000)})
+    wide = role(size=6_200)["Properties"]["Policies"][0]["PolicyDocument"]
+    managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": wide}}
+    assert "quota for PolicySize" in cloud.create({"M": managed})
+    many = role()
+    many["Properties"]["ManagedPolicyArns"] = [f"arn:aws:iam::aws:policy/P{n}" for n in range(11)]
+    assert "quota for PoliciesPerRole" in cloud.create({"Role": many})
     wide = {"Environment": {"Variables": {"A": "x" * 4_100}}}
     assert "4KB limit" in cloud.create({"Role": role(), "F": function(early, **wide)})
 
@@ -149,6 +178,23 @@ def test_a_name_that_is_taken_is_refused(cloud: Cloud) -> None:
     assert "already exists" in cloud.create({"T": {"Type": "AWS::DynamoDB::Table", "Properties": table}})
     assert cloud.aws("dynamodb").get_item(TableName=name, Key={"k": {"S": "kept"}})["Item"]
     cloud.aws("dynamodb").delete_table(TableName=name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "more"),
+    [
+        ("AWS::S3::Bucket", "BucketName", {}),
+        ("AWS::Logs::LogGroup", "LogGroupName", {}),
+        ("AWS::Lambda::Function", "FunctionName", function("taken")["Properties"]),
+    ],
+)
+def test_a_bucket_a_log_group_or_a_function_of_another_stack_is_refused(
+    cloud: Cloud, kind: str, name: str, more: dict[str, Any]
+) -> None:
+    taken = f"taken-{uuid.uuid4().hex[:8]}"
+    one = {"Type": kind, "Properties": {**more, name: taken}}
+    other = {**one, "Properties": {**one["Properties"], name: {"Fn::Sub": taken}}, "DependsOn": "One"}
+    assert "already exists" in cloud.create({"Role": role(), "One": one, "Other": other})
 
 
 def test_a_version_has_no_event_invoke_config_but_its_own(cloud: Cloud) -> None:

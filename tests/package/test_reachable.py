@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.operate import reachable
+from infra.operate import least_privilege, reachable
 
 
 def test_whatever_the_template_has_aws_do_the_role_allows(template: dict[str, Any]) -> None:
@@ -34,3 +34,12 @@ def test_a_role_that_lacks_something_is_seen(template: dict[str, Any], role: str
     document = changed["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
     document["Statement"] = [s for s in document["Statement"] if action not in s["Action"]]
     assert action in {need[1] for need in reachable.missing(changed)}
+
+
+def test_a_statement_without_a_probe_is_one_that_aws_itself_needs(template: dict[str, Any]) -> None:
+    """`make least-privilege` tries the others; a new statement belongs to the one or the other."""
+    alone = [granted for granted in least_privilege.statements() if least_privilege.probe_of(granted) is None]
+    assert len(alone) > 10
+    assert [
+        str(found) for granted in alone if not (found := least_privilege.on_template(template, granted)).needed
+    ] == []

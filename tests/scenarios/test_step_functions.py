@@ -42,7 +42,7 @@ def test_a_state_machine_waits_for_a_run(
     with zipfile.ZipFile(archive, "w") as opened:
         opened.write(EXAMPLE / "start.py", "start.py")
     settings = {"ONCE_URL": service.url, "ONCE_TOKEN": service.default_token, "LISTENER_URL": receiver.url}
-    role = "arn:aws:iam::000000000000:role/any"
+    role = lambda_.get_function_configuration(FunctionName=f"{service.stack}-echo")["Role"]
     lambda_.create_function(
         FunctionName=name, Runtime="python3.11", Handler="start.handler", Role=role, Timeout=30,
         Code={"ZipFile": archive.getvalue()}, Environment={"Variables": settings},

@@ -16,9 +16,13 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 @pytest.fixture(scope="module")
 def queue(service: Service) -> Iterator[Queue]:
-    """The local stage's own queue, emptied."""
+    """The local stage's own queue, emptied. Topics and rules may write to it, where rights are asked for."""
     found = Queue(service, service.deployed.outputs["CallbackQueue"])
     found.sqs.purge_queue(QueueUrl=found.url)
+    senders = {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}
+    allow = {"Effect": "Allow", "Principal": senders, "Action": "sqs:SendMessage", "Resource": found.arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    found.sqs.set_queue_attributes(QueueUrl=found.url, Attributes={"Policy": policy})
     yield found
 
 
