@@ -19,11 +19,11 @@ from invoke_once.errors import ConfigurationError
 LOCAL = "local"
 #: STACK-artifacts-ACCOUNT-REGION is a bucket's name, and those have at most 63 characters
 Reservable = Annotated[str, Meta(pattern=r"\A(api|stream|wake|sweep|attend|record)\Z")]
+Scope = Literal["runs:read", "runs:write", "admin", "operator"]
 #: What an ARN may leave to the stack, in a form that it has.
 PSEUDO = {"Partition": "aws", "Region": "us-east-1", "AccountId": "0" * 12, "StackName": "stack"}
 #: A Lambda's environment has 4 KB (Lambda Developer Guide, "Quotas"), of which the service's other settings take one.
 TARGETS_CHARS = 2_500
-CALLERS_CHARS = 1_000
 #: As chalicelib/callbacks/arns.py reads it; a test holds the two together.
 TARGET = re.compile(
     r"arn:aws[a-z-]*:(?:(?:sqs|sns):[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+"
@@ -44,11 +44,11 @@ class CallbackTarget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IamCaller(Struct, frozen=True, forbid_unknown_fields=True):
-    """A user or role of AWS, whose tenant's it is and what it may do."""
+    """A role or user of AWS that may fetch tokens, whose runs those are for, and what they allow."""
 
-    arn: Annotated[str, Meta(pattern=r"\Aarn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+\Z")]
-    tenant: Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z")]
-    scopes: Annotated[tuple[Literal["runs:read", "runs:write", "admin", "operator"], ...], Meta(min_length=1)]
+    arn: Annotated[str, Meta(pattern=r"\Aarn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,500}\Z")]
+    tenant: Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._-]{0,62}\Z")]
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)] = ("runs:read", "runs:write")
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,12 +130,12 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
             description='`["https://app.example.com"]`: sites whose pages may call the API with a token they have',
         ),
     ] = ()
-    callers: Annotated[
-        Literal["bearer", "iam"], Meta(description="`iam`: every call is signed (SigV4) instead of having a token")
-    ] = "bearer"
     iam_callers: Annotated[
         tuple[IamCaller, ...],
-        Meta(description='with `iam`: `{ arn = "arn:aws:iam::…:role/ci", tenant = "acme", scopes = ["runs:write"] }`'),
+        Meta(
+            description='`[{ arn = "arn:aws:iam::…:role/shop", tenant = "shop" }]`: roles and users of AWS that fetch '
+            "their tokens with their own signature; `scopes` unless `runs:read` and `runs:write`"
+        ),
     ] = ()
     versioned_bucket: Annotated[bool, Meta(description="what is overwritten or deleted can be had back for a week")] = (
         False
@@ -204,10 +204,9 @@ def _check(stage: Stage) -> None:
         ),
         (bool(stage.vpc_subnets) != bool(stage.vpc_security_groups), "vpc_subnets and vpc_security_groups go together"),
         (bool(stage.domain) != bool(stage.certificate_arn), "domain and certificate_arn go together"),
-        (bool(stage.iam_callers) != (stage.callers == "iam"), 'callers = "iam" and iam_callers go together'),
         (
-            len(msgspec.json.encode(stage.iam_callers)) > CALLERS_CHARS,
-            f"iam_callers has at most {CALLERS_CHARS} characters",
+            len({_named(caller.arn) for caller in stage.iam_callers}) < len(stage.iam_callers),
+            "iam_callers has a role or user twice (their names are unique in an account, whatever their path)",
         ),
         (stage.domain and stage.vpc_endpoints, "a private API (vpc_endpoints) has no domain of its own here"),
         (
@@ -221,6 +220,12 @@ def _check(stage: Stage) -> None:
     ):
         if wrong:
             raise StageProblem(f"{STAGES_TOML.name}, stage {stage.name}: {why}")
+
+
+def _named(arn: str) -> tuple[str, str]:
+    """A role or user without its path: (up to its kind, its name)."""
+    kind, *names = arn.split("/")
+    return kind, names[-1]
 
 
 def filled(arn: str) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from chalicelib.api import iam
 from chalicelib.api.headers import Headers
-from chalicelib.api.problems import Forbidden, Unauthenticated, UnknownCaller
+from chalicelib.api.problems import Forbidden, Unauthenticated
 from chalicelib.tokens import Token, TokenCache
 
 OPERATOR = "operator"
@@ -27,14 +24,6 @@ def authenticate(headers: Headers, tokens: TokenCache) -> Token:
     token = tokens.check(bearer(headers))
     if token is None:
         raise Unauthenticated
-    return token
-
-
-def signed(callers: iam.Callers, context: Mapping[str, Any]) -> Token:
-    """Who signed the call, as the gateway says. Raises UnknownCaller."""
-    token = iam.caller(callers, context)
-    if token is None:
-        raise UnknownCaller
     return token
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from msgspec import Struct, field
 
-from chalicelib.api import cors, iam
+from chalicelib.api import cors
 from chalicelib.api.health import Health
 from chalicelib.runs.holds import Holds
 from chalicelib.runs.limits import Limits
@@ -40,6 +40,12 @@ def _webhook_secrets(tenant: str, now_ms: int) -> list[str]:
     return [str(secret) for secret in secrets_for(tenant, now_ms)]
 
 
+def _iam_callers() -> Mapping[Any, Any]:
+    from chalicelib.api import iam
+
+    return iam.of_stage()
+
+
 @cache
 def _logs_client() -> Any:
     from invoke_once.store import aws
@@ -57,7 +63,7 @@ class Backend(Struct, frozen=True):
     cursor_keys: Callable[[int], list[bytes]] = _cursor_keys  #: (now in ms) -> the key in use, then others still valid
     link_keys: Callable[[int], list[bytes]] = _link_keys  #: the same for links
     webhook_secrets: Callable[[str, int], list[str]] = _webhook_secrets  #: (tenant, now in ms), the current one first
-    callers: iam.Callers | None = field(default_factory=lambda: iam.callers(os.environ))
+    iam_callers: Callable[[], Mapping[Any, Any]] = _iam_callers  #: the roles and users of the stage (iam.py)
     logs: Callable[[], Any] = _logs_client  #: a CloudWatch Logs client
     sleep: Callable[[float], None] = time.sleep
 

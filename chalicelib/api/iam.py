@@ -1,47 +1,66 @@
-"""Callers whom API Gateway knows by their AWS signature, where the stage has `callers = "iam"`: who is which tenant's.
+"""Callers whom API Gateway knows by their AWS signature: the roles and users that the stage lists, each with a tenant.
 
-The gateway has checked the signature and the principal's right to call before the service is asked. It says who it was
-in `requestContext.identity.userArn`, which no caller can set (API Gateway Developer Guide, "$context variables").
+The gateway asks for SigV4 on `POST /iam-tokens` alone (infra/template/gateway.py) and says in `requestContext.identity`
+who signed; nothing that a caller sends gets there. Names of roles and of users are unique in an account, whatever their
+path, so account, kind and name say who it is: the ARN of a role's session has no path.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import os
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
-from chalicelib.tokens import Token
+import msgspec
+from msgspec import Struct
+
+from chalicelib.api.problems import UnknownCaller
 from invoke_once.errors import ConfigurationError
 
-#: A session of a role. It names the role without the role's path.
-_SESSION = re.compile(r"(arn:[a-z-]+):sts::(\d{12}):assumed-role/([\w+=,.@-]+)/[\w+=,.@-]+")
+VARIABLE = "ONCE_IAM_CALLERS"
+#: (account, "role" or "user", name)
+Who: TypeAlias = tuple[str, str, str]
 
-Callers = Mapping[str, Token]
+
+class Caller(Struct, frozen=True, forbid_unknown_fields=True):
+    """A role or user of `iam_callers` in infra/stages.toml."""
+
+    arn: str
+    tenant: str
+    scopes: tuple[str, ...]
 
 
-def callers(env: Mapping[str, str]) -> Callers | None:
-    """ONCE_IAM_CALLERS, `[[ARN, tenant, [scope …]] …]`: whose each principal is. None: callers have tokens."""
-    text = env.get("ONCE_IAM_CALLERS")
-    if not text:
-        return None
+def callers(text: str) -> dict[Who, Caller]:
+    """ONCE_IAM_CALLERS, a JSON list of `Caller`. Raises ConfigurationError."""
     try:
-        listed = json.loads(text)
-        return {named(arn): Token(arn, str(tenant), tuple(scopes), "", 0) for arn, tenant, scopes in listed}
-    except (ValueError, TypeError):
-        raise ConfigurationError("ONCE_IAM_CALLERS is not a JSON array of [ARN, tenant, scopes]") from None
+        found = msgspec.json.decode(text or "[]", type=list[Caller])
+    except msgspec.DecodeError as error:
+        raise ConfigurationError(f"{VARIABLE}: {error}") from None
+    return {who(caller.arn): caller for caller in found}
 
 
-def caller(known: Callers, context: Mapping[str, Any]) -> Token | None:
-    """The caller of a request that the gateway has let through; None: nobody's principal."""
-    arn = (context.get("identity") or {}).get("userArn")
-    if not isinstance(arn, str):
-        return None
-    session = _SESSION.fullmatch(arn)
-    return known.get(f"{session[1]}:iam::{session[2]}:role/{session[3]}" if session else arn)
+@cache
+def of_stage() -> dict[Who, Caller]:
+    return callers(os.environ.get(VARIABLE, ""))
 
 
-def named(arn: str) -> str:
-    """A principal as a call names it: a role without its path, anything else as it is written."""
-    principal, slash, path = arn.partition(":role/")
-    return f"{principal}{slash}{path.rpartition('/')[2]}" if slash else arn
+def identified(known: Mapping[Who, Caller], context: Mapping[str, Any]) -> Caller:
+    """Who called, by the request's context. Raises UnknownCaller."""
+    identity = context.get("identity")
+    arn = identity.get("userArn") if isinstance(identity, Mapping) else None
+    caller = known.get(who(arn)) if isinstance(arn, str) else None
+    if caller is None:
+        raise UnknownCaller
+    return caller
+
+
+def who(arn: str) -> Who:
+    """Of a role or user (`…iam::ACCOUNT:role/PATH/NAME`), of a role's session (`…sts::ACCOUNT:assumed-role/NAME/S`)."""
+    service, _, account, resource = (arn.split(":", 5) + [""] * 6)[2:6]
+    kind, *names = resource.split("/")
+    if (service, kind) == ("sts", "assumed-role") and len(names) == 2:
+        return account, "role", names[0]
+    if service == "iam" and kind in ("role", "user") and names:
+        return account, kind, names[-1]
+    return account, "", resource

@@ -47,7 +47,8 @@ def openapi_document(call: Call) -> Response:
     """This interface as an OpenAPI 3.1 document."""
     from chalicelib.api.openapi.document import document_text
 
-    text, etag = document_text(routes.current_app, call.service.functions, signed=call.backend.callers is not None)
+    signed = bool(call.backend.iam_callers())
+    text, etag = document_text(routes.current_app, call.service.functions, signed=signed)
     named = {"ETag": etag, "Cache-Control": "no-cache"}
     return reply(None, 304, named) if call.matches(etag) else reply(text, headers=named)
 

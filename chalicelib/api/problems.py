@@ -2,7 +2,7 @@
 
     Problem
     ├── 400  InvalidJson · InvalidParameter · InvalidCursor · InvalidKey · InvalidBody
-    ├── 401  Unauthenticated        ├── 403  Forbidden          ├── 404  NotFound
+    ├── 401  Unauthenticated        ├── 403  Forbidden · UnknownCaller   ├── 404  NotFound
     ├── 405  MethodNotAllowed       ├── 409  WrongState         ├── 413  TooLarge
     ├── 415  UnsupportedMediaType   ├── 422  InvalidRequest · KeyReused
     ├── 429  TooManyRequests        ├── 500  Internal           └── 503  Unavailable
@@ -107,13 +107,14 @@ class Forbidden(Problem):
 
 
 class UnknownCaller(Problem):
-    """The gateway let an AWS principal through that is nobody's."""
+    """AWS says who called, and the stage does not list that role or user."""
 
-    status, name, title = 403, "forbidden", "The caller is not known"
+    status, name, title = 403, "unknown-caller", "This stage does not know the caller"
 
     def __init__(self) -> None:
         super().__init__(
-            "This AWS principal is not among the stage's iam_callers.", headers={"WWW-Authenticate": "AWS4-HMAC-SHA256"}
+            "The signature is good. The role or user is not one of iam_callers of this stage.",
+            headers={"WWW-Authenticate": 'AWS4-HMAC-SHA256 service="execute-api"'},
         )
 
 

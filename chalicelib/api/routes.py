@@ -38,6 +38,7 @@ class About(Struct, frozen=True):
     examples: Mapping[str, Any] = {}  #: of a body
     headers: Sequence[str] = ()  #: that the view reads, beside If-None-Match where it may answer 304
     linked: str = ""  #: "run", "batch": a link to its run or batch opens it too, also for other sites' pages
+    signed: bool = False  #: API Gateway asks for an AWS signature, where the stage has `iam_callers`
     problems: Sequence[int] = ()  #: beside those that come with a scope, a path parameter, a body
 
 
@@ -77,16 +78,12 @@ class Operation:
     def _admit(self, call: Call) -> None:
         if self.scope is None:
             return
-        call.link = self._link(call) if self.about.linked and call.backend.callers is None else None
+        call.link = self._link(call) if self.about.linked else None
         if call.link is not None:
             call.noted["by"] = "link"
             call.backend.limits.take(call.link.id, call.began_ms)
         else:
-            callers = call.backend.callers
-            if callers is None:
-                call.who = auth.authenticate(call.headers, call.backend.tokens)
-            else:
-                call.who = auth.signed(callers, call.request.context)
+            call.who = auth.authenticate(call.headers, call.backend.tokens)
             call.noted |= {"tenant": call.tenant, "token_id": call.who.id}
             auth.require(call.who, self.scope)
             call.backend.limits.take(call.tenant, call.began_ms)

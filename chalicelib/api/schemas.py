@@ -183,6 +183,12 @@ class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     expires_in_seconds: Annotated[int, Meta(ge=1, le=3650 * DAY_S)] | UnsetType = UNSET
 
 
+class IamTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the token is to work: an hour unless told, twelve at most."""
+
+    expires_in_seconds: Annotated[int, Meta(ge=60, le=DAY_S // 2)] = 3600
+
+
 def read(value: Any, kind: type[T], opaque: str | None = None) -> T:
     """`value` as a struct. Raises InvalidRequest with a pointer. `opaque` names a member that is anything."""
     try:

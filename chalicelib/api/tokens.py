@@ -1,4 +1,7 @@
-"""`POST /tokens`, `GET /tokens`, `DELETE /tokens/{token_id}`: for scope `admin`; of another tenant, for `operator`."""
+"""`POST /tokens`, `GET /tokens`, `DELETE /tokens/{token_id}`: for scope `admin`; of another tenant, for `operator`.
+
+`POST /iam-tokens`: for the AWS roles and users that the stage lists.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,35 @@ def create_token(call: Call) -> Response:
         auth.require(call.who, auth.OPERATOR)
     expires_s = None if asked.expires_in_seconds is UNSET else asked.expires_in_seconds
     token, text = tokens.issue(call.backend.tokens.table, tenant, asked.scopes, call.began_ms, expires_s)
+    call.noted["token_made"] = token.id
+    return reply_json(document(token) | {"token": text}, 201, {"Location": f"tokens/{token.id}"})
+
+
+@routes.route("/iam-tokens", methods=["POST"])
+@routes.operation(
+    {201: Answer("the token, with its text", "NewToken", ("Location",))},
+    signed=True,
+    body=schemas.IamTokenRequest,
+    body_optional=True,
+    examples={"half a day": {"expires_in_seconds": 43_200}},
+    problems=(400, 403, 404, 429, 503),
+)
+def create_iam_token(call: Call) -> Response:
+    """Make a short token for the AWS role or user that signed this call (SigV4).
+
+    Where the stage lists the role or user in `iam_callers`: of its tenant, with its scopes, for an hour unless told.
+    """
+    known = call.backend.iam_callers()
+    if not known:
+        raise problems.NotFound("This stage has no iam_callers.")
+    from chalicelib.api import iam
+
+    caller = iam.identified(known, call.request.context)
+    call.noted |= {"tenant": caller.tenant, "by": caller.arn}
+    call.backend.limits.take(caller.tenant, call.began_ms)
+    asked = schemas.read(call.json_body() if call.body else {}, schemas.IamTokenRequest)
+    table, expires_s = call.backend.tokens.table, asked.expires_in_seconds
+    token, text = tokens.issue(table, caller.tenant, caller.scopes, call.began_ms, expires_s)
     call.noted["token_made"] = token.id
     return reply_json(document(token) | {"token": text}, 201, {"Location": f"tokens/{token.id}"})
 

@@ -6,9 +6,10 @@ policies can name it without asking.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 from chalicelib.functions import Function
 from infra.stages import Stage
@@ -85,14 +86,13 @@ def _limits(stage: Stage) -> dict[str, str]:
         "ONCE_RUNS_IN_FLIGHT": str(stage.runs_in_flight),
         "ONCE_HOLDS_IN_FLIGHT": str(stage.holds_in_flight),
         **({"ONCE_CORS_ORIGINS": " ".join(stage.cors_origins)} if stage.cors_origins else {}),
-        **({"ONCE_IAM_CALLERS": _callers(stage)} if stage.iam_callers else {}),
+        **iam_callers(stage),
     }
 
 
-def _callers(stage: Stage) -> str:
-    """As chalicelib/api/iam.py reads it."""
-    callers = [(caller.arn, caller.tenant, caller.scopes) for caller in stage.iam_callers]
-    return json.dumps(callers, separators=(",", ":"))
+def iam_callers(stage: Stage) -> dict[str, str]:
+    """Who gets a token by its AWS signature, as chalicelib/api/iam.py reads it."""
+    return {"ONCE_IAM_CALLERS": msgspec.json.encode(stage.iam_callers).decode()} if stage.iam_callers else {}
 
 
 def _target(stage: Stage, function: Function, python: str) -> Resources:

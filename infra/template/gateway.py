@@ -17,6 +17,15 @@ from infra.template.cfn import STACK, Resources, ref, resource, sub
 API_STAGE = "api"
 _INVOKE = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
 
+#: Where a caller of `iam_callers` fetches its token: the one path that asks for an AWS signature.
+SIGNED_PATH = "/iam-tokens"
+SIGV4 = {
+    "type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4",
+}  # fmt: skip
+#: Who may call at all. Roles of other accounts need it beside a right of their own (API Gateway Developer Guide,
+#: "Policy evaluation outcome tables"); which of them get a token, the service decides.
+_ANYBODY = {"Effect": "Allow", "Principal": "*", "Action": ["execute-api:Invoke"], "Resource": ["execute-api:/*"]}
+
 # response type: (status, problem's name, title)
 PROBLEMS = {
     "DEFAULT_4XX": (None, "request-refused", "The gateway refused the request"),
@@ -31,23 +40,33 @@ PROBLEMS = {
     "INTEGRATION_TIMEOUT": (503, "unavailable", "The service did not answer in time"),
 }
 
+#: of a stage with `iam_callers`, in place of the above
+SIGNED_PROBLEMS = {
+    "MISSING_AUTHENTICATION_TOKEN": (401, "unauthenticated", "An AWS signature is needed"),
+    "INVALID_SIGNATURE": (401, "unauthenticated", "The AWS signature is not valid"),
+    "EXPIRED_TOKEN": (401, "unauthenticated", "The AWS credentials have expired"),
+    "ACCESS_DENIED": (403, "forbidden", "AWS does not allow this"),
+}
+
 
 def resources(stage: Stage) -> Resources:
     """Chalice's API completed, and what a stage puts before it."""
     definition: dict[str, Any] = {
-        "x-amazon-apigateway-gateway-responses": responses(),
+        "x-amazon-apigateway-gateway-responses": responses(signed=bool(stage.iam_callers)),
         "paths": {"/{proxy+}": {"x-amazon-apigateway-any-method": _unknown_path()}},
     }
+    if stage.iam_callers:
+        definition["securityDefinitions"] = {"sigv4": SIGV4}
+        definition["paths"][SIGNED_PATH] = {"post": {"security": [{"sigv4": []}]}}
+        definition["x-amazon-apigateway-policy"] = _policy(_ANYBODY)
     properties: dict[str, Any] = {"Name": sub(STACK), "DefinitionBody": definition, "TracingEnabled": stage.xray}
-    if stage.callers == "iam":  # a preflight of a browser is never signed
-        properties["Auth"] = {"DefaultAuthorizer": "AWS_IAM", "AddDefaultAuthorizerToCorsPreflight": False}
     if stage.gateway_calls_per_second:
         limit = {"ThrottlingRateLimit": stage.gateway_calls_per_second, "ThrottlingBurstLimit": stage.gateway_burst}
         properties["MethodSettings"] = [{"ResourcePath": "/*", "HttpMethod": "*", **limit}]
     if stage.vpc_endpoints:
         endpoints = list(stage.vpc_endpoints)
         properties["EndpointConfiguration"] = {"Type": "PRIVATE", "VPCEndpointIds": endpoints}
-        definition["x-amazon-apigateway-policy"] = _only_from(endpoints)
+        definition["x-amazon-apigateway-policy"] = _policy(_ANYBODY, _not_from_elsewhere(endpoints))
     return {"RestAPI": {"Properties": properties}, **_domain(stage), **_firewall(stage)}
 
 
@@ -66,12 +85,13 @@ def _unknown_path() -> dict[str, Any]:
     return {"responses": {}, "x-amazon-apigateway-integration": integration}
 
 
-def _only_from(endpoints: list[str]) -> dict[str, Any]:
-    """The policy of a private API (API Gateway Developer Guide, "Private REST APIs"): nothing from elsewhere."""
-    call = {"Principal": "*", "Action": ["execute-api:Invoke"], "Resource": ["execute-api:/*"]}
-    elsewhere = {"StringNotEquals": {"aws:SourceVpce": endpoints}}
-    statements = [{"Effect": "Allow", **call}, {"Effect": "Deny", **call, "Condition": elsewhere}]
-    return {"Version": "2012-10-17", "Statement": statements}
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [*statements]}
+
+
+def _not_from_elsewhere(endpoints: list[str]) -> dict[str, Any]:
+    """Of a private API (API Gateway Developer Guide, "Private REST APIs")."""
+    return {**_ANYBODY, "Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": endpoints}}}
 
 
 def _domain(stage: Stage) -> Resources:
@@ -96,9 +116,10 @@ def _firewall(stage: Stage) -> Resources:
     return {"Firewall": resource("AWS::WAFv2::WebACLAssociation", association, DependsOn="RestAPIapiStage")}
 
 
-def responses() -> dict[str, Any]:
+def responses(*, signed: bool) -> dict[str, Any]:
     """`x-amazon-apigateway-gateway-responses` of the API's definition."""
-    return {kind: _response(*problem) for kind, problem in PROBLEMS.items()}
+    found = PROBLEMS | (SIGNED_PROBLEMS if signed else {})
+    return {kind: _response(*problem) for kind, problem in found.items()}
 
 
 def _response(status: int | None, name: str, title: str) -> dict[str, Any]:

@@ -25,11 +25,11 @@ class Session:
 
         return resolve(self.url, None, self.profile)
 
-    def once(self, *, timeout_s: float = 30.0, tries: int = 6) -> Once:
-        """A client. Raises ConfigurationError where no URL or no token is set."""
+    def once(self, *, timeout_s: float = 30.0, tries: int = 6, needs_token: bool = True) -> Once:
+        """A client. Raises ConfigurationError where no URL is set, or no token that it needs."""
         from invoke_once.client import Once, RetryPolicy
 
         found = self.settings()
-        if not found.token:
+        if needs_token and not found.token:
             raise ConfigurationError(f"no token for {found.url}: set ONCE_TOKEN, or store one with `once configure`")
         return Once(found.url, found.token, timeout=timeout_s, retry=RetryPolicy(max_tries=tries))

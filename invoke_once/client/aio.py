@@ -77,6 +77,9 @@ class AsyncTokens:
         body = token_body(tenant, scopes, expires_in_seconds)
         return await self._driver.run(flows.create_token(self._core, body))
 
+    async def from_iam(self, expires_in_seconds: int | None = None, *, session: object = None) -> Mapping[str, Any]:
+        return await self._driver.run(flows.iam_token(self._core, expires_in_seconds, session))
+
     def list(self, tenant: str | None = None) -> AsyncIterator[Mapping[str, Any]]:
         return self._driver.each(steps.Pages(self._core, "/tokens", "tokens", {"tenant": tenant}))
 

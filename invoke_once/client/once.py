@@ -86,6 +86,14 @@ class Tokens:
         body = token_body(tenant, scopes, expires_in_seconds)
         return self._driver.run(flows.create_token(self._core, body))
 
+    def from_iam(self, expires_in_seconds: int | None = None, *, session: object = None) -> Mapping[str, Any]:
+        """A new one for the AWS role or user whose credentials botocore finds, an hour long unless told.
+
+        Needs no token, but a stage that lists the role (`iam_callers`). `session`: of boto3 or botocore, for other
+        credentials. Raises ConfigurationError where there are none.
+        """
+        return self._driver.run(flows.iam_token(self._core, expires_in_seconds, session))
+
     def list(self, tenant: str | None = None) -> Iterator[Mapping[str, Any]]:
         """A tenant's tokens (yours unless told), without secrets."""
         return self._driver.each(steps.Pages(self._core, "/tokens", "tokens", {"tenant": tenant}))

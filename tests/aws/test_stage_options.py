@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.api import iam
 from chalicelib.functions import load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
-from infra.ship import package
 from infra.stages import CallbackTarget, IamCaller, StageProblem
+from infra.template import gateway
 from infra.template.merge import merge_template
 
 PROD = stages.load("prod")
@@ -166,6 +165,15 @@ def test_an_unknown_path_is_the_service_s_to_answer() -> None:
         ('callback_targets = ["https://a.example"]', "callback_targets has ARNs"),
         (f'callback_targets = [{{ arn = "{QUEUE}", tenant = "acme" }}]', "tenant: there is no such key"),
         (f'callback_targets = [{{ arn = "{QUEUE}", tenants = [] }}]', "callback_targets[0].tenants = []: "),
+        ('iam_callers = [{ arn = "arn:aws:iam::1:role/r", tenant = "t" }]', "iam_callers[0].arn"),
+        ('iam_callers = [{ arn = "arn:aws:sts::111122223333:assumed-role/r/s", tenant = "t" }]', "iam_callers[0].arn"),
+        ('iam_callers = [{ arn = "arn:aws:iam::111122223333:role/r", tenant = "T" }]', "iam_callers[0].tenant"),
+        ('iam_callers = [{ arn = "arn:aws:iam::111122223333:role/r", tenant = "t", scopes = ["all"] }]', "scopes"),
+        (
+            'iam_callers = [{ arn = "arn:aws:iam::111122223333:role/r", tenant = "a" }, '
+            '{ arn = "arn:aws:iam::111122223333:role/path/r", tenant = "b" }]',
+            "twice",
+        ),
         (f"callback_targets = {[QUEUE] * 80}", "callback_targets has at most"),
     ],
 )
@@ -176,37 +184,35 @@ def test_what_aws_would_refuse_is_refused(tmp_path: Path, wrong: str, why: str) 
         stages.load("prod", file)
 
 
-IAM = {"callers": "iam", "iam_callers": (IamCaller("arn:aws:iam::111122223333:role/ci", "acme", ("runs:write",)),)}
+ROLE = "arn:aws:iam::111122223333:role/teams/shop"
 
 
-def test_callers_have_tokens_unless_told(template: dict[str, Any]) -> None:
-    assert "Auth" not in merged()["RestAPI"]["Properties"]
-    assert "ONCE_IAM_CALLERS" not in merged()["APIHandler"]["Properties"]["Environment"]["Variables"]
-    body = template["Resources"]["RestAPI"]["Properties"]["Body"]
-    assert "securityDefinitions" not in body
-    assert not any("security" in method for path in body["paths"].values() for method in path.values())
+def test_callers_of_aws_sign_one_path_and_no_other() -> None:
+    found = merged(iam_callers=(IamCaller(ROLE, "shop"),))
+    definition = found["RestAPI"]["Properties"]["DefinitionBody"]
+    signed = {path: item for path, item in definition["paths"].items() if "sigv4" in str(item)}
+    assert signed == {gateway.SIGNED_PATH: {"post": {"security": [{"sigv4": []}]}}}
+    assert definition["securityDefinitions"]["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    (allow,) = definition["x-amazon-apigateway-policy"]["Statement"]
+    assert (allow["Effect"], allow["Principal"]) == ("Allow", "*")
+    answers = definition["x-amazon-apigateway-gateway-responses"]
+    assert {answers[kind]["statusCode"] for kind in ("MISSING_AUTHENTICATION_TOKEN", "INVALID_SIGNATURE")} == {401}
+    told = {
+        name: json.loads(r["Properties"]["Environment"]["Variables"]["ONCE_IAM_CALLERS"])
+        for name, r in found.items()
+        if "ONCE_IAM_CALLERS" in r["Properties"].get("Environment", {}).get("Variables", {})
+    }
+    assert told == {"APIHandler": [{"arn": ROLE, "tenant": "shop", "scopes": ["runs:read", "runs:write"]}]}
 
 
-def test_with_iam_every_call_but_a_preflight_is_signed(prod: package.Package, tmp_path: Path) -> None:
-    sam = json.loads((package.BUILD / ".staging" / "prod" / "out" / "sam.json").read_text())
-    completed = merged(**IAM)
-    sam["Resources"]["RestAPI"]["Properties"]["Auth"] = completed["RestAPI"]["Properties"]["Auth"]
-    (tmp_path / "sam.json").write_text(json.dumps(sam))
-    body = package._finished(PROD, tmp_path / "sam.json")["Resources"]["RestAPI"]["Properties"]["Body"]
-    (name,) = body["securityDefinitions"]
-    assert body["securityDefinitions"][name]["x-amazon-apigateway-authtype"] == "awsSigv4"
-    methods = {f"{verb} {path}": method for path, verbs in body["paths"].items() for verb, method in verbs.items()}
-    assert len(methods) > 30
-    unsigned = [where for where, method in methods.items() if method.get("security") != [{name: []}]]
-    assert all(where.startswith("options ") for where in unsigned), unsigned
-    variables = completed["APIHandler"]["Properties"]["Environment"]["Variables"]
-    known = iam.callers(variables)
-    assert known is not None
-    (token,) = known.values()
-    assert (token.tenant, token.scopes) == ("acme", ("runs:write",))
+def test_a_private_api_of_callers_of_aws_still_refuses_what_comes_from_elsewhere() -> None:
+    api = merged(iam_callers=(IamCaller(ROLE, "shop"),), vpc_endpoints=("vpce-1",))["RestAPI"]["Properties"]
+    allow, deny = api["DefinitionBody"]["x-amazon-apigateway-policy"]["Statement"]
+    assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+    assert api["DefinitionBody"]["securityDefinitions"]
 
 
-@pytest.mark.parametrize("options", [{"callers": "iam"}, {"iam_callers": IAM["iam_callers"]}])
-def test_iam_and_its_callers_go_together(options: dict[str, Any]) -> None:
-    with pytest.raises(StageProblem, match="iam_callers go together"):
-        stages._check(replace(PROD, **options))
+def test_where_no_caller_of_aws_is_listed_no_path_asks_for_a_signature() -> None:
+    definition = merged()["RestAPI"]["Properties"]["DefinitionBody"]
+    assert "sigv4" not in json.dumps(definition) and "x-amazon-apigateway-policy" not in definition
+    assert definition["x-amazon-apigateway-gateway-responses"]["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == 404

@@ -22,19 +22,17 @@ _SECURED = (400, 401, 403, 429, 503)  #: what every operation with a token may a
 
 
 def document_text(app: Chalice, functions: Mapping[str, Function], *, signed: bool = False) -> tuple[str, str]:
-    """(the document of the app's operations as JSON text, its ETag). `signed`: callers sign, and have no tokens."""
-    found = document(app, functions)
-    if signed:
-        found["components"]["securitySchemes"] = parts.SIGNED
-        for operation in (one for methods in found["paths"].values() for one in methods.values()):
-            operation["security"] = [{"token": []}]
-    text = json.dumps(found, separators=(",", ":"))
+    """(the document of the app's operations as JSON text, its ETag)."""
+    text = json.dumps(document(app, functions, signed=signed), separators=(",", ":"))
     return text, documents.etag(text)
 
 
-def document(app: Chalice, functions: Mapping[str, Function]) -> Json:
-    """`functions`: each one's input is described, but of those that only some tenants may run: nobody is asked here."""
-    routes = entries(app)
+def document(app: Chalice, functions: Mapping[str, Function], *, signed: bool = False) -> Json:
+    """`functions`: each one's input is described, but of those that only some tenants may run: nobody is asked here.
+
+    `signed`: with what takes an AWS signature, for a stage that lists such callers.
+    """
+    routes = [entry for entry in entries(app) if signed or not entry.view_function.about.signed]
     kinds = [entry.view_function.about for entry in routes]
     asked = [kind for about in kinds for kind in (about.query, about.body) if kind]
     told = (*answers.ALL, *batch_answers.ALL, *bulk_answers.ALL, *asked)
@@ -60,7 +58,7 @@ def document(app: Chalice, functions: Mapping[str, Function]) -> Json:
             "schemas": components,
             "responses": dict(_problem_responses()),
             "headers": parts.HEADERS,
-            "securitySchemes": parts.SECURITY,
+            "securitySchemes": parts.SECURITY | ({"sigv4": parts.SIGV4} if signed else {}),
         },
     }  # fmt: skip
     _type_enums(found)
@@ -77,12 +75,18 @@ def _operation(routes: Sequence[Any], entry: Any, query: Sequence[Json], functio
         "summary": summary,
         "description": " ".join(description.split()),
         "tags": [operation.tag],
-        "security": [{"token": [about.scope]}, *([{"link": []}] if about.linked else [])] if about.scope else [],
+        "security": _security(about),
         "parameters": [*in_path, *(parts.IN_HEADER[name] for name in headers), *query],
         "requestBody": _request_body(about, functions),
         "responses": _responses(routes, about, bool(in_path)),
     }
     return {name: value for name, value in found.items() if value or name == "security"}
+
+
+def _security(about: About) -> list[Json]:
+    if about.signed:
+        return [{"sigv4": []}]
+    return [{"token": [about.scope]}, *([{"link": []}] if about.linked else [])] if about.scope else []
 
 
 def _parameters(query: Json) -> list[Json]:

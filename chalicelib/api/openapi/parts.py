@@ -55,17 +55,11 @@ SECURITY: Json = {
         "description": "of one run or batch",
     },
 }
-
-
-#: Where the stage has `callers = "iam"`.
-SIGNED: Json = {
-    "token": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Authorization",
-        "x-amazon-apigateway-authtype": "awsSigv4",
-        "description": "AWS Signature Version 4 for the service execute-api, by a principal that the stage names",
-    }
+SIGV4: Json = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "an AWS signature (SigV4) for execute-api",
 }
 
 

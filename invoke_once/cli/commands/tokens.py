@@ -46,6 +46,28 @@ def create(
     return 0
 
 
+@examples("export ONCE_TOKEN=$(once tokens iam)", "AWS_PROFILE=shop once tokens iam --expires-in 12h")
+@command.command("iam")
+@click.option("--expires-in", type=duration, help="When it stops working: 1h unless told, 12h at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
+@click.pass_obj
+def iam(session: Session, /, expires_in: float | None, as_json: bool) -> int:
+    """Fetch a token as the AWS role or user that you are. Needs botocore and no other token.
+
+    The service's stage has to list the role or user (iam_callers).
+    """
+    from invoke_once.cli.output import json_out, note, out
+
+    with session.once(needs_token=False) as once:
+        made = once.tokens.from_iam(whole(expires_in))
+    if as_json:
+        json_out(made)
+        return 0
+    out(str(made.get("token", "")))
+    note(f"of {made.get('tenant', '')}, until {made.get('expires_at', '')}")
+    return 0
+
+
 @examples("once tokens list", "once tokens list --tenant acme --json")
 @command.command("list")
 @click.option("--tenant", help="Whose; yours unless told.")

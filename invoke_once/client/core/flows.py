@@ -6,7 +6,7 @@ Each takes a `Core`: which service, how patiently, and the seams. None sleeps, s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -211,6 +211,15 @@ def create_token(core: Core, body: Mapping[str, Any]) -> Flow[Mapping[str, Any]]
     """A new token; its secret is in this one answer only, so a try that may have worked is not repeated."""
     call = core.target.call("POST", "/tokens", body=body)
     return _mapping((yield from fetch(core, call, repeatable=False)))
+
+
+def iam_token(core: Core, expires_in_seconds: int | None, session: object) -> Flow[Mapping[str, Any]]:
+    """A token for the AWS role or user whose credentials sign the call."""
+    from invoke_once.client.core.signature import signed
+
+    body = None if expires_in_seconds is None else {"expires_in_seconds": expires_in_seconds}
+    call = replace(core.target, token="").call("POST", "/iam-tokens", body=body)
+    return _mapping((yield from fetch(core, signed(call, session), repeatable=False)))
 
 
 def revoke_token(core: Core, token_id: str) -> Flow[None]:

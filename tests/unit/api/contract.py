@@ -44,7 +44,7 @@ def check(api: Api, event: Mapping[str, Any], answer: Any) -> None:
 
 @cache
 def document(api: Api) -> Any:
-    return json.loads(document_text(api, functions.load(FUNCTIONS_TOML, "s"))[0])
+    return json.loads(document_text(api, functions.load(FUNCTIONS_TOML, "s"), signed=True)[0])
 
 
 def resolved(api: Api, value: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from chalicelib.api.routes import entries
 from chalicelib.batches import spread
 from chalicelib.functions import Function
 from chalicelib.tokens import CACHE_MS, SCOPES
+from infra.template.gateway import SIGNED_PATH
 from tests.unit.api.world import FUNCTIONS, Answered, World, fail
 
 OPERATIONS = sorted(entries(app), key=lambda entry: (entry.uri_pattern, entry.method))
@@ -34,8 +35,10 @@ def ask(world: World, operation: Any, run_id: str, token: str | None, batch_id: 
     return world.call(operation.method, operation.uri_pattern, json_body=body, token=token, **used)
 
 
-def test_all_but_the_pages_need_a_token() -> None:
-    assert {operation.uri_pattern for operation in OPERATIONS if operation.view_function.scope is None} == OPEN
+def test_all_but_the_pages_need_a_token_or_an_aws_signature() -> None:
+    without = [operation for operation in OPERATIONS if operation.view_function.scope is None]
+    assert {op.uri_pattern for op in without if not op.view_function.about.signed} == OPEN
+    assert {(op.method, op.uri_pattern) for op in without if op.view_function.about.signed} == {("POST", SIGNED_PATH)}
     assert {operation.view_function.scope for operation in SECURED} == set(SCOPES) - {"operator"}
 
 

@@ -23,7 +23,7 @@ from tests.unit.api import contract
 from tests.unit.api.world import FUNCTIONS, World
 
 KNOWN = functions.load(FUNCTIONS_TOML, "s")
-DOCUMENT = json.loads(document_text(app, KNOWN)[0])
+DOCUMENT = json.loads(document_text(app, KNOWN, signed=True)[0])
 OPERATIONS = [
     (path, method, described) for path, item in DOCUMENT["paths"].items() for method, described in item.items()
 ]
@@ -66,7 +66,8 @@ def test_every_operation_tells_its_scope_its_problems_and_its_parameters(
 ) -> None:
     operation = app.routes[path][method.upper()].view_function
     ways = [{"token": [operation.scope]}, *([{"link": []}] if operation.about.linked else [])]
-    assert described["security"] == (ways if operation.scope else [])
+    signed = [{"sigv4": []}] if operation.about.signed else []
+    assert described["security"] == (ways if operation.scope else signed)
     if operation.scope:
         assert {"400", "401", "403", "429", "503"} <= set(described["responses"])
     asked = {(parameter["in"], parameter["name"]) for parameter in described.get("parameters", [])}

@@ -36,7 +36,6 @@ WORST: dict[str, dict[str, list[str]]] = {
         "_TRACEPARENT": ["00-" + "0" * N, "00-" + "a" * N],
         "_TRACESTATE": ["a" * N],
     },
-    "chalicelib.api.iam": {"_SESSION": ["arn:" + "-" * N, "arn:aws:sts::" + "0" * 12 + ":assumed-role/" + "a" * N]},
     "chalicelib.api.log_lines": {
         "PLATFORM_TEXT": ["START RequestId: " + "0" * N, "END RequestId: " + "0" * 36 + " " * N + "\n"],
         "_RUN_ID": ["run_" + "a" * N],
