@@ -24,7 +24,7 @@ from bench.stand import STACK, TERMINAL, Stand, until
 ITEMS, QUICK_ITEMS = 1_000, 100  #: a tenth of the most there may be: chunks of 100 are spread alike, however many
 ROUNDS = 3
 UNITS_OF = 200  #: items, on the wire
-PATIENCE_S = 120
+PATIENCE_S = 300
 TARGET = "echo"
 _AT_ONCE = b"def handler(event, context):\n    return None\n"
 
@@ -61,7 +61,9 @@ def _answers_at_once(stand: Stand) -> Iterator[None]:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr(f"{module}.py", _AT_ONCE)
-    own = httpx.get(found["Code"]["Location"]).content
+    own = httpx.get(found["Code"]["Location"]).raise_for_status().content
+    if not zipfile.is_zipfile(io.BytesIO(own)):
+        raise RuntimeError(f"the code of {name} cannot be put back")
     lambda_.update_function_code(FunctionName=name, ZipFile=archive.getvalue())
     try:
         yield

@@ -103,7 +103,7 @@ class Phases:
         return tell
 
 
-ON_THE_STAND = ("warm", "post", "low_rates", "cost", "legs", "batches", "peers", "callbacks", "waiting", "tenants")
+ON_THE_STAND = ("warm", "post", "low_rates", "cost", "legs", "peers", "callbacks", "waiting", "tenants", "batches")
 ALL = ("imports", *ON_THE_STAND, "growth")
 
 
