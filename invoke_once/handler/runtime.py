@@ -5,6 +5,7 @@ Read once per process from the environment; tests hand in their own with `use_ru
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import time
@@ -106,8 +107,11 @@ def _from_environment() -> Runtime:
     engine.connection.warm()
     store = Store(engine)
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    return Runtime(store, Payloads(store, S3Objects(os.environ.get("ONCE_BUCKET", ""), endpoint_url=endpoint)),
+    made = Runtime(store, Payloads(store, S3Objects(os.environ.get("ONCE_BUCKET", ""), endpoint_url=endpoint)),
                    policy=_policy(), end_process=os._exit if MANAGED in os.environ else None)  # fmt: skip
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        gc.freeze()  # all this lives as long as the sandbox: no collection need look at it
+    return made
 
 
 runtime = Locator(_from_environment)
