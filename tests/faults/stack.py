@@ -21,11 +21,11 @@ def head(service: Service, run_id: str, part: str = "head") -> dict[str, Any]:
     return {name: next(iter(value.values())) for name, value in found.get("Item", {}).items()}
 
 
-def make_due(service: Service, *run_ids: str) -> None:
+def make_due(service: Service, *run_ids: str, part: str = "head") -> None:
     """Its next look is now, as if the minutes until then had passed."""
     for run_id in run_ids:
         service.aws("dynamodb").update_item(
-            TableName=f"{service.stack}-runs", Key={"run_id": {"S": run_id}, "part": {"S": "head"}},
+            TableName=f"{service.stack}-runs", Key={"run_id": {"S": run_id}, "part": {"S": part}},
             UpdateExpression="SET due_at = :now", ConditionExpression="attribute_exists(due_at)",
             ExpressionAttributeValues={":now": {"N": str(int(time.time() * 1000) - 1)}},
         )  # fmt: skip
