@@ -18,7 +18,7 @@ from invoke_once.life import gates, moves
 from invoke_once.life.batch import Batch
 from invoke_once.life.head import Head
 from invoke_once.life.move import LETTERS, Move
-from invoke_once.life.moves import batch_moves, callback_moves, gate_moves
+from invoke_once.life.moves import batch_moves, bulk_moves, callback_moves, gate_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused, Store, Unwritten, Written
 from invoke_once.testing import MemoryTable
@@ -96,6 +96,23 @@ TABLE: list[tuple[str, dict[str, Any], Make, dict[str, dict[str, Any]]]] = [
 CASES = [(letter, item, make, arm, spoiled) for letter, item, make, arms in TABLE for arm, spoiled in arms.items()]
 
 
+#: What a bulk job's move asks besides: that this job has not moved the run yet.
+BY_A_JOB: list[tuple[dict[str, Any], Make]] = [
+    (QUEUED, lambda h: moves.cancel(h, NOW, bulk="bulk_a")),
+    (RUNNING, lambda h: moves.request_cancel(h, bulk="bulk_a")),
+    (FAILED, lambda h: moves.redrive(h, NOW, bulk="bulk_a")),
+    (TELLING, lambda h: callback_moves.send_again(h, NOW, "bulk_a")),
+]
+
+
+@pytest.mark.parametrize(("item", "make"), BY_A_JOB)
+def test_a_job_moves_a_run_that_it_has_not_moved(item: dict[str, Any], make: Make) -> None:
+    move = make(Head.from_item(item))
+    assert isinstance(on(item | {"bulk": "bulk_b"}, move).apply(move), Applied)
+    refused = on(item | {"bulk": "bulk_a"}, move).apply(move)
+    assert isinstance(refused, Refused) and refused.arms == ("not by this one before",)
+
+
 def _new(head: Head) -> moves.NewRun:
     return moves.NewRun(head.tenant, head.function, "k")
 
@@ -166,6 +183,7 @@ def test_a_move_knows_itself_by_what_it_writes() -> None:
         assert move.mine.items() <= move.set.items(), move.letter
 
 
-def test_each_letter_of_batches_is_that_of_its_move() -> None:
-    for letter, name in batch_moves.BATCH_LETTERS.items():
-        assert (inspect.getdoc(getattr(batch_moves, name)) or "").startswith(f"{letter}."), name
+def test_each_letter_of_batches_and_bulk_jobs_is_that_of_its_move() -> None:
+    for module, letters in ((batch_moves, batch_moves.BATCH_LETTERS), (bulk_moves, bulk_moves.BULK_LETTERS)):
+        for letter, name in letters.items():
+            assert (inspect.getdoc(getattr(module, name)) or "").startswith(f"{letter}."), name
