@@ -33,6 +33,10 @@ def refused(store: Store, move: Move) -> None:
     assert isinstance(store.put_part(move), Unwritten)
 
 
+def test_a_running_batch_is_kept_for_two_months_beyond_its_retention(begun: Batch) -> None:
+    assert begun.expires_at == NOW // 1000 + begun.retention_s + 60 * 86_400
+
+
 def test_a_key_begins_one_batch(store: Store, begun: Batch) -> None:
     assert (begun.status, begun.total, begun.pass_number, begun.due_at) == ("running", 3, 1, NOW + 60_000)
     new = batch_moves.NewBatch(begun.tenant, "echo", "k", 9, "other", "s3:y", 10)

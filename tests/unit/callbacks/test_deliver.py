@@ -398,6 +398,7 @@ def test_one_line_is_logged_with_its_metric_and_without_url_body_or_secret(
     out = capsys.readouterr().out
     line = json.loads(out.splitlines()[-1])
     assert line["event"] == "callback" and line["host"] == "hook.example" and line["CallbackDelivered"] == 1
+    assert line["attempt"] == 1
     metrics = {m["Name"] for m in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert metrics == {"CallbackDelivered", "CallbackLatency_ms"}
     assert not any(word in out for word in ("payload-canary", "whsec_", "y=1", "v1,"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -42,4 +43,5 @@ def test_one_that_raises_is_told_and_stops_no_other(others: int, capsys: pytest.
 
     did = attend_to_all(stage.svc, run_ids, deliver)
     assert did == {run_ids[0]: None} | dict.fromkeys(run_ids[1:], Due.DELIVER)
-    assert '"attend_failed"' in capsys.readouterr().out
+    (told,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"attend_failed"' in line]
+    assert (told["AttendFailed"], told["reason"]) == (1, "OSError")

@@ -151,6 +151,7 @@ def test_a_start_that_aws_does_not_take_says_why_until_it_is_claimed(stage: Stag
     head = stage.post().head
     told = error_of(stage.now(head))
     assert told is not None and (told["type"], head.status) == ("TargetUnavailable", "queued")
+    assert "None" not in told["message"] and "attempt" not in told["message"]
     assert error_of(stage.claim(head)) is None
 
 

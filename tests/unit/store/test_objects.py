@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 from invoke_once.store.objects import S3Objects
@@ -102,3 +103,14 @@ def test_a_link_is_signed_for_its_seconds_and_says_that_it_is_json(s3: OneBucket
     assert link.path == "/box/echo/out/a.json"
     assert (asked["X-Amz-Expires"], asked["response-content-type"]) == ("120", "application/json")
     assert asked["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+
+
+def test_a_refusal_without_a_code_is_one_too() -> None:
+    class Odd:
+        def get_object(self, **_: object) -> None:
+            raise ClientError({}, "GetObject")
+
+    here = S3Objects("box")
+    here.__dict__["_client"] = Odd()
+    with pytest.raises(StoreUnavailable, match="S3 refused get_object: unknown$"):
+        here.get("k")

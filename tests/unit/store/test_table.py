@@ -21,7 +21,7 @@ from invoke_once.life.move import Move
 from invoke_once.store.connection import Connection, described
 from invoke_once.store.dynamo import BATCH_PAUSES_S, DynamoTable, plain, stored
 from invoke_once.store.models import RunModel
-from invoke_once.store.store import Unwritten
+from invoke_once.store.store import Key, Unwritten
 
 KINDS: dict[type, type] = {
     str: UnicodeAttribute, int: NumberAttribute, float: NumberAttribute, bool: BooleanAttribute, bytes: BinaryAttribute,
@@ -185,3 +185,24 @@ def test_the_text_of_a_request_is_made_once_for_a_shape_and_the_values_are_each_
     assert asked.request(waits) == anew(waits)
     assert asked.request(waits_for_nothing) == anew(waits_for_nothing)
     assert {"NULL": True} in asked.request(waits_for_nothing)["ExpressionAttributeValues"].values()
+
+
+def test_a_page_of_an_index_begins_after_the_key_of_the_last_one() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def answer(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        assert operation == "Query"
+        sent.append(request)
+        return {"Items": [{"run_id": {"S": "run_b"}, "part": {"S": "gate"}, "due_at": {"N": "8"}}]}
+
+    found = table(answer).index("due", "due#1", low=1, high=9, limit=2, newest_first=False,
+                                after=Key("run_a", "due#1", 7, "head"))  # fmt: skip
+    assert found == [Key("run_b", "due#1", 8, "gate")]
+    (request,) = sent
+    assert request["ExclusiveStartKey"] == {
+        "run_id": {"S": "run_a"}, "part": {"S": "head"}, "due_shard": {"S": "due#1"}, "due_at": {"N": "7"},
+    }  # fmt: skip
+    assert (request["IndexName"], request["Limit"], request["ScanIndexForward"]) == ("due", 2, True)
+    assert sorted(value for item in request["ExpressionAttributeValues"].values() for value in item.values()) == [
+        "1", "9", "due#1",
+    ]  # fmt: skip
