@@ -58,9 +58,11 @@ class Counted:
 
 
 @contextmanager
-def on_the_wire(stand: Stand, *, images: bool = True, also: Sequence[str] = ()) -> Iterator[CountingProxy]:
+def on_the_wire(
+    stand: Stand, *, images: bool = True, also: Sequence[str] = (), watched: Sequence[str] = WATCHED
+) -> Iterator[CountingProxy]:
     """Inside, the stack's functions send through the proxy; `images`: with the item before and after each write."""
-    before = {name: stand.settings_of(name) for name in (*WATCHED, *also)}
+    before = {name: stand.settings_of(name) for name in (*watched, *also)}
     with CountingProxy(stand.endpoint, stand.aws("dynamodb") if images else None) as proxy:
         try:
             for name, settings in before.items():
@@ -69,6 +71,13 @@ def on_the_wire(stand: Stand, *, images: bool = True, also: Sequence[str] = ()) 
         finally:
             for name, settings in before.items():
                 stand.set_environment(name, settings)
+
+
+def target_units(stand: Stand) -> float:
+    """Write units of the target of one run: its claim and its outcome."""
+    with on_the_wire(stand) as proxy:
+        _one(stand, proxy)
+        return sum(call.units for call in _one(stand, proxy).target if call.writes)
 
 
 def measure(stand: Stand, tell: Progress, runs: int = RUNS, polls: int = POLLS) -> dict[str, Any]:
