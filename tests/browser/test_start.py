@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -63,3 +66,22 @@ def test_a_key_that_was_used_before_leads_to_its_run_and_says_so(tab: Dashboard)
     tab.page.get_by_role("button", name="Start sleep").click()
     expect(tab.page.get_by_text("This key already had a run")).to_be_visible()
     assert run_id in tab.page.url
+
+
+def test_the_form_fills_in_the_schemas_example_takes_a_file_and_remembers_the_last_input(
+    tab: Dashboard, tmp_path: Path
+) -> None:
+    tab.sign_in("#/start/report")
+    csv = tab.page.get_by_role("textbox", name=re.compile("^csv"))
+    assert csv.evaluate("(field) => field.tagName + field.rows") == "TEXTAREA6"
+    tab.page.get_by_role("button", name="Fill in an example").click()
+    expect(csv).to_have_value("city,people\nBern,134000\nBasel,178000\nChur,39000\n")
+    (tmp_path / "rows.csv").write_text("day,orders\nmonday,12\n")
+    tab.page.get_by_label("Fill from a file").set_input_files(tmp_path / "rows.csv")
+    expect(csv).to_have_value("day,orders\nmonday,12\n")
+    tab.page.get_by_role("button", name="Edit as JSON").click()
+    assert json.loads(tab.page.get_by_label("Input, as JSON").input_value()) == {"csv": "day,orders\nmonday,12\n"}
+    tab.page.get_by_role("button", name="Start report").click()
+    expect(tab.badge).to_have_text("Succeeded")
+    tab.show("#/start/report")
+    expect(csv).to_have_value("day,orders\nmonday,12\n")
