@@ -10,6 +10,8 @@ import pytest
 from infra.local.emulator import Emulator
 from invoke_once.life import moves
 from invoke_once.life.head import Head
+from invoke_once.store import aws
+from invoke_once.store.connection import Connection
 from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.models import RunModel
 from invoke_once.store.store import Applied, Engine, Store
@@ -35,8 +37,11 @@ def real_table(emulator: Emulator) -> DynamoTable:
     with pytest.MonkeyPatch.context() as env:
         env.setenv("AWS_ACCESS_KEY_ID", "test")
         env.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        table = DynamoTable("contract-runs", host=emulator.url, region="us-east-1")
-        table.connection.warm()
+        # the service gives a request up after 3 s, which a busy machine's emulator may well take
+        client = aws.client(
+            "dynamodb", endpoint_url=emulator.url, region="us-east-1", parameter_validation=False, read_timeout=60
+        )
+        table = DynamoTable("contract-runs", connection=Connection(client=client))
         create_table("contract-runs", emulator.url)
     return table
 
