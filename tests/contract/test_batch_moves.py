@@ -92,7 +92,8 @@ def test_it_ends_once_with_the_intent_to_tell(store: Store, begun: Batch) -> Non
 def test_a_retry_is_a_new_pass_that_an_old_look_cannot_end(store: Store, begun: Batch) -> None:
     refused(store, batch_moves.retry_batch(begun, NOW, 0))
     ended = made(store, batch_moves.end_batch(begun, NOW + 5, Status.FAILED, FAILED))
-    again = made(store, batch_moves.retry_batch(ended, NOW + 9, 0))
+    again = made(store, batch_moves.retry_batch(ended, NOW + 9, 70))
+    assert again.not_before == NOW + 79
     assert (again.status, again.pass_number, again.previous, again.seed) == ("running", 2, begun.generation, begun.seed)
     assert again.finished_at is None and again.cb_status is None and again.counts is None
     refused(store, batch_moves.end_batch(begun, NOW + 10, Status.SUCCEEDED, {"total": 3}))

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -37,8 +37,6 @@ QUIET = (
     "no:xdist",
     "-m",
     "not stack and not slow and not browser",
-    "-k",
-    "not dynamodb",
     "-W",
     "ignore::pytest.PytestAssertRewriteWarning",
 )
@@ -71,16 +69,19 @@ class Known:
     changed: frozenset[str] = frozenset()
 
     def tests_of(self, mistake: Mistake) -> list[str]:
-        """Those that run the line; all that run anything of its module, where a line says nothing (at import, or in a
-        file that was changed since). Each test file has its turn, its quickest test first: the one that looks at this
-        very thing may be slow, or one of few.
+        """Those that run the line; all that run anything of its module, where the file was changed since; and for what
+        is done at import the whole of their files, because who looks at a constant runs no line. Each test file has
+        its turn, its quickest test first: the one that looks at this very thing may be slow, or one of few.
         """
         path, wanted = str(mistake.path), set(mistake.lines)
         touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
         exact = [test for test, lines in touching.items() if lines & wanted]
-        known = mistake.inside_a_function and path not in self.changed
+        wide: Iterable[str] = (path not in self.changed and exact) or touching
+        if not mistake.inside_a_function:
+            files = {test.partition("::")[0] for test in touching}
+            wide = (test for test in self.seconds if test.partition("::")[0] in files)
         by_file: dict[str, list[str]] = {}
-        for test in sorted((known and exact) or touching, key=self.seconds.__getitem__):
+        for test in sorted(wide, key=self.seconds.__getitem__):
             by_file.setdefault(test.partition("::")[0], []).append(test)
         in_turns = (test for row in zip_longest(*by_file.values()) for test in row if test is not None)
         budget, chosen = BUDGET_S, list[str]()
