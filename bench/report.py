@@ -71,8 +71,7 @@ def _ratios(found: Mapping[str, Any]) -> dict[str, Ratio]:
         ratios["wrapper_warm_wall_vs_powertools"] = ratio(warm["ours"], warm["powertools"])
     if (post := found.get("post")) is not None:
         ratios["post_vs_glue"] = ratio(post["ours"], post["glue"])
-    if (spread := found.get("batches")) is not None:
-        rates = spread["raw"]
+    if rates := found.get("batches", {}).get("raw"):
         ratios["batch_10k_fire_rate_vs_glue"] = ratio(rates["fired_per_s"], rates["glue_per_s"])
     if (grown := found.get("growth")) is not None:
         for what in ("poll", "list"):
