@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -117,7 +116,6 @@ def _plain(item: Any) -> dict[str, Any]:
     return {name: value for name, value in sorted(item.items()) if value is not None}
 
 
-@pytest.mark.timeout(120)
 @settings(
     max_examples=120, deadline=None, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
