@@ -44,6 +44,7 @@ BARS = (
     Bar("checkpoint_write_units", "write units of a checkpoint that fits the head", 1, "WRU"),
     Bar("continue_write_units", "write units from the end of a leg to the claim of the next", 5, "WRU"),
     Bar("leg_gap_p95_s", "the same in time, 95th percentile", 1.5, "s"),
+    Bar("gate_write_units", "write units more of a run under a limit", 5, "WRU"),
     Bar("poll_100k_vs_100", "a poll, 100 000 stored runs against 100", 1.2),
     Bar("list_100k_vs_100", "a page of the list, 100 000 stored runs against 100", 1.2),
     Bar("sweep_100k_vs_0", "a sweep, 100 000 live runs and none due, against an empty table", 1.2),

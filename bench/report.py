@@ -20,7 +20,7 @@ RESULTS = ROOT / "bench" / "results"
 PERFORMANCE, SCALE = ROOT / "docs" / "explanation" / "performance.md", ROOT / "docs" / "explanation" / "scale.md"
 Result = dict[str, Any]
 #: Phases that return keys of the result as they are, and "raw".
-KEYED = ("cost", "legs", "batches")
+KEYED = ("cost", "legs", "batches", "gates")
 #: Peers that were not run here, as their providers describe them: name, calls, USD for a million runs, a second start.
 PUBLISHED = (
     (

@@ -23,6 +23,7 @@ from bench import (
     batches,
     callbacks,
     cost,
+    gates,
     growth,
     imports,
     legs,
@@ -80,6 +81,15 @@ class Phases:
             print(f"batches were not measured: {problem}", file=sys.stderr)
             return {"raw": None}
 
+    def gates(self, stand: Stand) -> Measured:
+        jobs = gates.SLOTS * 2 if self._quick else gates.JOBS
+        tell = self._timing("gates")
+        try:
+            return gates.measure(stand, tell, self._rounds(gates.RUNS), jobs)
+        except (TimeoutError, RuntimeError) as problem:  # what was measured before is worth keeping
+            print(f"limits were not measured: {problem}", file=sys.stderr)
+            return {"raw": None}
+
     def peers(self, stand: Stand) -> Measured:
         return peers.measure(stand, self._console.phase("peers"))
 
@@ -108,7 +118,19 @@ class Phases:
         return tell
 
 
-ON_THE_STAND = ("warm", "post", "low_rates", "cost", "legs", "peers", "callbacks", "waiting", "tenants", "batches")
+ON_THE_STAND = (
+    "warm",
+    "post",
+    "low_rates",
+    "cost",
+    "legs",
+    "peers",
+    "callbacks",
+    "waiting",
+    "tenants",
+    "gates",
+    "batches",
+)
 ALL = ("imports", *ON_THE_STAND, "growth")
 
 
