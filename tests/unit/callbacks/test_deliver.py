@@ -576,6 +576,20 @@ def test_what_a_person_sends_again_goes_out_whatever_the_receiver_did(stage: Sta
     assert stage.head(run_id).cb_status == "pending", "it failed, and from now on waits like any other"
 
 
+def test_what_is_sent_again_days_later_has_its_whole_schedule_before_it(stage: Stage) -> None:
+    stage.wire.plan = [OK]
+    run_id = stage.ended_run()
+    stage.deliver(run_id)
+    stage.clock.step(2 * SPAN_MS)
+    break_receiver(stage)
+    send_again(stage.svc, stage.head(run_id))
+    for _ in range(3):
+        head = stage.deliver(run_id)
+        assert (head.cb_status, stage.rows(run_id)[-1]["error"]) != ("failed", "not sent: the receiver kept failing")
+        assert head.cb_status == "pending"
+        stage.clock.to(head.cb_due or 0)
+
+
 @pytest.mark.parametrize("outcome", [Outcome(404, "x", 1), Outcome(302, "x", 1), Outcome(410, "x", 1)])
 def test_a_wrong_url_is_not_a_receiver_in_trouble(stage: Stage, outcome: Outcome) -> None:
     stage.wire.plan = [outcome]

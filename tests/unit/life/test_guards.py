@@ -187,3 +187,16 @@ def test_each_letter_of_batches_and_bulk_jobs_is_that_of_its_move() -> None:
     for module, letters in ((batch_moves, batch_moves.BATCH_LETTERS), (bulk_moves, bulk_moves.BULK_LETTERS)):
         for letter, name in letters.items():
             assert (inspect.getdoc(getattr(module, name)) or "").startswith(f"{letter}."), name
+
+
+def test_of_a_life_that_is_over_a_redrive_leaves_nothing() -> None:
+    """What a run was asked, told and given in it: a flag that stayed would cancel the next attempt at once."""
+    before = FAILED | dict.fromkeys(
+        ("cancel_requested", "not_before", "started_at", "attempt_started_at", "cancelled_by", "progress", "message",
+         "failed_shard", "output", "output_ref", "output_size", "output_sha", "error", "settled_by", "cb_status",
+         "cb_attempt", "cb_base", "cb_due", "cb_last", "leg", "between_legs", "slot", "hold", "wait_shard"), 1
+    )  # fmt: skip
+    move = moves.redrive(Head.from_item(FAILED), NOW)
+    after = move.changed(before)
+    assert {name for name in before if name in after} == set(COMMON) | {"status", "attempt"}
+    assert after["status"] == "queued"
