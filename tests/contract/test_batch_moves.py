@@ -121,8 +121,10 @@ def test_a_tombstone_and_a_birth_exclude_each_other(store: Store, begun: Batch) 
     assert isinstance(store.apply(moves.start(member(begun), NOW)), Applied)
     held = store.apply(batch_moves.tombstone(member(begun), NOW))
     assert isinstance(held, Refused) and held.head is not None and held.head.status == "queued"
-    born = store.apply(batch_moves.tombstone(member(begun, 1), NOW))
+    move = batch_moves.tombstone(member(begun, 1), NOW)
+    born = store.apply(move)
     assert isinstance(born, Applied) and born.head.status == "cancelled" and born.head.due_at is None
+    assert store.apply(move) == Applied(born.head, repeated=True), "its own, whose answer was lost"
     late = store.apply(moves.start(member(begun, 1), NOW))
     assert isinstance(late, Refused) and late.head is not None and late.head.status == "cancelled"
 

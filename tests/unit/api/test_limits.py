@@ -6,6 +6,7 @@ from app import app
 from chalicelib.runs.limits import EVERY_MS, EVERY_STARTS, PAGE_KEYS, Limits, Rates, rates
 from invoke_once.life.head import Head
 from invoke_once.store.store import Key, Store
+from invoke_once.testing import MemoryTable
 from tests.unit.api.world import World
 
 
@@ -102,3 +103,16 @@ class Everybody(Store):
 
     def get_many(self, run_ids: object, now_ms: int) -> dict[str, Head]:
         return {"run_a": Head("run_a", "demo", "echo", "queued", "g", 0, 9, 9)}
+
+
+def test_each_shard_has_its_turn_to_be_the_sample() -> None:
+    asked: list[str] = []
+
+    class Noted(Store):
+        def index(self, name: str, shard: str, **_: object) -> list[Key]:  # type: ignore[override]
+            asked.append(f"{name} {shard}")
+            return []
+
+    for spread in (0.0, 0.5, 0.999, 1.0):
+        Limits()._in_flight(Noted(MemoryTable()), "demo", 1, lambda spread=spread: spread)  # type: ignore[misc]
+    assert asked == ["due due#0", "due due#4", "due due#7", "due due#7"]
