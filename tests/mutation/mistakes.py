@@ -109,7 +109,7 @@ class _Finder:
 
     def _expression(self, node: ast.expr) -> Iterator[Mistake]:
         match node:
-            case ast.JoinedStr():
+            case ast.JoinedStr() | ast.Subscript(value=ast.Name(id="Literal")):  # words; a type's own
                 return
             case ast.Compare(ops=[operator]) if type(operator) in _OTHER:
                 yield self._changed(node, "ops", [_OTHER[type(operator)]()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -280,3 +281,12 @@ def test_a_direct_run_is_told_where_the_function_s_callback_says() -> None:
     world = World()
     world.call(tracked(lambda event, _context: event), {"a": 1}, request_id="r-1")
     assert (world.head("r-1").callback_url, world.head("r-1").cb_status) == (None, None)
+
+
+def test_a_duplicate_that_is_dropped_is_told_and_counted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    live, body = world.elsewhere("e-1"), Body()
+    world.call(tracked(body), events.eventbridge("e-1"))
+    assert body.count == 0
+    (told,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"duplicate_dropped"' in line]
+    assert (told["run_id"], told["run_status"]) == (live.run_id, "running")
+    assert told["DuplicatesRefused"] == 1

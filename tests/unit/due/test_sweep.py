@@ -28,6 +28,19 @@ def test_a_sweep_says_that_it_was_and_how_old_the_oldest_was(stage: Stage, capsy
     assert (told["event"], told["Sweeps"], told["oldest_due_ms"]) == ("swept", 1, 7_000)
 
 
+@pytest.mark.parametrize("oldest_first", [True, False])
+def test_the_oldest_is_that_of_all_shards_in_whichever_order(stage: Stage, oldest_first: bool) -> None:
+    first = stage.post(key="a").head
+    shards, n = {first.due_shard}, 0
+    while len(shards) == 1:
+        stage.clock.step(1_000)
+        shards.add(stage.post(key=f"b{(n := n + 1)}").head.due_shard)
+    stage.clock.step(FIRST_LOOK_MS)
+    order = sorted(filter(None, shards), key=lambda shard: (shard == first.due_shard) != oldest_first)
+    swept = sweep(stage.svc, lambda *_: None, workers=1, shards=lambda: order)
+    assert swept.oldest_due_ms == stage.clock() - (first.due_at or 0)
+
+
 def test_an_idle_sweep_has_nothing_old(stage: Stage) -> None:
     assert sweep(stage.svc, lambda *_: None).oldest_due_ms == 0
 
