@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +136,14 @@ def test_a_fork_that_comes_back_from_the_handler_ends_and_tells_nothing(then: Ca
     bench = Bench()
     run = bench.run(tracked(lambda _event, _context: forked(then)))
     assert (run.status, run.output, run.progress) == ("succeeded", code, None)
+
+
+def test_what_a_fork_has_printed_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        Bench().run(tracked(lambda _event, _context: forked(lambda: out.write("by the fork"))))
+        monkeypatch.undo()
+    assert "by the fork" in (tmp_path / "out").read_text()
 
 
 def test_a_fork_knows_its_run_and_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
