@@ -474,6 +474,14 @@ def test_a_slow_answer_is_a_good_answer(stage: Stage) -> None:
         assert stage.deliver(stage.ended_run()).cb_status == "delivered"
 
 
+def test_a_receiver_that_failed_and_then_answers_slowly_is_well_again(stage: Stage) -> None:
+    stage.wire.plan = [DOWN] * (FAILURES - 2) + [OK] * 4
+    for number in range(FAILURES + 2):
+        stage.wire.slow = number >= FAILURES - 2
+        stage.deliver(stage.ended_run())
+    assert breaker(stage.svc.store, "demo", "https://hook.example", stage.clock()).failures == 0
+
+
 def test_that_a_slow_attempt_cannot_be_told_does_not_stop_it(stage: Stage) -> None:
     real = stage.svc.store.engine.write
 
