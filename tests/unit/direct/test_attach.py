@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -265,3 +266,7 @@ def test_thirty_attached_callers_see_the_same_error() -> None:
     body = Body(fail)
     assert crowd.ask(tracked(attach=True)(body), EVENT) == [("LookupError", "nothing there")] * 30
     assert body.count == 1
+
+
+def test_an_equal_call_is_the_same_for_a_minute_unless_told() -> None:
+    assert inspect.signature(tracked).parameters["attach_seconds"].default == 60

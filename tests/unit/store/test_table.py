@@ -157,9 +157,10 @@ def test_an_odd_time_of_an_index_stops_no_page_and_is_counted(capsys: pytest.Cap
     from invoke_once.store.dynamo import _whole
 
     assert [_whole(text) for text in ("7", "1000.5", "1E+3", "-1")] == [7, 1001, 1000, -1]
+    assert _whole("0." + "0" * 99) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["event"], line["value"], line["OddTimes"]) for line in told] == [
-        ("odd_time", text, 1) for text in ("1000.5", "1E+3", "-1")
+        ("odd_time", text, 1) for text in ("1000.5", "1E+3", "-1", "0." + "0" * 38)
     ]
 
 
