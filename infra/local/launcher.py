@@ -1,4 +1,4 @@
-"""Starts ministack in this process, with gaps filled: invocation records, streams after a restart, deploys, strictness.
+"""Starts ministack in this process, with gaps filled: invocation records, streams, deploys, strictness, cold starts.
 
 1. What ministack 1.5.33 does: `services/lambda_svc.py`, `invoke_async_with_retry` (lines 3667 to 3724), reads
 `DestinationConfig.OnFailure` and calls `_route_async_failure` (line 3838) when every attempt failed; when one
@@ -24,6 +24,8 @@ there is one for each of them, and without one Lambda's defaults hold: two retri
 What this adds: a version or alias that is invoked has its own, or none.
 
 5. What it does not refuse at a deploy and AWS does: `strictness.py`. ONCE_STRICT=0 leaves it out.
+
+6. It starts a process for every invocation that finds none free: `cold_starts.py`.
 
 tests/infra/test_launcher.py fails as soon as the emulator does one by itself: then that part goes.
 
@@ -204,8 +206,11 @@ if __name__ == "__main__":
     lambda_svc._route_async_failure = _telling_failure
     lambda_svc.invalidate_worker = _invalidating_gently
     lambda_runtime.kill_workers = _killing_the_idle
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from infra.local import cold_starts
+
+    cold_starts.install()
     if os.environ.get("ONCE_STRICT") != "0":
-        sys.path.insert(0, str(Path(__file__).parents[2]))
         from infra.local import strictness
 
         strictness.install()

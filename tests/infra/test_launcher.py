@@ -36,6 +36,14 @@ def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
 """
 
+SLOW_TO_START = """
+import os, time
+time.sleep(1)
+def handler(event, context):
+    return os.getpid()
+"""
+CROWD = 8
+
 
 @dataclass
 class Pair:
@@ -192,6 +200,22 @@ def changed_meanwhile(pair: Pair, name: str) -> Any:
         return answer.result()
 
 
+def test_a_crowd_of_invocations_is_served_by_the_few_processes_that_may_start_at_once(pair: Pair) -> None:
+    assert len(processes_of_a_crowd(pair, "launcher-test")) < CROWD
+
+
+def processes_of_a_crowd(pair: Pair, name: str) -> set[int]:
+    """Which processes answered, of a function that nobody has called before."""
+    functions = pair.clients("lambda")
+    functions.create_function(
+        FunctionName=f"{name}-crowd", Runtime="python3.11", Role=ROLE, Handler="code.handler",
+        Code={"ZipFile": zipped(SLOW_TO_START)}, Timeout=30,
+    )  # fmt: skip
+    with ThreadPoolExecutor(CROWD) as pool:
+        answers = pool.map(lambda _: functions.invoke(FunctionName=f"{name}-crowd")["Payload"].read(), range(CROWD))
+        return {json.loads(answer) for answer in answers}
+
+
 def invoked(pair: Pair, name: str, event: dict[str, Any]) -> Any:
     answer = pair.clients("lambda").invoke(FunctionName=f"{name}-talker", Payload=json.dumps(event).encode())
     return json.loads(answer["Payload"].read())
@@ -259,6 +283,11 @@ def test_the_emulator_alone_still_ends_what_runs_when_its_function_is_changed(un
     """As above, for the third part."""
     pair = make_pair(untouched.endpoint, "ended-test")
     assert "errorMessage" in changed_meanwhile(pair, "ended-test")
+
+
+def test_the_emulator_alone_still_starts_a_process_for_each_of_a_crowd(untouched: Untouched) -> None:
+    """As above, for the sixth part."""
+    assert len(processes_of_a_crowd(make_pair(untouched.endpoint, "crowd-test"), "crowd-test")) == CROWD
 
 
 def invoke(pair: Pair, name: str, event: dict[str, Any]) -> None:
