@@ -34,7 +34,10 @@ def paused_for(svc: Service, asking: Asking) -> str | None:
     """Whom the pause is for that holds it back. A function that is gone holds nothing back: its runs are to be told."""
     if asking.function not in svc.functions:
         return None
-    return svc.pauses.of(svc.store, asking.function, svc.now_ms()).whom(asking.tenant)
+    now_ms = svc.now_ms()
+    if svc.pauses.of(svc.store, asking.function, now_ms).whom(asking.tenant) is None:
+        return None
+    return svc.pauses.of_now(svc.store, asking.function, now_ms).whom(asking.tenant)
 
 
 def first(svc: Service, asking: Asking) -> str | None:

@@ -21,7 +21,12 @@ def schemathesis(service: Service, document: Path, *options: str) -> subprocess.
     command = [str(Path(sys.executable).parent / "st"), "run", str(document), "-u", service.url, "--no-color",
                "-H", f"Authorization: Bearer {token}", "--exclude-checks", NOT_CHECKED, "--request-timeout", "40",
                "--generation-database", "none", "--warnings", "off", *options]  # fmt: skip
-    return subprocess.run(command, cwd=document.parent, capture_output=True, text=True, timeout=240, check=False)
+    try:
+        return subprocess.run(command, cwd=document.parent, capture_output=True, text=True, timeout=240, check=False)
+    finally:  # it pauses functions too, for everybody
+        operator = service.token("fuzz")
+        for function in service.req("GET", "/functions").json()["functions"]:
+            assert service.req("POST", f"/functions/{function['name']}/resume", operator).is_success
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from infra.paths import ROOT
 TREES = ("invoke_once", "chalicelib", "infra", "bench")
 #: Mend the emulator from inside, at one pinned version; tests/infra/test_launcher.py and test_strictness.py say when a
 #: part may go.
-EMULATOR = {ROOT / "infra" / "local" / name for name in ("launcher.py", "strictness.py")}
+EMULATOR = {ROOT / "infra" / "local" / name for name in ("launcher.py", "strictness.py", "cold_starts.py")}
 #: Documented by the standard library: a leading underscore only keeps them apart from somebody's own names.
 DOCUMENTED = frozenset({"_fields", "_replace", "_asdict", "_make", "_field_defaults", "_exit"})
 REACHES = frozenset({"getattr", "setattr", "hasattr", "delattr"})

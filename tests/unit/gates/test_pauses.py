@@ -58,6 +58,15 @@ def test_another_process_knows_of_it_within_ten_seconds(line: Line) -> None:
     assert line.go(head) == ["paused"]
 
 
+def test_nothing_waits_for_a_pause_that_another_process_has_ended_meanwhile(line: Line) -> None:
+    pause(line)
+    other = line.process()
+    assert other.pauses.of(other.store, "free", line.clock()).of
+    resume(line)
+    head = dispatch.accept(other, dispatch.StartRequest(line.functions["free"], "demo")).head
+    assert line.go(head) == ["dispatch"]
+
+
 def test_what_waits_cannot_be_claimed_by_an_event_that_was_fired_before(line: Line) -> None:
     head = line.post("free")
     pause(line)
