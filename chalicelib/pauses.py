@@ -77,9 +77,10 @@ class Pauses(Struct):
 
     def of_now(self, store: Store, function: str, now_ms: int) -> Paused:
         """As it is stored now: for what is about to be held back, which nobody would look at again if it was over."""
-        self.learn(read(store, function), now_ms)
-        return self._known[function][1]
+        found = read(store, function)
+        self.learn(found, now_ms)
+        return found
 
     def learn(self, paused: Paused, now_ms: int) -> None:
-        """This process has just changed it."""
+        """This process has just changed it, or read it."""
         self._known[paused.function] = now_ms, paused

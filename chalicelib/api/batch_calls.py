@@ -22,7 +22,6 @@ from chalicelib.batches.manifest import Item
 from chalicelib.runs import inputs
 from chalicelib.runs.dispatch import KeyReused, input_limit
 from chalicelib.runs.documents import etag, run_json
-from chalicelib.runs.limits import OverLimit
 from invoke_once.life import keys
 from invoke_once.life.batch import Batch
 from invoke_once.life.head import BATCH
@@ -48,11 +47,7 @@ def begin(call: Call) -> Response:
     """Of `POST /batches`: the batch that it starts, or the one that its key has already."""
     request = _request(call, headers.idempotency_key(call.headers))
     svc = call.service
-    try:
-        call.backend.limits.start(svc.store, call.tenant, call.began_ms, svc.spread)
-    except OverLimit:
-        if not start.is_known(svc, request):  # a repeat starts nothing
-            raise
+    waiting.within_limits(call, lambda: start.is_known(svc, request))
     try:
         accepted = start.accept(svc, request)
     except KeyReused:

@@ -18,7 +18,6 @@ from chalicelib.bulk import documents, records, start
 from chalicelib.runs.dispatch import KeyReused
 from chalicelib.runs.documents import etag
 from chalicelib.runs.filters import MAX_MS, Filters, labels_of, ms
-from chalicelib.runs.limits import OverLimit
 from invoke_once.life.bulk import Bulk
 
 _BULK_ID = re.compile(r"bulk_[a-z2-7]{26}")
@@ -28,11 +27,9 @@ def begin(call: Call, asked: BulkRequest) -> Response:
     """Of `POST /bulk`: the job that it starts, or the one that its key has already."""
     request = _request(call, asked, headers.idempotency_key(call.headers))
     svc = call.service
-    try:
-        call.backend.limits.start(svc.store, call.tenant, call.began_ms, svc.spread)
-    except OverLimit:
-        if request.action == "retry" and not request.dry_run and not start.is_known(svc, request):
-            raise  # what makes less to do is never refused for there being too much
+    # What makes less to do is never refused for there being too much.
+    makes_more = request.action == "retry" and not request.dry_run
+    waiting.within_limits(call, lambda: not makes_more or start.is_known(svc, request))
     try:
         accepted = start.accept(svc, request)
     except KeyReused:

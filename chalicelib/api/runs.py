@@ -15,7 +15,6 @@ from chalicelib.api.routes import Answer, Routes
 from chalicelib.functions import Function
 from chalicelib.runs import dispatch, documents, inputs
 from chalicelib.runs.dispatch import StartRequest
-from chalicelib.runs.limits import OverLimit
 from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Result
 
@@ -50,11 +49,7 @@ def start_run(call: Call) -> Response:
     asked: schemas.StartRequest = schemas.read(call.json_body(), schemas.StartRequest, opaque="input")
     request = _request(call, asked, key)
     svc = call.service
-    try:
-        call.backend.limits.start(svc.store, call.tenant, call.began_ms, svc.spread)
-    except OverLimit:
-        if not dispatch.is_known(svc, request):  # a repeat starts nothing
-            raise
+    waiting.within_limits(call, lambda: dispatch.is_known(svc, request))
     try:
         accepted = dispatch.accept(call.service, request)
     except dispatch.KeyReused:

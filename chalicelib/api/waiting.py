@@ -14,6 +14,7 @@ from chalice.app import Response
 
 from chalicelib.api.call import Call, reply
 from chalicelib.api.headers import Headers
+from chalicelib.runs.limits import OverLimit
 
 FIRST_PAUSE_S, QUICK_PAUSE_S, QUICK_S, PAUSE_S = 0.1, 0.25, 2.5, 1.0
 
@@ -68,6 +69,15 @@ def worth_telling(call: Call, ended: bool, etag: Callable[[], str]) -> bool:
     if ended or "if-none-match" not in call.headers:
         return ended
     return not call.matches(etag())
+
+
+def within_limits(call: Call, excused: Callable[[], bool]) -> None:
+    """Raises `OverLimit` for a start over its tenant's limits, unless it is `excused`: a repeat starts nothing."""
+    try:
+        call.backend.limits.start(call.service.store, call.tenant, call.began_ms, call.service.spread)
+    except OverLimit:
+        if not excused():
+            raise
 
 
 def started(call: Call, response: Response, where: str, *, replayed: bool) -> Response:
