@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -34,6 +34,17 @@ def examples(*lines: str) -> Callable[[Command], Command]:
         return command
 
     return with_examples
+
+
+def all_of(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """These options, in this order, of several commands alike."""
+
+    def with_options(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return with_options
 
 
 def statuses(text: str) -> tuple[str, ...]:

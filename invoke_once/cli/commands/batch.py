@@ -9,24 +9,18 @@ import click
 
 from invoke_once.cli import exits, names
 from invoke_once.cli.inputs import read_lines
-from invoke_once.cli.types import duration, examples, label, whole
+from invoke_once.cli.types import all_of, duration, examples, label, whole
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
     from invoke_once.client import BatchHandle, RunInfo
 
-_OPTIONS = [
+_followed = all_of(
     click.option("--wait", is_flag=True, help="Wait for the end, with a bar of what has ended."),
     click.option("--timeout", type=duration, help="Give up waiting after this (implies --wait); the batch goes on."),
     click.option("--json", "as_json", is_flag=True, help="Print the batch's document, nothing else."),
     click.option("-q", "--quiet", is_flag=True, help="No progress on stderr."),
-]
-
-
-def _followed(command: Any) -> Any:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)
 
 
 @examples("once batch start -f report -p inputs.jsonl --wait", "once batch results batch_… > out.jsonl")

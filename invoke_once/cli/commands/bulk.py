@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from invoke_once.cli import bulk, exits
-from invoke_once.cli.types import duration, examples
+from invoke_once.cli.types import all_of, duration, examples
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
 
-_FOLLOWED = [
+_followed = all_of(
     click.option("--timeout", type=duration, help="Give up waiting after this; the job goes on."),
     click.option("--json", "as_json", is_flag=True, help="Print the job's document, nothing else."),
     click.option("-q", "--quiet", is_flag=True, help="No progress on stderr."),
-]
-
-
-def _followed(command: Any) -> Any:
-    for option in reversed(_FOLLOWED):
-        command = option(command)
-    return command
+)
 
 
 @examples("once bulk status bulk_… --wait", "once bulk stop bulk_…")
