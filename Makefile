@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAGE ?= local
 .DEFAULT_GOAL := help
-.PHONY: help run up down dashboard status test test-deployed test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs suite lint types venv venv-dev venv-test venv-bench venv-audit venv-docs
+.PHONY: help run up down dashboard status test test-deployed test-pythons test-boto3 test-auth check package deploy bootstrap rollback restore undeploy bench chaos demo-duplicates layer node clean-local audit lock least-privilege docs suite system lint types venv venv-dev venv-test venv-bench venv-audit venv-docs
 MAKEFLAGS += --no-print-directory
 export PYTHONUNBUFFERED := 1
 
@@ -26,8 +26,8 @@ dashboard: ## print a link that signs in to the local dashboard, once
 status: ## is it running, and where
 	@$(PYTHON) -m infra.local.service status
 
-test: venv-test ## lint, types, and all tests, on a stack of their own
-	@$(PY) -m infra.system_packages
+test: ## lint, types, and all tests, on a stack of their own
+	@$(MAKE) -j 2 venv-test system
 	@$(MAKE) lint
 	@$(MAKE) -j 3 suite types docs
 
@@ -107,6 +107,9 @@ docs: venv-docs ## the documentation site in build/site; a broken link stops it
 
 clean-local: down ## forget the local AWS and its data; the virtualenvs stay
 	@$(PYTHON) -m infra.local.service forget
+
+system:
+	@$(PYTHON) -m infra.system_packages
 
 venv:
 	@$(PYTHON) infra/venvs.py run

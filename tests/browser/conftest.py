@@ -6,7 +6,6 @@ loop in the thread, in which no other test could run its own.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from infra import system_packages
 from infra.ship import npm
 from tests.browser.driver import Dashboard, Site
 from tests.browser.fake_api import TOKEN, FakeServer, seed, serve
@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, without a window."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "the dashboard's tests need a browser: install the system package chromium"
+    path = system_packages.browser()
+    assert path, "the dashboard's tests need a browser: install the system package chromium-headless-shell"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield running

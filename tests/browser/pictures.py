@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from infra import system_packages
 from tests.browser.conftest import FLAGS
 from tests.browser.driver import Dashboard, Site
 from tests.browser.fake_api import TOKEN, seed, serve
@@ -55,7 +55,7 @@ def batch(browser: Browser, site: Site, batch_id: str) -> None:
 
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    path = shutil.which("chromium")
+    path = system_packages.browser()
     with serve() as server, sync_playwright() as playwright:
         seed(server.runs)
         site = Site("pretended", server.url, TOKEN)
