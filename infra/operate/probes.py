@@ -19,7 +19,7 @@ from infra.ship.deploy import LOCAL_REGION, Deployed
 # what should succeed gets time enough on a busy machine; what should fail need not be waited for as long
 PATIENCE_S, IMPATIENCE_S = 30.0, 6.0
 FROM_THE_START_S = 3600
-LONGER_S = 5
+LATER_S = 600  #: nothing else looks at the run before that
 HOLD_S = 3  #: longer than the look at a limit, a second after a run began to wait there
 ENDED = ("succeeded", "failed", "timed_out", "cancelled", "expired")
 
@@ -35,7 +35,7 @@ PROBES: dict[tuple[str, str], str] = {
     ("api", "`GET /runs/{id}/logs`"): "read_logs",
     ("api", "the key that cursors are sealed with and webhook secrets come from"): "health",
     ("stream", "have a run looked at now; fire who waited for a slot"): "callback",
-    ("stream", "have a run looked at later"): "delayed_longer",
+    ("stream", "have a run looked at later"): "told_of_later",
     ("stream", "who waits for a slot"): "let_through",
     ("stream", "let who waits through; the slots of a limit"): "let_through",
     ("stream", "the large input of a run that waited"): "let_through_large",
@@ -140,11 +140,17 @@ class Probes:
     def _delayed(self, _: str) -> None:
         self._ends(self._started("echo", 1, delay_seconds=1))
 
-    def _delayed_longer(self, _: str) -> None:
-        """Longer than the stream's sandbox takes to start: what is due by then needs no queue."""
-        run = self._started("echo", 1, delay_seconds=LONGER_S)
-        self._patience_s += LONGER_S
-        self._ends(run)
+    def _told_of_later(self, _: str) -> None:
+        """A record of a run whose time is to come, as the table's stream has it; a run that is there takes no harm."""
+        run = self._started("echo", 1, delay_seconds=FROM_THE_START_S)
+        at_ms = int(time.time() * 1000) + LATER_S * 1000
+        head = {"run_id": {"S": run}, "part": {"S": "head"}, "not_before": {"N": str(at_ms)}}
+        record = {"dynamodb": {"NewImage": head, "SequenceNumber": "1"}}
+        answer = self.client("lambda").invoke(
+            FunctionName=f"{self._stack}-stream", Payload=json.dumps({"Records": [record]})
+        )
+        if json.load(answer["Payload"]) != {"batchItemFailures": []}:
+            raise Failed("the stream's reader gives the record back")
 
     def _bulk(self, _: str) -> None:
         """A count: of all runs by the one index, of those that failed by the other."""

@@ -42,6 +42,6 @@ def test_the_documentation_stays_short(which: int, most: int) -> None:
 
 
 def test_a_recipe_is_a_page_that_one_takes_in_at_once() -> None:
-    long = {"callbacks.md", "deploy.md", "runbook.md", "node.md", "long-runs.md"}
+    long = {"callbacks.md", "deploy.md", "first-deployment.md", "runbook.md", "node.md", "long-runs.md"}
     pages = {page.name: words(page) for page in (DOCS / "how-to").glob("*.md") if page.name not in long}
     assert {name: count for name, count in pages.items() if count > 300} == {}
