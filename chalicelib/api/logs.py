@@ -2,7 +2,8 @@
 
 The attempts' first lines are found in the target's log group, then each one's stream is read from there to that
 attempt's end (log_reader.py; log_lines.py has what counts as whose). A function nobody wrapped prints no such line,
-and its log cannot be told apart by run: no events.
+and its log cannot be told apart by run: no events. Nor are there of one that is
+not in functions.toml: the role reads no other logs.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ class LogQuery(msgspec.Struct, frozen=True):
 def show_logs(call: Call, run_id: str) -> Response:
     """The log lines of a run's attempts, oldest first.
 
-    Of functions that are wrapped; CloudWatch shows a line some seconds after it was written.
+    Of functions that are wrapped and in functions.toml; CloudWatch shows a line some seconds after it was written.
     """
     head, query = find(call, run_id), schemas.read_query(call.query, LogQuery)
     page, attempt, given = Page(query.limit), query.attempt, query.cursor
     asked = ["logs", call.tenant, head.run_id, head.generation, attempt]
     at = _beginning(head, attempt) if given is None else _position(call, asked, given)
-    if head.mode is not None:
+    if head.mode is not None or head.function not in call.service.functions:
         return reply_json({"events": [], "next_cursor": None})
     before = msgspec.to_builtins(at)
     following = None
@@ -105,9 +106,7 @@ def _search_from(at: Position, claim: Claim) -> None:
 
 
 def _group(call: Call, head: Head) -> str:
-    function = call.service.functions.get(head.function)
-    if function is None:
-        return f"/aws/lambda/{head.function}"
+    function = call.service.functions[head.function]
     return function.log_group or f"/aws/lambda/{target_of(function).name}"
 
 

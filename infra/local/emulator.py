@@ -31,7 +31,7 @@ from infra.local import processes
 from infra.paths import EMULATOR_VENV, ROOT
 
 LAUNCHER = ROOT / "infra" / "local" / "launcher.py"
-LAUNCHED = (LAUNCHER, LAUNCHER.with_name("strictness.py"), LAUNCHER.with_name("order.py"))
+LAUNCHED = (LAUNCHER, *map(LAUNCHER.with_name, ("strictness.py", "order.py", "cold_starts.py")))
 REGION = "us-east-1"
 START_PATIENCE_S = 60
 # it writes its whole state at the end, and loses all since its last stop if it is killed meanwhile

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -22,4 +24,25 @@ def on_aws(stage: Stage, session: Any = None) -> Stack:
     if session.region_name is None:
         raise DeployFailed("no region: set AWS_DEFAULT_REGION, or a region in your AWS profile")
     package.check_regions(load(FUNCTIONS_TOML, stage.stack).values(), session.region_name)
-    return Stack(session, None, stage.stack, tags=stage.tags, protected=stage.deletion_protection)
+    try:
+        found = Stack(session, None, stage.stack, tags=stage.tags, protected=stage.deletion_protection)
+        _ = found.names  # asked before minutes of packaging: whether AWS takes this caller's calls
+    except (BotoCoreError, ClientError) as problem:
+        raise DeployFailed(
+            f"AWS takes no calls of yours in {session.region_name}: {problem}. "
+            "Credentials come from AWS_PROFILE or the environment, the region from AWS_DEFAULT_REGION."
+        ) from problem
+    return found
+
+
+def plainly(command: Callable[[], None]) -> int:
+    """The exit code of a command; what went wrong is one sentence on stderr."""
+    try:
+        command()
+    except PROBLEMS as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; what AWS has begun goes on, and the same command again waits for it", file=sys.stderr)
+        return 130
+    return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,10 @@ class Artifacts:
         body = json.dumps(asdict(deploy)).encode()
         self._s3.put_object(Bucket=self.name, Key=f"{DEPLOYS}{deploy.at}.json", Body=body)
 
-    def deploys(self) -> list[Deploy]:
-        """Newest first."""
+    def deploys(self) -> Iterator[Deploy]:
+        """Newest first; each is read when it is asked for."""
         if not self.exists():
-            return []
+            return
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=DEPLOYS)
-        keys = sorted((item["Key"] for page in pages for item in page.get("Contents", [])), reverse=True)
-        return [Deploy(**json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())) for key in keys]
+        for key in sorted((item["Key"] for page in pages for item in page.get("Contents", [])), reverse=True):
+            yield Deploy(**json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()))

@@ -17,7 +17,7 @@ from chalicelib.keyring import Keyring, create
 from chalicelib.tokens import SCOPES, DynamoTokens, TokenCache, issue
 from infra import stages
 from infra.paths import LOCAL
-from infra.ship.account import PROBLEMS, on_aws
+from infra.ship.account import on_aws, plainly
 from infra.ship.env_files import write_private
 from infra.ship.stack import Stack
 from infra.stages import Stage
@@ -86,16 +86,11 @@ def bootstrap(stack: Stack, stage: Stage, directory: Path = LOCAL) -> list[str]:
     return [f"the first token, of the tenant admin, is in {file} (mode 600) and in the parameter {first_token}"]
 
 
-def main() -> int:
-    try:
-        stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else stages.LOCAL)
-        if stage.local:
-            raise stages.StageProblem("the stage `local` is the emulator: `make up` does all of it")
-        print("\n".join(bootstrap(on_aws(stage), stage)))
-    except PROBLEMS as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
+def main() -> None:
+    stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else stages.LOCAL)
+    if stage.local:
+        raise stages.StageProblem("the stage `local` is the emulator: `make up` does all of it")
+    print("\n".join(bootstrap(on_aws(stage), stage)))
 
 
 def _now_ms() -> int:
@@ -103,4 +98,4 @@ def _now_ms() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(plainly(main))

@@ -19,11 +19,11 @@ import boto3
 
 from infra import stages
 from infra.ship import bootstrap
-from infra.ship.account import PROBLEMS, on_aws
+from infra.ship.account import on_aws, plainly
 from infra.ship.env_files import read_env, write_private
 from infra.ship.package import content, package
 from infra.ship.stack import Stack
-from infra.stages import LOCAL, Stage
+from infra.stages import LOCAL, Stage, StageProblem
 
 LOCAL_REGION = "us-east-1"
 LOCAL_TENANT = "demo"
@@ -136,21 +136,12 @@ def write_env(file: Path, endpoint: str, stack: str, deployed: Deployed) -> None
     write_private(file, settings)
 
 
-def main() -> int:
-    try:
-        stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else LOCAL)
-        if stage.name == LOCAL:
-            print(
-                "error: the stage `local` is the emulator: use `make up`, or name another STAGE",
-                file=sys.stderr,
-            )
-            return 2
-        deploy_to_aws(stage)
-    except PROBLEMS as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
+def main() -> None:
+    stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else LOCAL)
+    if stage.name == LOCAL:
+        raise StageProblem("the stage `local` is the emulator: use `make up`, or name another STAGE")
+    deploy_to_aws(stage)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(plainly(main))

@@ -95,6 +95,8 @@ class Stack:
         if described and described["StackStatus"] in ONLY_TO_DELETE:
             self.delete()
             described = None
+        if described:
+            self._remember(described)
         change_set = self._change_set(described is None, deploy)
         if change_set is None:
             return False
@@ -103,6 +105,17 @@ class Stack:
         self._done(self._settled())
         self.artifacts.remember(deploy)
         return True
+
+    def _remember(self, described: Mapping[str, Any]) -> None:
+        """What is deployed, where its command was killed and CloudFormation finished alone: it can be had back too."""
+        values = {one["ParameterKey"]: one["ParameterValue"] for one in described.get("Parameters", [])}
+        content, newest = values.pop(CONTENT, ""), next(self.artifacts.deploys(), None)
+        if newest and newest.content == content:
+            return
+        template = self._cloudformation.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
+        key = self.artifacts.put_bytes(json.dumps(template, indent=1).encode(), "template.json")
+        ended = described.get("LastUpdatedTime") or described["CreationTime"]
+        self.artifacts.remember(Deploy(int(ended.timestamp() * 1000), content, key, values))
 
     def delete(self) -> None:
         """The stack is gone, also one that is half there. What cannot be deleted is left behind."""

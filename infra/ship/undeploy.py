@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from chalicelib.functions import load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
-from infra.ship.account import PROBLEMS, on_aws
+from infra.ship.account import on_aws, plainly
 from infra.ship.stack import DeployFailed, Stack
 from infra.stages import LOCAL
 
@@ -73,21 +73,16 @@ def _delete_bucket(s3: Any, name: str) -> None:
     s3.delete_bucket(Bucket=name)
 
 
-def main() -> int:
-    try:
-        stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else LOCAL)
-        if stage.name == LOCAL:
-            raise DeployFailed("the stage `local` is the emulator: `make clean-local` forgets it")
-        data = sys.argv[2] if len(sys.argv) > 2 else ""
-        if data not in ("", DELETE):
-            raise DeployFailed(f"DATA={data!r}: only {DELETE} means something")
-        kept = undeploy(on_aws(stage), delete_data=data == DELETE)
-    except PROBLEMS as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+def main() -> None:
+    stage = stages.load(sys.argv[1] if len(sys.argv) > 1 else LOCAL)
+    if stage.name == LOCAL:
+        raise DeployFailed("the stage `local` is the emulator: `make clean-local` forgets it")
+    data = sys.argv[2] if len(sys.argv) > 2 else ""
+    if data not in ("", DELETE):
+        raise DeployFailed(f"DATA={data!r}: only {DELETE} means something")
+    kept = undeploy(on_aws(stage), delete_data=data == DELETE)
     print(f"{stage.stack} is gone" + (f"; kept: {', '.join(kept)}" if kept else ", and its data with it"))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(plainly(main))

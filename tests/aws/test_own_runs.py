@@ -8,10 +8,10 @@ from itertools import combinations
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.functions import load
+from chalicelib.functions import Function, load
 from infra import stages
 from infra.paths import FUNCTIONS_TOML
-from infra.template import compute
+from infra.template import access, compute
 from infra.template.cfn import camel
 from invoke_once import outside
 from invoke_once.handler.direct.slots import Payload
@@ -110,6 +110,17 @@ def test_the_service_reaches_every_function_s(filled: Filled) -> None:
     bucket, api = filled.arn("Bucket"), filled.statements("APIHandler")
     assert allowed(api, "s3:PutObject", f"{bucket}/{given}", {})
     assert not allowed(api, "s3:PutObject", f"{bucket}/{kept}", {})
+
+
+def test_the_api_reads_the_log_group_that_functions_toml_names() -> None:
+    there = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:billing:live"
+    role = [
+        Filled({"Resources": {}}).of(grant.statement())
+        for grant in access.service("api", [Function("billing", there, log_group="/teams/billing")])
+        if any(action.startswith("logs:") for action in grant.actions)
+    ]
+    for group, may in (("/teams/billing", True), ("/teams/billing:*", True), ("/aws/lambda/billing", False)):
+        assert allowed(role, "logs:FilterLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}", {}) is may
 
 
 def test_ids_keep_their_form_and_tell_their_function_alone() -> None:

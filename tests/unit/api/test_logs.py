@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from msgspec import structs
 
+from chalicelib.functions import Function
 from invoke_once.life import moves
 from invoke_once.store.store import Applied
 from tests.unit.api.cloudwatch import platform
@@ -45,6 +47,12 @@ def claimed(world: World, **more: Any) -> str:
     result = world.store.apply(moves.claim(head.run_id, head.generation, world.clock(), 60_000))
     assert isinstance(result, Applied)
     return head.run_id
+
+
+def registered(world: World, functions: dict[str, Function]) -> None:
+    """From now on functions.toml has these."""
+    world.service = structs.replace(world.service, functions=functions)
+    world.backend = structs.replace(world.backend, service=world.service)
 
 
 @pytest.fixture
@@ -203,6 +211,22 @@ def test_an_unwrapped_function_has_no_events(world: World) -> None:
     run_id = world.post({"function": "plain", "input": {}}).json["id"]
     world.logs.write("/aws/lambda/t-plain", "a", f'{{"event":"claimed","run_id":"{run_id}","attempt":1}}', "another's")
     assert world.get(run_id, "/logs").json == {"events": [], "next_cursor": None}
+
+
+def test_a_function_that_left_the_registry_has_no_events_and_its_log_is_not_asked_for(world: World, done: str) -> None:
+    """A role reads the groups of functions.toml alone: AWS would refuse any other, and the call would be a 503."""
+    world.logs.attempt(GROUP, "a", done, 1, "one")
+    registered(world, {})
+    assert world.get(done, "/logs").json == {"events": [], "next_cursor": None}
+    assert world.logs.calls == []
+
+
+def test_a_log_group_of_its_own_is_where_functions_toml_says(world: World, done: str) -> None:
+    elsewhere = structs.replace(world.service.functions["echo"], log_group="/teams/orders")
+    registered(world, {"echo": elsewhere})
+    world.logs.attempt(GROUP, "a", done, 1, "not this")
+    world.logs.attempt("/teams/orders", "a", done, 1, "one")
+    assert said(lines(world, done)) == [(1, "one")]
 
 
 def test_a_retried_run_is_followed_without_repeating(world: World) -> None:
