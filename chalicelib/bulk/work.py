@@ -77,7 +77,7 @@ class Worker:
         following = found.page(self.svc, job.tenant, self.wanted, position, self.size)
         able = [head for head in following.heads if acts.possible(self.action, head)]
         counts = counts.plus(matched=len(following.heads), refused=len(following.heads) - len(able))
-        pins = [] if self.dry_run else [Pin(head.run_id, head.generation) for head in able]
+        pins = [] if self.dry_run else [Pin(head.run_id, head.generation, head.bulk or "") for head in able]
         if following.position is None and not pins:
             return self._made(bulk_moves.end_bulk(job, now_ms, BulkStatus.DONE, counts))
         self.heads = {head.run_id: head for head in able}
@@ -114,4 +114,5 @@ class Worker:
         head = self.svc.store.get(pin.run_id, self.svc.now_ms())
         if head is None or head.bulk == job.run_id:
             return head
-        return head if head.generation == pin.generation and self.wanted.match(job.tenant, head) else None
+        meant = (head.generation, head.bulk or "") == (pin.generation, pin.bulk)
+        return head if meant and self.wanted.match(job.tenant, head) else None

@@ -34,10 +34,14 @@ class Counts(NamedTuple):
 
 
 class Pin(NamedTuple):
-    """A run as it was when its page was noted: another life of it is not meant."""
+    """A run as it was when its page was noted: another life of it is not meant.
+
+    `bulk`: the job that had moved it last. If that is a third one by now, nobody knows whether this job was before it.
+    """
 
     run_id: str
     generation: str
+    bulk: str = ""
 
 
 @dataclass(slots=True)

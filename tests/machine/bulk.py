@@ -31,7 +31,7 @@ MOST_PAGES = 40
 
 
 class Search(World):
-    """One seed: two tenants' runs, up to three jobs. Raises `Broken`."""
+    """One seed: two tenants' runs, up to six jobs. Raises `Broken`."""
 
     def __init__(self, seed: int, rewrite: Rewrite = lambda move: move) -> None:
         self.chance = random.Random(seed)
@@ -168,8 +168,8 @@ class Search(World):
             self.chance.choice([dispatch.redrive, dispatch.cancel])(self.svc, head)
 
     def _ask(self) -> None:
-        key = f"k{self.chance.randrange(3)}"
-        action = ACTIONS[int(key[1])]
+        key = f"k{self.chance.randrange(2 * len(ACTIONS))}"  # two of a kind, which meet the same runs
+        action = ACTIONS[int(key[1]) % len(ACTIONS)]
         dry = key == "k2" and self.chance.random() < 0.5
         job = keys.bulk_id("demo", key)
         self.asked.setdefault(job, (action, dry, self.clock()))

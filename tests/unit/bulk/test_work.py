@@ -194,6 +194,35 @@ def test_a_run_of_a_dead_worker_s_page_that_is_another_by_now_is_left_alone() ->
     assert (world.head(first).status, world.head(third).status) == ("failed", "queued")
 
 
+@pytest.mark.parametrize("action", ["resend", "cancel", "retry"])
+def test_what_another_job_has_moved_since_a_worker_died_is_not_moved_again(action: Any) -> None:
+    world = World()
+    url = "http://127.0.0.1:1/"
+    ids = world.start(3, callback_url=url) if action == "cancel" else world.ended(3, callback_url=url)
+    for run_id in ids if action == "cancel" else ():
+        world.claim(run_id)
+    first = world.bulk(action, function="echo")
+    world.clock.step(start.SETTLE_MS)
+    real = world.store.put_part
+
+    def put_part(move: Any) -> Any:
+        if move.letter == "KE" or (move.letter == "KC" and move.set["step"] == 2):
+            raise Dies
+        return real(move)
+
+    world.store.put_part = put_part  # type: ignore[method-assign]
+    with pytest.raises(Dies):
+        work.attend(world.svc, first.run_id, threads=1)
+    world.store.put_part = real  # type: ignore[method-assign]
+    for run_id in ids if action == "retry" else ():
+        world.end(run_id)
+    assert world.work(world.bulk(action, function="echo")).counted == Counts(3, 3, 0)
+    before = [world.head(run_id) for run_id in ids]
+    done = world.work(first)
+    assert (done.status, done.counted) == ("done", Counts(3, 0, 3))
+    assert [world.head(run_id) for run_id in ids] == before
+
+
 def test_a_worker_that_is_late_is_refused_and_leaves() -> None:
     world = World()
     world.ended(3)

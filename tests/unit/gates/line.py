@@ -16,7 +16,7 @@ from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import StartRequest
 from chalicelib.service import Service
 from chalicelib.settings import read
-from invoke_once.life import moves
+from invoke_once.life import gates, moves
 from invoke_once.life.head import Head
 from invoke_once.life.move import Move
 from invoke_once.life.status import Status
@@ -99,6 +99,15 @@ class Line:
         concurrency = None if key is None else (key, most)
         request = StartRequest(self.functions[function], "demo", concurrency=concurrency, **more)
         return dispatch.accept(self.svc, request).head
+
+    def more_wait(self, head: Head, count: int) -> None:
+        """So many more wait where it waits, each of another millisecond: copies of its item."""
+        item, gate = self.table.items[head.run_id, "head"], gates.waits_at(head) or ""
+        for n in range(1, count + 1):
+            run_id = f"run_{n:026d}"
+            place = {"run_id": run_id, "wait_shard": gates.wait_shard(gate, run_id), "created_at": head.created_at + n}
+            self.table.items[run_id, "head"] = item | place
+        self.clock.step(count)
 
     def now(self, head: Head) -> Head:
         found = self.store.get(head.run_id, self.clock())
