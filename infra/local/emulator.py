@@ -36,7 +36,6 @@ REGION = "us-east-1"
 START_PATIENCE_S = 60
 # it writes its whole state at the end, and loses all since its last stop if it is killed meanwhile
 STOP_PATIENCE_S = 300
-FORGET_PATIENCE_S = 10
 # kept so that a process that started one can also collect it after its end
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -84,10 +83,14 @@ class Emulator:
                 self._stop()
 
     def forget(self) -> None:
-        """Stopped, and everything it stored is gone."""
+        """Killed, since nothing of it has to be written down, and everything it stored is gone."""
         if self.home.exists():
             with self._one_at_a_time():
-                self._stop(FORGET_PATIENCE_S)
+                for pid in filter(None, [self._pid()]):
+                    processes.kill(pid, str(self.home))
+                for worker in self.workers():
+                    processes.kill(worker, str(self.home / "tmp"))
+        _collect()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def workers(self) -> list[int]:
@@ -114,14 +117,15 @@ class Emulator:
             time.sleep(0.05)
         return self.url
 
-    def _stop(self, patience_s: float = STOP_PATIENCE_S) -> None:
+    def _stop(self) -> None:
         pid = self._pid()
         workers = self.workers()
-        if pid is not None and not processes.end(pid, str(self.home), patience_s, _still_writing):
-            print(f"  the local AWS was killed after {patience_s:.0f} s: what was stored since its last stop is lost")
+        if pid is not None and not processes.end(pid, str(self.home), STOP_PATIENCE_S, _still_writing):
+            print(f"  the local AWS was killed after {STOP_PATIENCE_S} s: what was stored since its last stop is lost")
         for worker in {*workers, *self.workers()}:
             processes.end(worker, str(self.home / "tmp"), 2)
         shutil.rmtree(self.home / "tmp", ignore_errors=True)
+        _collect()
         if self._remembered():
             self._remember({"pid": None, "port": self._remembered()["port"]})
 
@@ -189,6 +193,11 @@ class Emulator:
         with (self.home / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _collect() -> None:
+    """Those that have ended are asked for it, or Python warns of each when it ends itself."""
+    _started[:] = [process for process in _started if process.poll() is None]
 
 
 def _still_writing() -> None:

@@ -59,6 +59,13 @@ def end(pid: int, marker: str, patience_s: float, while_waiting: Callable[[], No
     return False
 
 
+def kill(pid: int, marker: str) -> None:
+    """SIGKILL at once, with the same look at its command line before."""
+    if marker in command_of(pid):
+        _send(pid, signal.SIGKILL)
+        _gone(pid, marker, QUIET_S)
+
+
 def _send(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)

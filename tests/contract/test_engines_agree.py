@@ -117,7 +117,7 @@ def _plain(item: Any) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=120, deadline=None, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink),
+    max_examples=80, deadline=None, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(

@@ -19,7 +19,7 @@ _ALWAYS = settings(
 )  # fmt: skip
 PROFILES = {
     "dev": settings(_ALWAYS, max_examples=100, derandomize=False),
-    "ci": settings(_ALWAYS, max_examples=700, derandomize=True),
+    "ci": settings(_ALWAYS, max_examples=560, derandomize=True),
     "nightly": settings(_ALWAYS, max_examples=20_000, derandomize=False),
 }
 

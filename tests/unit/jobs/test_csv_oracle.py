@@ -68,7 +68,7 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
     return draw(st.lists(st.tuples(*columns).map(list), max_size=12))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=tables(), chunk=st.integers(1, 40))
 def test_every_table_has_the_profile_that_the_slow_way_finds(
     profile_of: ProfileOf, rows: list[list[str]], chunk: int

@@ -106,19 +106,19 @@ def large(rows: int) -> S3:
 
 
 def test_progress_grows_with_the_bytes_read_and_ends_at_one(run: Any) -> None:
-    report({"uri": "s3://box/in/a.csv"}, run, lambda: large(200_000))
+    report({"uri": "s3://box/in/a.csv"}, run, lambda: large(100_000))
     fractions = [fraction for fraction, _ in run.told]
-    assert len(fractions) > 5
+    assert len(fractions) >= 5
     assert fractions == sorted(fractions)
-    assert fractions[0] < 0.3
+    assert fractions[0] < 0.4
     assert fractions[-1] == 1.0
-    assert run.told[-1][1] == "200,000 rows, 2.9 of 2.9 MB read"
+    assert run.told[-1][1] == "100,000 rows, 1.4 of 1.4 MB read"
 
 
 def test_a_cancel_ends_it_after_the_batch_at_hand(make_run: Any) -> None:
     run = make_run(cancelled_after_checks=2)
     with pytest.raises(RunCancelled):
-        report({"uri": "s3://box/in/a.csv"}, run, lambda: large(200_000))
+        report({"uri": "s3://box/in/a.csv"}, run, lambda: large(100_000))
     assert len(run.told) == 2
 
 
