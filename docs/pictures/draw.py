@@ -38,11 +38,18 @@ STYLE = """
   .line { stroke: #b9bdb8; stroke-dasharray: 4 4; } .arrow { stroke: #0d6d5f; stroke-width: 1.6; fill: none; }
   .answer { stroke-dasharray: 6 4; } .lost { stroke: #c02b20; } .number { fill: #0d6d5f; }
   .on { fill: #fff; font-weight: 700; } .group { fill: none; stroke: #b9bdb8; stroke-dasharray: 5 4; }
+  .tip { fill: #0d6d5f; } .cross { stroke: #c02b20; stroke-width: 2; }
+  @media (prefers-color-scheme: dark) {
+    svg { background: #171b1a; } text { fill: #e6eae8; } .small { fill: #a4aeaa; } .on { fill: #171b1a; }
+    .box { fill: #1d3a34; stroke: #4fc3ab; } .note { fill: #3d3520; stroke: #a08a4c; }
+    .line, .group { stroke: #5d6562; } .arrow { stroke: #4fc3ab; } .number, .tip { fill: #4fc3ab; }
+    .lost, .cross { stroke: #ff8a7f; }
+  }
 """
 HEAD = """<marker id="tip" markerWidth="9" markerHeight="9" refX="8" refY="4.5" orient="auto">
-<path d="M0 0 L9 4.5 L0 9 z" fill="#0d6d5f"/></marker>
+<path d="M0 0 L9 4.5 L0 9 z" class="tip"/></marker>
 <marker id="cross" markerWidth="10" markerHeight="10" refX="5" refY="5" orient="auto">
-<path d="M1 1 L9 9 M9 1 L1 9" stroke="#c02b20" stroke-width="2"/></marker>"""
+<path d="M1 1 L9 9 M9 1 L1 9" class="cross"/></marker>"""
 MESSAGE = re.compile(r"(.+?) (->|-->|-x) (.+?): (.*)")
 
 
