@@ -1,4 +1,5 @@
-"""A browser, and the sites it looks at: each scenario runs on the pretended service and on the deployed stack.
+"""A browser, and the sites it looks at: the deployed stack where a test proves what the two say to each other, the
+pretended service where it proves something of the page alone.
 
 The browser is started once for this package and ended with it: Playwright's synchronous interface keeps an event
 loop in the thread, in which no other test could run its own.
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from infra import system_packages
 from infra.ship import npm
-from tests.browser.driver import Dashboard, Site
+from tests.browser.driver import Dashboard, Site, context_of
 from tests.browser.fake_api import TOKEN, FakeServer, seed, serve
 
 HERE = Path(__file__).parent
@@ -64,10 +65,14 @@ def with_a_past(pretended: FakeServer) -> FakeServer:
     return pretended
 
 
-@pytest.fixture(params=["pretended", pytest.param("deployed", marks=pytest.mark.stack)])
+#: A test of the page and the service together.
+on_the_stack = pytest.mark.parametrize("site", [pytest.param("deployed", marks=pytest.mark.stack)], indirect=True)
+
+
+@pytest.fixture
 def site(request: pytest.FixtureRequest) -> Site:
-    """Each of the two services."""
-    if request.param == "pretended":
+    """The pretended service, empty; the deployed one where the test is `on_the_stack`."""
+    if getattr(request, "param", "pretended") == "pretended":
         return _site(request.getfixturevalue("pretended"))
     stack: Any = request.getfixturevalue("stack")
     return Site("deployed", stack.url, stack.default_token)
@@ -82,24 +87,39 @@ def _site(server: FakeServer) -> Site:
     return Site("pretended", server.url, TOKEN)
 
 
+@pytest.fixture(scope="package")
+def shared_context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests on the deployed service: it has the files of the page in its cache."""
+    context = context_of(browser)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_tab(browser: Browser) -> Iterator[Open]:
+def open_tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
     """`open_tab(site, **options of a browser context)`; every tab must end without complaints."""
     tabs: list[Dashboard] = []
 
     def open_one(site: Site, **options: Any) -> Dashboard:
-        tabs.append(Dashboard.in_browser(browser, site, **options))
+        shared = site.name == "deployed" and not options
+        context = request.getfixturevalue("shared_context") if shared else context_of(browser, **options)
+        tabs.append(Dashboard.in_context(context, site))
         return tabs[-1]
 
     yield open_one
     for tab in tabs:
-        tab.page.context.close()
+        if tab.site.name == "deployed":
+            tab.page.evaluate("localStorage.clear()")
+        for page in tab.page.context.pages:
+            page.close()
+        if tab.site.name == "pretended":
+            tab.page.context.close()
     assert not [complaint for tab in tabs for complaint in tab.complaints]
 
 
 @pytest.fixture
 def tab(open_tab: Open, site: Site) -> Dashboard:
-    """A tab on each of the two services, signed out."""
+    """A tab on the test's service, signed out."""
     return open_tab(site)
 
 

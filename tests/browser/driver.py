@@ -6,11 +6,13 @@ tab on it, signed out. `complaints` holds what went wrong without being seen: po
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -18,6 +20,22 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 IMAGES = Path(__file__).parents[2] / ".local" / "screenshots"
 _VIOLATIONS = """addEventListener("securitypolicyviolation",
   (event) => console.warn("policy violated:", event.violatedDirective, event.blockedURI, event.sample))"""
+
+_SHOW = """(hash) => new Promise((shown) => {
+  const main = document.getElementById("main"), left = main.firstElementChild, before = location.hash;
+  const observer = new MutationObserver(() => main.firstElementChild !== left && (observer.disconnect(), shown()));
+  observer.observe(main, { childList: true });
+  location.hash = hash;
+  if (location.hash === before) shown();
+})"""
+
+
+def context_of(browser: Browser, **options: Any) -> BrowserContext:
+    """A browser without a past, in a window of a usual size unless told."""
+    context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+    context.set_default_timeout(20_000)
+    context.set_default_navigation_timeout(60_000)  # each file of a first load is a cold call there
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +69,7 @@ class Dashboard:
     complaints: list[str] = field(default_factory=list)
 
     @classmethod
-    def in_browser(cls, browser: Browser, site: Site, **options: Any) -> Dashboard:
-        context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
-        context.set_default_timeout(20_000)
-        context.set_default_navigation_timeout(60_000)  # each file of a first load is a cold call there
+    def in_context(cls, context: BrowserContext, site: Site) -> Dashboard:
         tab = cls(site, context.new_page())
         tab.page.add_init_script(_VIOLATIONS)
         tab.page.on("pageerror", lambda error: tab.complaints.append(f"script error: {error}"))
@@ -71,15 +86,23 @@ class Dashboard:
         self.page.goto(f"{self.site.url}/{hash_}")
 
     def sign_in(self, hash_: str = "#/runs") -> None:
-        """Load the page at a deep link and give it the token."""
+        """Load the page at a deep link with the token in its storage, as in a tab that was signed in before."""
+        key = f"invoke-once:token:{urlsplit(self.site.url).path}/"
+        keep = f"sessionStorage.setItem({json.dumps(key)}, {json.dumps(self.site.token)})"
+        self.page.add_init_script(f"if (location.protocol.startsWith('http')) {keep}")
+        self.open(hash_)
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    def type_token(self, hash_: str = "#/runs") -> None:
+        """Load the page at a deep link and give it the token by hand."""
         self.open(hash_)
         self.page.get_by_label("API token").fill(self.site.token)
         self.page.get_by_role("button", name="Open the dashboard").click()
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def show(self, hash_: str) -> None:
-        """Follow a link inside the page."""
-        self.page.evaluate("(hash) => { location.hash = hash; }", hash_)
+        """Follow a link inside the page, until the page that was there is left."""
+        self.page.evaluate(_SHOW, hash_)
 
     def heading(self, text: str | re.Pattern[str]) -> None:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(text)

@@ -1,4 +1,4 @@
-"""Who sees what: tokens, links, and a service that does not answer, on both services."""
+"""Who sees what: tokens, links, and a service that does not answer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import uuid
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import on_the_stack
 from tests.browser.driver import Dashboard
 
 
+@on_the_stack
 def test_a_wrong_token_is_refused_in_words_and_the_right_one_opens_the_runs(tab: Dashboard) -> None:
     tab.open("#/runs?status=failed")
     tab.page.get_by_label("API token").fill("once_wrong_token")
@@ -23,7 +25,7 @@ def test_a_wrong_token_is_refused_in_words_and_the_right_one_opens_the_runs(tab:
 def test_the_token_is_kept_in_session_storage_only_and_never_in_an_address(tab: Dashboard) -> None:
     seen: list[str] = []
     tab.page.on("request", lambda request: seen.append(request.url))
-    tab.sign_in()
+    tab.type_token()
     tab.heading("Runs")
     assert tab.site.token not in tab.page.url + "".join(seen)
     assert tab.site.token in tab.page.evaluate("Object.values(sessionStorage)")
@@ -33,6 +35,7 @@ def test_the_token_is_kept_in_session_storage_only_and_never_in_an_address(tab: 
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
+@on_the_stack
 def test_a_link_opens_a_run_s_page_alone(tab: Dashboard) -> None:
     run_id = tab.site.start("echo", {"shared": True})
     made = tab.site.call("POST", f"/runs/{run_id}/links", json={"expires_in_seconds": 600})
@@ -80,7 +83,7 @@ def test_a_service_that_is_down_from_the_start_says_so_and_is_asked_again(tab: D
 
 
 def test_a_token_that_is_revoked_meanwhile_brings_the_prompt_back(tab: Dashboard) -> None:
-    tab.sign_in()
+    tab.type_token()
     problem = '{"type": "urn:invoke-once:unauthorized", "title": "Unauthorized", "status": 401}'
     tab.page.route("**/runs?*", lambda route: route.fulfill(status=401, body=problem))
     expect(tab.page.get_by_text("no longer accepts this token")).to_be_visible()

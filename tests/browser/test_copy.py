@@ -10,9 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from infra.paths import ROOT
+from tests.browser.conftest import on_the_stack
 from tests.browser.driver import Dashboard
 
 TOOLS = ("curl", "once", "Python", "Node")
@@ -24,7 +23,6 @@ INPUT = {
     "none": None,
     "list": [True, False],
 }
-deployed = pytest.mark.parametrize("site", [pytest.param("deployed", marks=pytest.mark.stack)], indirect=True)
 
 
 def copied(tab: Dashboard, tool: str) -> str:
@@ -52,7 +50,7 @@ def pasted(tab: Dashboard, tool: str, text: str, place: Path) -> Any:
     return json.loads(printed)
 
 
-@deployed
+@on_the_stack
 def test_a_start_is_copied_for_each_tool_and_all_of_them_mean_one_run(tab: Dashboard, tmp_path: Path) -> None:
     key = f"it's-{uuid.uuid4().hex[:8]}"
     tab.sign_in("#/start/echo")
@@ -69,7 +67,7 @@ def test_a_start_is_copied_for_each_tool_and_all_of_them_mean_one_run(tab: Dashb
     assert (run["labels"], run["max_attempts"]) == ({"team": "billing", "env": "prod"}, 2)
 
 
-@deployed
+@on_the_stack
 def test_a_run_is_copied_for_each_tool_and_each_reads_its_output(tab: Dashboard, tmp_path: Path) -> None:
     run_id = tab.site.start("echo", INPUT)
     tab.sign_in(f"#/runs/{run_id}")

@@ -1,11 +1,11 @@
-"""`/docs`: the OpenAPI document as a page, on both services."""
+"""`/docs`: the OpenAPI document as a page."""
 
 from __future__ import annotations
 
 import httpx
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, on_the_stack
 from tests.browser.driver import Dashboard, Site
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -16,6 +16,7 @@ def open_reference(tab: Dashboard, anchor: str = "") -> None:
     expect(tab.page.locator(".operation").first).to_be_visible()
 
 
+@on_the_stack
 def test_every_operation_of_the_document_is_shown(tab: Dashboard) -> None:
     document = httpx.get(f"{tab.site.url}/openapi.json").json()
     operations = [(path, method) for path, item in document["paths"].items() for method in METHODS & set(item)]
@@ -25,6 +26,8 @@ def test_every_operation_of_the_document_is_shown(tab: Dashboard) -> None:
     shown = tab.page.locator(".operation h3").all_inner_texts()
     for path, method in operations:
         assert any(path in text and method.upper() in text for text in shown), (method, path)
+    text = tab.page.locator("main").inner_text()  # types and enums are told in words
+    assert "list of ," not in text and "at least 1 items" not in text and "undefined" not in text
 
 
 def test_operations_are_named_by_what_they_do_and_their_list_folds_on_a_phone(tab: Dashboard) -> None:
@@ -39,12 +42,7 @@ def test_operations_are_named_by_what_they_do_and_their_list_folds_on_a_phone(ta
     expect(tab.page.locator(".operation h3").filter(has_text="Cancel a run").first).to_be_in_viewport()
 
 
-def test_types_and_enums_are_told_in_words(tab: Dashboard) -> None:
-    open_reference(tab)
-    text = tab.page.locator("main").inner_text()
-    assert "list of ," not in text and "at least 1 items" not in text and "undefined" not in text
-
-
+@on_the_stack
 def test_a_call_is_tried_with_this_tabs_token(tab: Dashboard) -> None:
     open_reference(tab)
     tab.page.get_by_label("Token for Try it").fill(tab.site.token)

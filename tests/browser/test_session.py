@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, on_the_stack
 from tests.browser.driver import Dashboard, Site
 from tests.browser.fake_api import FakeServer
 
@@ -20,7 +20,7 @@ def beside(tab: Dashboard, hash_: str) -> Dashboard:
 
 def test_a_new_tab_and_a_shared_link_are_signed_in_while_one_is(tab: Dashboard) -> None:
     run_id = tab.site.start("echo", 1)
-    tab.sign_in()
+    tab.type_token()
     other = beside(tab, f"#/runs/{run_id}")
     expect(other.badge).to_have_text("Succeeded")
     assert tab.site.token not in other.page.evaluate("Object.values(localStorage).join() + document.cookie")
@@ -31,8 +31,9 @@ def test_a_new_tab_and_a_shared_link_are_signed_in_while_one_is(tab: Dashboard) 
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
+@on_the_stack
 def test_a_link_signs_in_once_and_leaves_the_address(tab: Dashboard) -> None:
-    """On both services: the link's token is exchanged and gone, whoever finds the link later gets the prompt."""
+    """The link's token is exchanged and gone, whoever finds the link later gets the prompt."""
     scopes = ["runs:read", "runs:write", "admin", "operator"]
     link = tab.site.call("POST", "/tokens", json={"scopes": scopes, "expires_in_seconds": 600})
     tab.open(f"#/sign-in/{link['token']}")

@@ -1,4 +1,4 @@
-"""The form that starts a run, on both services: what it fills in, sends, remembers and refuses."""
+"""The form that starts a run: what it fills in, sends, remembers and refuses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import on_the_stack
 from tests.browser.driver import Dashboard
 
 
+@on_the_stack
 def test_what_the_service_refuses_is_shown_beside_the_field_that_is_wrong(tab: Dashboard) -> None:
     tab.sign_in("#/start/sleep")
     tab.page.get_by_role("button", name="Start sleep").click()
@@ -29,6 +31,7 @@ def test_what_the_service_refuses_is_shown_beside_the_field_that_is_wrong(tab: D
     expect(tab.page.get_by_label("Callback URL")).to_have_attribute("aria-invalid", "true")
 
 
+@on_the_stack
 def test_json_is_sent_and_shown_with_the_digits_that_were_typed(tab: Dashboard) -> None:
     tab.sign_in("#/start/echo")
     tab.page.get_by_label("Input, as JSON").fill('{"big": 9007199254740993, "exact": 1.10}')
@@ -56,6 +59,7 @@ def test_a_copy_of_a_run_starts_with_its_input(tab: Dashboard) -> None:
     assert run_id not in tab.page.url
 
 
+@on_the_stack
 def test_a_key_that_was_used_before_leads_to_its_run_and_says_so(tab: Dashboard) -> None:
     key = f"twice-{uuid.uuid4().hex[:8]}"
     run_id = tab.site.start("sleep", {"seconds": 0}, key=key)

@@ -25,8 +25,8 @@ const PLACES = [["runs", "Runs"], ["batches", "Batches"], ["functions", "Functio
 
 const main = document.getElementById("main");
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
-const live = h("button", { type: "button", class: "live", on: { click: toggleLive } }, h("span", { class: "live-dot", "aria-hidden": "true" }), h("span", {}));
-const leave = button("Sign out", () => signOut("", true), "quiet small");
+const live = h("button", { type: "button", class: "live", hidden: true, on: { click: toggleLive } }, h("span", { class: "live-dot", "aria-hidden": "true" }), h("span", {}));
+const leave = button("Sign out", () => signOut("", true), "quiet small", { hidden: true });
 let view = null;
 let route = {};
 let turn = 0;
