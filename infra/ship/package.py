@@ -237,9 +237,9 @@ def _finished(stage: Stage, sam_template: Path) -> dict[str, Any]:
 
 def _on_the_stage_s_runtime(stage: Stage, resources: dict[str, Any]) -> None:
     """Chalice writes the Python it runs on; SAM gives every deployment a second stage, called Stage."""
-    for found in resources.values():
+    for name, found in resources.items():
         properties = found["Properties"]
-        if found["Type"] == "AWS::Lambda::LayerVersion":
+        if name.startswith("ManagedLayer"):  # not the library's own, which is for every Python
             properties |= {"CompatibleRuntimes": [stage.python], "CompatibleArchitectures": [stage.architecture]}
         if found["Type"] == "AWS::Lambda::Function":
             properties["Architectures"] = [stage.architecture]

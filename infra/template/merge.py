@@ -62,6 +62,7 @@ def _library_layer() -> dict[str, Any]:
         "LayerName": sub(f"{STACK}-invoke-once"),
         "Description": "invoke_once and what it stands on, for functions that are deployed elsewhere",
         "CompatibleRuntimes": list(PYTHONS),
+        "CompatibleArchitectures": ["arm64", "x86_64"],
         "Content": {"S3Bucket": ref("ArtifactBucket"), "S3Key": ref("LibraryKey")},
     }
     return resource("AWS::Lambda::LayerVersion", properties, **RETAIN)

@@ -66,16 +66,25 @@ def url(service: Service) -> Iterator[str]:
     aws.delete_function(FunctionName=name)
 
 
+#: AWS lets callers of the same account in by the gateway's own policy; an emulator that enforces IAM wants this one
+CALL = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+
+
+def document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def credentials(service: Service, kind: str, path: str, name: str) -> boto3.Session:
     """Of a user, or of a session of a role, that is made for it."""
     iam = service.aws("iam")
     if kind == "user":
         iam.create_user(UserName=name, Path=path)
+        iam.put_user_policy(UserName=name, PolicyName="call", PolicyDocument=document(CALL))
         found = iam.create_access_key(UserName=name)["AccessKey"]
     else:
         trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        arn = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        arn = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="call", PolicyDocument=document(CALL))
         found = service.aws("sts").assume_role(RoleArn=arn, RoleSessionName="job-1")["Credentials"]
     return boto3.Session(found["AccessKeyId"], found["SecretAccessKey"], found.get("SessionToken"), "us-east-1")
 

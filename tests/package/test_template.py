@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -70,6 +71,21 @@ def test_stages_differ_by_parameters_alone(template: dict[str, Any], local_templ
 
 def api_deployments(template: dict[str, Any]) -> set[str]:
     return set(of_type(template, "AWS::ApiGateway::Deployment"))
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_functions_and_their_layer_are_for_the_stage_s_runtime_whoever_packages(
+    template: dict[str, Any], architecture: Any
+) -> None:
+    found = copy.deepcopy(template)
+    if architecture != stages.load("prod").architecture:
+        package._on_the_stage_s_runtime(replace(stages.load("prod"), architecture=architecture), found["Resources"])
+    functions = of_type(found, "AWS::Lambda::Function").values()
+    assert {f["Runtime"] for f in functions if f["Runtime"].startswith("python")} == {"python3.13"}
+    assert {tuple(f["Architectures"]) for f in functions} == {(architecture,)}
+    for_others, own = (layer for _, layer in sorted(of_type(found, "AWS::Lambda::LayerVersion").items()))
+    assert (own["CompatibleRuntimes"], own["CompatibleArchitectures"]) == (["python3.13"], [architecture])
+    assert (len(for_others["CompatibleRuntimes"]), len(for_others["CompatibleArchitectures"])) == (4, 2)
 
 
 def test_no_statement_allows_every_action_or_names_no_resource(template: dict[str, Any]) -> None:
