@@ -2,7 +2,7 @@
 
     python -m tests.mutation [--seed N] [--minutes M] [--most N] [--processes 2] [PATH …] [--tests PATH …]
 
-The seed is the day's unless told. Survivors are printed as they are met, then a table by module and the score.
+The seed is the day's unless told. Survivors are printed as they are met, then a table by folder and module, and the score.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ def main() -> int:
     tried = run.sample(wanted[: asked.most or len(wanted)], tests, asked.minutes * 60, asked.processes, told)
     reached = set(found[: found.index(wanted[tried - 1]) + 1]) if tried else set()
     left_out = sum(run.name(one) in equivalent for one in reached)
-    for path in sorted(all_of):
-        share = noticed[path] / all_of[path]
-        print(f"  {share:7.1%}  {noticed[path]:4} of {all_of[path]:4}  {path.relative_to(ROOT)}")
+    folders = {path.parent for path in all_of}
+    for path in sorted(all_of | dict.fromkeys(folders, 0)):
+        inside = [one for one in all_of if path in (one, one.parent)]
+        seen, of = sum(noticed[one] for one in inside), sum(all_of[one] for one in inside)
+        print(f"  {seen / of:7.1%}  {seen:4} of {of:4}  {path.relative_to(ROOT)}{'/' if path in folders else ''}")
     total = max(all_of.total(), 1)
     print(
         f"{100 * noticed.total() / total:.1f} % of {all_of.total()} mistakes noticed ({left_out} equivalent left out)"

@@ -69,6 +69,8 @@ class _Finder:
 
     def _statement(self, node: ast.stmt) -> Iterator[Mistake]:
         match node:
+            case ast.FunctionDef(decorator_list=[ast.Name(id="overload")]):
+                return
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 outer, self._where = self._where, f"{self._where}.{node.name}"
                 if not isinstance(node, ast.ClassDef):
@@ -80,6 +82,8 @@ class _Finder:
             case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Expr(value=ast.Constant()) | ast.Pass():
                 return
             case _ if isinstance(node, _UNSEEN):
+                return
+            case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
                 return
             case ast.If() | ast.While():
                 self._head(node, node.test)

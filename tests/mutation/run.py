@@ -8,10 +8,11 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -19,12 +20,14 @@ from pathlib import Path
 import pytest
 
 from infra.paths import LOCAL, ROOT
+from tests.mutation import quick
 from tests.mutation.mistakes import Mistake
 from tests.mutation.touched import Chosen, Planted, Touched
 
 PRODUCT = (ROOT / "invoke_once", ROOT / "chalicelib")
 #: Tests that need no stack. Those of the command line, the client and the samples look at none of the core.
 FOLDERS = [ROOT / "tests" / folder for folder in ("unit", "contract", "compat", "machine")]
+FOLDERS += [ROOT / "tests" / "node" / "test_export.py"]
 WITHOUT = ("cli", "client", "jobs", "bench", "docs", "test_machine.py", "test_mutants.py")
 #: `plain`: pytest rewrites the asserts of whoever brings a plugin, and would load the library itself, without mistakes.
 QUIET = (
@@ -45,7 +48,7 @@ HERE = Path(__file__).parent
 CACHE = LOCAL / "mutation"
 #: Of one mistake: seconds of tests as they were traced, and how many of them.
 BUDGET_S, MOST_TESTS, SLACK_S = 40.0, 400, 20.0
-NOTICED, SURVIVED, HUNG = "noticed", "survived", "hung"
+NOTICED, SURVIVED, HUNG = quick.NOTICED, quick.SURVIVED, "hung"
 Name = tuple[str, str, str]
 
 
@@ -150,23 +153,77 @@ def sample(
     until = time.monotonic() + seconds
     _warm()
     _control(next((one for one in wanted if tests.tests_of(one)), None), tests)
-    under_way: dict[int, tuple[Mistake, float]] = {}
-    waiting = iter(wanted)
+    reading, writing = os.pipe()
+    shares = [range(n, len(wanted), processes) for n in range(processes)]
+    workers = [_forked(lambda share=share: _work(share, wanted, files, tests, until, writing)) for share in shares]  # type: ignore[misc]
+    os.close(writing)
     tried = 0
-    while True:
-        while len(under_way) < processes and time.monotonic() < until and (one := next(waiting, None)):
-            chosen = tests.tests_of(one)
-            limit_s = SLACK_S + 4 * sum(tests.seconds[test] for test in chosen)
-            tried += 1
-            if chosen:
-                under_way[_forked(lambda one=one, chosen=chosen: _try(one, chosen))] = one, time.monotonic() + limit_s  # type: ignore[misc]
-            else:
-                told(one, SURVIVED)
-        if not under_way:
-            return tried
-        for mistake, verdict in _ended(under_way):
-            told(mistake, verdict)
-        time.sleep(0.02)
+    with os.fdopen(reading) as verdicts:
+        for line in verdicts:
+            n, verdict = line.split()
+            tried = max(tried, int(n) + 1)
+            told(wanted[int(n)], verdict)
+    if [worker for worker in workers if os.waitpid(worker, 0)[1]]:
+        raise SystemExit("a process that tries mistakes has ended early")
+    return tried
+
+
+def _work(
+    share: Iterable[int], wanted: Sequence[Mistake], files: Sequence[Path], tests: Known, until: float, verdicts: int
+) -> int:
+    """One process that tries its share of the mistakes: the quick way, and where that is not able to, the slow one."""
+
+    def choose(n: int) -> tuple[Mistake, Sequence[str], float]:
+        found = tests.tests_of(wanted[n])
+        return wanted[n], found, SLACK_S + 4 * sum(tests.seconds[test] for test in found)
+
+    with _asked(files, choose) as ask:
+        for n in share:
+            if time.monotonic() > until:
+                break
+            mistake, chosen, limit_s = choose(n)
+            verdict = ask(n) if chosen else SURVIVED
+            if verdict == quick.UNABLE:
+                code = _ended(lambda mistake=mistake, chosen=chosen: _try(mistake, chosen), limit_s)  # type: ignore[misc]
+                verdict = HUNG if code is None else SURVIVED if code == 0 else NOTICED
+            os.write(verdicts, f"{n} {verdict}\n".encode())
+    return 0
+
+
+@contextmanager
+def _asked(
+    files: Sequence[Path], choose: Callable[[int], tuple[Mistake, Sequence[str], float]]
+) -> Iterator[Callable[[int], str]]:
+    """The process of the quick way; `ask(n)` says what it found of mistake n."""
+    (its_questions, questions), (answers, its_answers) = os.pipe(), os.pipe()
+
+    def serve() -> int:
+        os.close(questions)
+        os.close(answers)
+        server = quick.Server(os.fdopen(its_questions), os.fdopen(its_answers, "w"), choose, _ended)
+        server.watch_imports(tuple(f"{root}{os.sep}" for root in PRODUCT))
+        with tempfile.TemporaryDirectory() as temporary:
+            options = [*TRACED, f"--basetemp={temporary}/tests", *map(str, files)]
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+                pytest.main(options, plugins=[server])
+        return 0
+
+    child = _forked(serve)
+    os.close(its_questions)
+    os.close(its_answers)
+    with os.fdopen(questions, "w") as asking, os.fdopen(answers) as answered:
+
+        def ask(n: int) -> str:
+            asking.write(f"{n}\n")
+            asking.flush()
+            return answered.readline().strip() or _over()
+
+        yield ask
+    os.waitpid(child, 0)
+
+
+def _over() -> str:
+    raise SystemExit("the tests could not be collected; see why with `make test`")
 
 
 def _control(mistake: Mistake | None, tests: Known) -> None:
@@ -178,18 +235,18 @@ def _control(mistake: Mistake | None, tests: Known) -> None:
             raise SystemExit(f"tests fail although no mistake is planted: those of {mistake}")
 
 
-def _ended(under_way: dict[int, tuple[Mistake, float]]) -> Iterator[tuple[Mistake, str]]:
-    for child, (mistake, limit) in list(under_way.items()):
+def _ended(work: Callable[[], int], limit_s: float) -> int | None:
+    """The exit code of a fork that does it; None: it has not ended by then, and is killed."""
+    child, limit = _forked(work), time.monotonic() + limit_s
+    while time.monotonic() < limit:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
-            del under_way[child]
-            yield mistake, SURVIVED if os.waitstatus_to_exitcode(status) == 0 else NOTICED
-        elif time.monotonic() > limit:
-            with suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            del under_way[child]
-            yield mistake, HUNG
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 def _try(mistake: Mistake, tests: Sequence[str]) -> int:

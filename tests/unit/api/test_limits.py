@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import pytest
+
 from app import app
-from chalicelib.runs.limits import EVERY_MS, EVERY_STARTS, PAGE_KEYS, Limits, Rates, rates
+from chalicelib.runs.limits import EVERY_MS, EVERY_STARTS, PAGE_KEYS, Limits, OverLimit, Rates, _Seen, rates
 from invoke_once.life.head import Head
 from invoke_once.store.store import Key, Store
 from invoke_once.testing import MemoryTable
@@ -79,7 +83,7 @@ def test_counting_costs_no_call_of_its_own_on_average() -> None:
 
 
 def test_the_rates_come_from_the_environment() -> None:
-    assert rates({}) == Rates()
+    assert rates({}) == Rates(calls_per_second=200, burst=2_000, runs_in_flight=10_000)
     told = {"ONCE_CALLS_PER_SECOND": "2.5", "ONCE_CALLS_BURST": "9", "ONCE_RUNS_IN_FLIGHT": "7"}
     assert rates(told) == Rates(2.5, 9, 7)
 
@@ -103,6 +107,22 @@ class Everybody(Store):
 
     def get_many(self, run_ids: object, now_ms: int) -> dict[str, Head]:
         return {"run_a": Head("run_a", "demo", "echo", "queued", "g", 0, 9, 9)}
+
+
+def test_what_is_remembered_of_tenants_is_bounded() -> None:
+    """Ten thousand; with one more all are forgotten, and whoever was over its limit has its burst again."""
+    limits = Limits(Rates(calls_per_second=1, burst=1))
+    for others, refused in ((0, True), (9_999, True), (10_000, False)):
+        for n in range(others):
+            limits._buckets.setdefault(f"other-{n}", (1, 0))
+        limits._buckets["demo"] = (0, 0)
+        with pytest.raises(OverLimit) if refused else nullcontext():
+            limits.take("demo", 0)
+    limits = Limits(Rates(runs_in_flight=1))
+    for others, refused in ((0, True), (9_999, True), (10_000, False)):
+        limits._seen = {f"other-{n}": _Seen() for n in range(others)} | {"demo": _Seen(1)}
+        with pytest.raises(OverLimit) if refused else nullcontext():
+            limits.start(Store(MemoryTable()), "demo", 0, lambda: 0.0)
 
 
 def test_each_shard_has_its_turn_to_be_the_sample() -> None:

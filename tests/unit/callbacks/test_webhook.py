@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from chalicelib.callbacks.urls import CallbackUrl
-from chalicelib.callbacks.webhook import Outcome, send
+from chalicelib.callbacks.webhook import Outcome, _take_leave, send
 from tests.raw_receiver import RawReceiver, Script, answer
 
 BODY = b'{"type":"run.succeeded"}'
@@ -54,6 +54,33 @@ def test_the_request_is_one_plain_post_with_the_signed_headers() -> None:
         "Content-Type": "application/json",
         "Content-Length": str(len(BODY)),
     }
+
+
+class Bytes:
+    """A socket from which these many bytes come, call by call; then its end."""
+
+    def __init__(self, *come: int) -> None:
+        self.come, self.asked = [*come], list[int]()
+
+    def settimeout(self, _seconds: float) -> None:
+        pass
+
+    def recv(self, most: int) -> bytes:
+        self.asked.append(most)
+        return b"x" * (self.come.pop(0) if self.come else 0)
+
+
+@pytest.mark.parametrize(
+    ("missing", "allowed", "come", "asked"),
+    [(0, 9, (), []), (-4, 9, (), []), (5, 9, (5,), [5]), (5, 9, (2, 3), [5, 3]), (9, 5, (5,), [5]),
+     (5, 9, (1,), [5, 4]), (9, 0, (), [])],
+)  # fmt: skip
+def test_what_is_left_of_a_short_body_is_taken_and_no_more(
+    missing: int, allowed: int, come: tuple[int, ...], asked: list[int]
+) -> None:
+    sock = Bytes(*come)
+    _take_leave(sock, missing, allowed)  # type: ignore[arg-type]
+    assert sock.asked == asked
 
 
 def test_a_proxy_in_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

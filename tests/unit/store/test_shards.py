@@ -65,6 +65,13 @@ def test_nothing_is_asked_where_nothing_can_lie() -> None:
     assert ats(shards.keys("a", size=2, low=1, high=1)) == [1]
 
 
+def test_what_is_due_since_ever_is_found_too() -> None:
+    _, shards = of(a=[0, 1])
+    assert ats(shards.keys("a", size=2)) == [0, 1]
+    assert [ats(page) for page in shards.in_turns(high=1, size=2)] == [[0, 1]]
+    assert ats(shards.oldest(2)) == [0, 1]
+
+
 def test_pages_come_from_the_shards_in_turn() -> None:
     store, shards = of(a=[1, 2, 3, 4], b=[9], c=[])
     assert [ats(page) for page in shards.in_turns(high=9, size=2)] == [[1, 2], [9], [3, 4]]
