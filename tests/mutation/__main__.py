@@ -2,7 +2,8 @@
 
     python -m tests.mutation [--seed N] [--minutes M] [--most N] [--processes 2] [PATH …] [--tests PATH …]
 
-The seed is the day's unless told. Survivors are printed as they are met, then a table by folder and module, and the score.
+The seed is the day's unless told. Survivors are printed as they are met, then a table by folder and module, and
+the score.
 """
 
 from __future__ import annotations
