@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +42,18 @@ class Mistake:
         return (self.text[: self.start] + self.now.encode() + self.text[self.end :]).decode()
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {' '.join(self.was.split())[:90]}  ▶  {' '.join(self.now.split())[:90]}"
+        """Of long ones the place where they differ."""
+        was, now = _one_line(self.was), _one_line(self.now)
+        same = next((n for n, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), 0)
+        begin = 0 if same < 60 else same - 30
+        told = f"{was[:30]}… " if begin else ""
+        return f"{self.path}:{self.line}: {told}{was[begin : begin + 90]}  ▶  {now[begin : begin + 90]}"
+
+
+def _one_line(text: str) -> str:
+    with suppress(SyntaxError):
+        text = ast.unparse(ast.parse(text))
+    return " ".join(text.split())
 
 
 def mistakes(path: Path) -> list[Mistake]:
@@ -70,6 +82,8 @@ class _Finder:
     def _statement(self, node: ast.stmt) -> Iterator[Mistake]:
         match node:
             case ast.FunctionDef(decorator_list=[ast.Name(id="overload")]):
+                return
+            case ast.FunctionDef(body=body) if all(map(_does_nothing, body)):
                 return
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 outer, self._where = self._where, f"{self._where}.{node.name}"
@@ -167,6 +181,14 @@ class _Finder:
     def _place(self, line: int | None, column: int | None) -> int:
         assert line is not None and column is not None
         return self._starts[line - 1] + column
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Words, `...`, `pass` or `return None`: what a protocol or a stand-in has for a body."""
+    match statement:
+        case ast.Pass() | ast.Expr(value=ast.Constant()) | ast.Return(value=None | ast.Constant(value=None)):
+            return True
+    return False
 
 
 def _is_nothing(value: ast.expr) -> bool:

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -37,6 +38,7 @@ class Server:
     ) -> None:
         self._questions, self._answers, self._choose, self._run = questions, answers, choose, run
         self._done_at_import: Lines = {}
+        self._noticed_by = Counter[str]()  #: who has noticed most is asked first
         self._passes: dict[str, bool] = {}  #: of tests that have noticed something: without a mistake it passes
         self._note = Path(tempfile.mkdtemp(prefix="mutation-")) / "noticed"
 
@@ -76,10 +78,12 @@ class Server:
     def _verdict(self, session: pytest.Session, mistake: Mistake, tests: Sequence[pytest.Item], limit_s: float) -> str:
         if set(mistake.lines) & self._done_at_import.get(str(mistake.path), set()):
             return UNABLE
+        tests = sorted(tests, key=lambda test: -self._noticed_by[test.nodeid])
         code, who = self._noticed(session, tests, limit_s, mistake)
         while who is not None and not self._passes_by_itself(session, who, limit_s):
             tests = [test for test in tests if test != who]
             code, who = self._noticed(session, tests, limit_s, mistake)
+        self._noticed_by.update([who.nodeid] if who is not None else [])
         return {_NOBODY: SURVIVED, _NOT_SO: UNABLE}.get(code, NOTICED)
 
     def _passes_by_itself(self, session: pytest.Session, test: pytest.Item, limit_s: float) -> bool:

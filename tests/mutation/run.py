@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -73,27 +74,34 @@ class Known:
 
     def tests_of(self, mistake: Mistake) -> list[str]:
         """Those that run the line; all that run anything of its module, where the file was changed since; and for what
-        is done at import the whole of their files, because who looks at a constant runs no line. Each test file has
-        its turn, its quickest test first: the one that looks at this very thing may be slow, or one of few.
+        is done at import the whole of their files and of those that import the module, because who looks at a constant
+        runs no line. Each test file has its turn, its quickest test first: the one that looks at this very thing may be
+        slow, or one of few.
         """
         path, wanted = str(mistake.path), set(mistake.lines)
         touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
         exact = [test for test, lines in touching.items() if lines & wanted]
         wide: Iterable[str] = (path not in self.changed and exact) or touching
-        if not mistake.inside_a_function:
-            files = {test.partition("::")[0] for test in touching}
-            wide = (test for test in self.seconds if test.partition("::")[0] in files)
+        if not mistake.inside_a_function or not touching:
+            files = {test.partition("::")[0] for test in touching} | _importing(mistake.path, self.seconds)
+            wide = [test for test in self.seconds if test.partition("::")[0] in files] or self.seconds
         by_file: dict[str, list[str]] = {}
         for test in sorted(wide, key=self.seconds.__getitem__):
             by_file.setdefault(test.partition("::")[0], []).append(test)
         in_turns = (test for row in zip_longest(*by_file.values()) for test in row if test is not None)
-        room = 1 if mistake.inside_a_function else 4
-        budget, chosen = room * BUDGET_S, list[str]()
+        budget, chosen = BUDGET_S, list[str]()
         for test in in_turns:
-            if len(chosen) < room * MOST_TESTS and self.seconds[test] < budget:
+            if len(chosen) < MOST_TESTS and self.seconds[test] < budget:
                 budget -= self.seconds[test]
                 chosen.append(test)
         return sorted(chosen, key=self.seconds.__getitem__)
+
+
+def _importing(module: Path, tests: Iterable[str]) -> set[str]:
+    """The test files that name the module in an import."""
+    room, _, name = _module(module).rpartition(".")
+    named = re.compile(rf"\b{re.escape(room)}(\.{name}\b| import [^\n(]*\b{name}\b)")
+    return {file for file in {test.partition("::")[0] for test in tests} if named.search((ROOT / file).read_text())}
 
 
 def test_files(paths: Sequence[Path]) -> list[Path]:
@@ -150,9 +158,9 @@ def sample(
 ) -> int:  # fmt: skip
     """Try mistakes in their order until the time is over; returns how many were tried."""
     tests = known(files, processes)
-    until = time.monotonic() + seconds
     _warm()
-    _control(next((one for one in wanted if tests.tests_of(one)), None), tests)
+    _control(next((one for one in wanted if one.inside_a_function and tests.tests_of(one)), None), tests)
+    until = time.monotonic() + seconds
     reading, writing = os.pipe()
     shares = [range(n, len(wanted), processes) for n in range(processes)]
     workers = [_forked(lambda share=share: _work(share, wanted, files, tests, until, writing)) for share in shares]  # type: ignore[misc]
@@ -184,8 +192,7 @@ def _work(
             mistake, chosen, limit_s = choose(n)
             verdict = ask(n) if chosen else SURVIVED
             if verdict == quick.UNABLE:
-                code = _ended(lambda mistake=mistake, chosen=chosen: _try(mistake, chosen), limit_s)  # type: ignore[misc]
-                verdict = HUNG if code is None else SURVIVED if code == 0 else NOTICED
+                verdict = _slowly(mistake, chosen, limit_s)
             os.write(verdicts, f"{n} {verdict}\n".encode())
     return 0
 
@@ -220,6 +227,17 @@ def _asked(
 
         yield ask
     os.waitpid(child, 0)
+
+
+def _slowly(mistake: Mistake, chosen: Sequence[str], limit_s: float) -> str:
+    """In a process that imports it: first with the tests of those who name its module, which are few to collect."""
+    near = _importing(mistake.path, chosen)
+    parts = [[test for test in chosen if (test.partition("::")[0] in near) is its] for its in (True, False)]
+    for part in filter(None, parts):
+        code = _ended(lambda part=part: _try(mistake, part), limit_s)  # type: ignore[misc]
+        if code != 0:
+            return HUNG if code is None else NOTICED
+    return SURVIVED
 
 
 def _over() -> str:

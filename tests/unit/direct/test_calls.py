@@ -71,12 +71,14 @@ def test_a_call_without_its_key_runs_nothing_and_says_so(world: World) -> None:
 
 def test_a_run_of_an_outside_function_is_named_by_lambda_and_kept_by_its_own_policy() -> None:
     world = World(function="", max_attempts=3, backoff_ms=7_000, max_backoff_ms=70_000, jitter=False, on_lost="fail",
-                  retention_s=3_600)  # fmt: skip
+                  retention_s=3_600, callback="https://example.com/hook", on_timeout="continue",
+                  max_legs=7)  # fmt: skip
     world.call(tracked(Body()), events.eventbridge("e-1"))
     (run,) = world.runs()
     assert run.function == "test"  # Context.function_name
     assert (run.max_attempts, run.backoff_ms, run.max_backoff_ms, run.jitter, run.on_lost) == (
         3, 7_000, 70_000, False, "fail")  # fmt: skip
+    assert (run.callback_url, run.on_timeout, run.max_legs) == ("https://example.com/hook", "continue", 7)
     assert run.expires_at == world.clock() // 1000 + 3_600
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from invoke_once.handler.runtime import runtime
+from invoke_once.handler.runtime import MANAGED, Policy, runtime
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +33,44 @@ def test_in_lambda_alone_collections_leave_out_what_was_made_at_the_start(
     assert runtime() is runtime()
     assert (gc.get_freeze_count() > 0) is in_lambda
     assert gc.isenabled()
+
+
+SETTINGS: list[tuple[str, str, str, Any]] = [
+    ("ONCE_FUNCTION", "report", "function", "report"),
+    ("ONCE_TENANT", "acme", "tenant", "acme"),
+    ("ONCE_RETENTION_DAYS", "1.5", "retention_s", 129_600),
+    ("ONCE_ON_LOST", "fail", "on_lost", "fail"),
+    ("ONCE_MAX_ATTEMPTS", "3", "max_attempts", 3),
+    ("ONCE_BACKOFF_SECONDS", "0.5", "backoff_ms", 500),
+    ("ONCE_MAX_BACKOFF_SECONDS", "1.5", "max_backoff_ms", 1_500),
+    ("ONCE_JITTER", "0", "jitter", False),
+    ("ONCE_ON_TIMEOUT", "continue", "on_timeout", "continue"),
+    ("ONCE_MAX_LEGS", "7", "max_legs", 7),
+    ("ONCE_HEARTBEAT_SECONDS", "2.5", "heartbeat_ms", 2_500),
+    ("ONCE_CALLBACK", "https://example.com/hook", "callback", "https://example.com/hook"),
+]
+DEFAULT = Policy("", "default", 30 * 86_400, "retry", 1, 10_000, 600_000, True, 0, "", "fail", 100)
+
+
+@pytest.mark.parametrize(("name", "text", "field", "value"), SETTINGS, ids=[name for name, *_ in SETTINGS])
+def test_each_setting_is_read_from_the_environment_and_has_a_default(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, field: str, value: Any
+) -> None:
+    for other, *_ in SETTINGS:
+        monkeypatch.delenv(other, raising=False)
+    assert runtime().policy == DEFAULT == Policy()
+    monkeypatch.setenv(name, text)
+    runtime.forget()
+    assert runtime().policy == DEFAULT._replace(**{field: value})
+
+
+def test_no_setting_of_a_policy_is_left_out() -> None:
+    assert {field for *_, field, _ in SETTINGS} == set(Policy._fields)
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_the_process_ends_itself_where_nothing_else_would(monkeypatch: pytest.MonkeyPatch, managed: bool) -> None:
+    monkeypatch.delenv(MANAGED, raising=False)
+    if managed:
+        monkeypatch.setenv(MANAGED, "10")
+    assert runtime().end_process is (os._exit if managed else None)

@@ -30,6 +30,10 @@ def test_a_slot_is_the_run_s_by_place_and_by_ticket(place: gates.Slot, value: st
     assert gates.holds(HEAD, place, value) == its
 
 
+def test_places_are_counted_over_all_racks() -> None:
+    assert [gates.slot("gate_k1", n).number for n in range(40)] == [*range(40)]
+
+
 def test_who_leaves_a_gate_keeps_nothing_of_it() -> None:
     assert set(GATED) == {"hold", "slot", "slot_at", "wait_shard", "body_until"}
     assert gate_moves.free(PLACE, "v").remove == (PLACE.name,)
