@@ -75,8 +75,8 @@ class Known:
     def tests_of(self, mistake: Mistake) -> list[str]:
         """Those that run the line; all that run anything of its module, where the file was changed since; and for what
         is done at import the whole of their files and of those that import the module, because who looks at a constant
-        runs no line. Each test file has its turn, its quickest test first: the one that looks at this very thing may be
-        slow, or one of few.
+        runs no line. The module's own test file comes first; then each has its turn, its quickest test first: the one
+        that looks at this very thing may be slow, or one of few.
         """
         path, wanted = str(mistake.path), set(mistake.lines)
         touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
@@ -88,9 +88,10 @@ class Known:
         by_file: dict[str, list[str]] = {}
         for test in sorted(wide, key=self.seconds.__getitem__):
             by_file.setdefault(test.partition("::")[0], []).append(test)
+        own = [test for file, some in by_file.items() if file.endswith(f"test_{mistake.path.stem}.py") for test in some]
         in_turns = (test for row in zip_longest(*by_file.values()) for test in row if test is not None)
         budget, chosen = BUDGET_S, list[str]()
-        for test in in_turns:
+        for test in dict.fromkeys([*own, *in_turns]):
             if len(chosen) < MOST_TESTS and self.seconds[test] < budget:
                 budget -= self.seconds[test]
                 chosen.append(test)

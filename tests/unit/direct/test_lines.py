@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from invoke_once import tracked
+from invoke_once import current_run, tracked
 from invoke_once.errors import NotClaimed, StoreUnavailable
 from invoke_once.handler import envelope, paused, recovery
 from invoke_once.handler.fired import LATE_MS
@@ -36,8 +36,20 @@ def claimed(world: World) -> tuple[str, dict[str, Any]]:
     world.call(tracked(Body()), event(world, head), request_id="r-1")
     return "claimed", {
         "run_id": head.run_id, "attempt": 1, "claim": world.runs()[0].claim_token, "function": FUNCTION,
-        "request_id": "r-1", "Claimed": 1,
+        "request_id": "r-1", "Claimed": 1, "leg": None, "legs": None,
     }  # fmt: skip
+
+
+def claimed_leg(world: World) -> tuple[str, dict[str, Any]]:
+    head = queued(world, payload={"input": b"\x00null", "input_size": 4})
+    body = Body(lambda _: current_run().continue_later() if body.count == 1 else None)
+    handler = tracked(body)
+    world.call(handler, event(world, head))
+    again = world.head("k")
+    released = world.store.apply(moves.release(again, world.clock()))
+    assert released.head is not None
+    world.call(handler, event(world, released.head))
+    return "claimed", {"run_id": head.run_id, "attempt": 2, "leg": 2, "legs": 1}
 
 
 def refused(world: World) -> tuple[str, dict[str, Any]]:
@@ -164,7 +176,7 @@ def given_back(world: World) -> tuple[str, dict[str, Any]]:
 
 
 CASES: list[Callable[[World], tuple[str, dict[str, Any]]]] = [
-    claimed, refused, claim_delayed, input_delayed, late_while_paused, pause_not_known, dropped, answered,
+    claimed, claimed_leg, refused, claim_delayed, input_delayed, late_while_paused, pause_not_known, dropped, answered,
     message_failed, message_left, message_behind, slot_not_told, attempt_lost, leg_lost, given_back,
 ]  # fmt: skip
 
@@ -175,7 +187,7 @@ def test_each_line_says_of_what_it_is_and_why(
 ) -> None:
     name, says = case(World())
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (line, *_) = [line for line in lines if line["event"] == name]
+    line = [line for line in lines if line["event"] == name][-1 if case is claimed_leg else 0]
     assert {field: line.get(field) for field in says} == says
 
 

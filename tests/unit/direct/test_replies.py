@@ -11,7 +11,9 @@ import pytest
 from invoke_once import tracked
 from invoke_once.errors import StillRunning
 from invoke_once.handler import replies
+from invoke_once.handler.direct import keys
 from invoke_once.handler.replies import MALFORMED, REPORTED
+from invoke_once.life import moves
 from tests.unit.direct import events
 from tests.unit.direct.world import Body, World
 
@@ -194,6 +196,19 @@ def test_a_cancelled_batch_lets_its_shard_go_on(world: World) -> None:
         world.call(tracked(body), events.kinesis("1"))
     assert world.call(tracked(body), events.kinesis("1")) == report()
     assert (body.count, world.runs()[0].status) == (1, "cancelled")
+
+
+def test_an_expired_batch_lets_its_shard_go_on(world: World) -> None:
+    """Its retry was the service's, and nobody could start it."""
+    key = keys.own_id(events.kinesis("1")) or ""
+    head = world.elsewhere(key, events.kinesis("1"))
+    world.store.apply(moves.requeue(moves.fence(head), head, world.clock(), b"\0{}", "t"))
+    world.pass_(head.queue_ms + 1)
+    expired = world.store.apply(moves.expire(world.head(key), world.clock(), b"\0{}"))
+    assert expired.head is not None and expired.head.status == "expired"
+    body = Body()
+    assert world.call(tracked(body), events.kinesis("1")) == report()
+    assert body.count == 0
 
 
 def test_a_report_counts_too_where_the_service_fires_the_retry() -> None:

@@ -11,7 +11,14 @@ from invoke_once.handler.direct import slots
 from invoke_once.handler.direct.call import payload_of
 from tests.unit.direct.world import FUNCTION, TENANT, World
 
+KNOWN_SHA = "R2qBsSprd-9PbDD1r_Au-3CJPLQ_TAPm_tG1-3FYBKw"
 SLOT = payload_of(TENANT, FUNCTION, {"order": 17})
+
+
+def test_equal_calls_stay_equal_whichever_version_of_the_library_they_meet() -> None:
+    known = payload_of("acme", "billing", {"b": [1, 2], "a": "\ud800"})
+    assert known.sha == KNOWN_SHA
+    assert known == payload_of("acme", "billing", {"a": "\ud800", "b": [1, 2]})
 
 
 def test_the_hint_moves_forward_and_never_back(world: World) -> None:

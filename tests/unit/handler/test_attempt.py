@@ -178,6 +178,13 @@ def test_an_outcome_is_written_again_until_the_table_is_back(work: Work, what: s
     assert json.loads(work.runtime.payloads.output(work.now())) == {"rows": 3}
 
 
+def test_the_tries_come_later_and_later(work: Work) -> None:
+    work.table.plan = ["away"] * 7
+    work.attempt.settle(returned(1))
+    for slept, pause in zip(work.slept, (0.1, 0.3, 1, 2, 5, 5, 5), strict=True):
+        assert 0.5 <= slept / pause < 1.5
+
+
 @pytest.mark.parametrize("what", ["away", "lost"])
 def test_a_requeue_is_written_again_and_counts_once(work: Work, what: str) -> None:
     work.table.plan = [what, what]

@@ -7,6 +7,7 @@ from typing import Any
 from invoke_once import tracked
 from invoke_once.handler import paused
 from invoke_once.handler.fired import LATE_MS
+from invoke_once.handler.runtime import runtime
 from invoke_once.life import gates
 from invoke_once.life.moves import gate_moves
 from invoke_once.testing import Bench
@@ -53,3 +54,18 @@ def test_an_event_that_comes_at_once_asks_nothing() -> None:
     pause(bench, str(bench.clock()))
     bench.deliver(handler, head)
     assert bench.finished(head.run_id).status == "succeeded"
+
+
+def test_what_is_known_of_a_pause_is_five_seconds_old_at_most() -> None:
+    bench = Bench()
+    pause(bench, "null")
+    with bench._in_use() as _:
+        rt = runtime()
+        assert not paused.is_paused(rt, "test")
+        known = dict(paused._known)
+        pause(bench, str(bench.clock()))
+        paused._known.update(known)
+        bench.clock.step(4_999)
+        assert not paused.is_paused(rt, "test")
+        bench.clock.step(1)
+        assert paused.is_paused(rt, "test")

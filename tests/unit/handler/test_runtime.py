@@ -68,6 +68,10 @@ def test_no_setting_of_a_policy_is_left_out() -> None:
     assert {field for *_, field, _ in SETTINGS} == set(Policy._fields)
 
 
+def test_the_dearest_thing_of_a_first_request_is_made_before_it() -> None:
+    assert runtime().store.engine.connection._made is not None  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("managed", [True, False])
 def test_the_process_ends_itself_where_nothing_else_would(monkeypatch: pytest.MonkeyPatch, managed: bool) -> None:
     monkeypatch.delenv(MANAGED, raising=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+import pytest
+
 from invoke_once.handler.watchdog import Watchdog
 
 PATIENCE_S = 10
@@ -101,7 +103,7 @@ def test_the_end_waits_for_what_the_watchdog_is_doing() -> None:
     assert over.is_set()
 
 
-def test_a_watchdog_that_raises_is_there_for_the_next_attempt() -> None:
+def test_a_watchdog_that_raises_is_there_for_the_next_attempt(capsys: pytest.CaptureFixture[str]) -> None:
     class Broken(Attempt):
         def run_out(self, seconds: float) -> None:
             super().run_out(seconds)
@@ -113,3 +115,4 @@ def test_a_watchdog_that_raises_is_there_for_the_next_attempt() -> None:
     with Watchdog(attempt, 50, 0):
         assert attempt.acted.wait(PATIENCE_S)
     assert attempt.ran_out
+    assert '"event":"watchdog_failed","reason":"the store did not answer"' in capsys.readouterr().out
