@@ -103,6 +103,13 @@ def test_a_run_is_put_before_it_is_fired_and_the_event_says_for_which_attempt(st
     assert event["input"] == {"a": 1}
 
 
+def test_who_asks_for_nothing_more_gets_the_defaults(stage: Stage) -> None:
+    head = stage.post(Function("other", target="s-other")).head
+    assert (head.queue_ms, head.retention_s, head.max_attempts) == (6 * 3_600_000, 30 * 86_400, 1)
+    assert (head.backoff_ms, head.max_backoff_ms, head.jitter) == (10_000, 600_000, True)
+    assert (head.on_lost, head.on_timeout, head.max_legs) == ("retry", "fail", 100)
+
+
 def test_the_same_request_again_is_the_same_run_in_every_state_and_fires_nothing(stage: Stage) -> None:
     head = stage.post().head
     for now in (lambda: stage.now(head), lambda: stage.claim(head), lambda: stage.now(head)):

@@ -158,3 +158,7 @@ def test_a_decimal_is_a_success_and_its_digits_are_kept() -> None:
     first, second = bench.call(handler, {"id": "a"}), bench.call(handler, {"id": "a"})
     assert marshal.dumps(first) == marshal.dumps(second) == b'{"total": 12.50, "at": {"x": 1, "y": 2}}'
     assert len(bodies) == 1 and bench.runs()[0].output == {"total": 12.5, "at": {"x": 1, "y": 2}}
+
+
+def test_an_event_is_kept_in_few_bytes() -> None:
+    assert marshal.event_text({"a": [1, "é"]}) == '{"a":[1,"é"]}'.encode()
