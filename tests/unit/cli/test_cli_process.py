@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from invoke_once.client import Once
 from tests.once_fake import TOKEN, FakeOnce, serve
 from tests.once_process import PROGRAM, environment, in_pipes, on_terminal
 
@@ -29,6 +30,12 @@ def fake() -> FakeOnce:
 def env(fake: FakeOnce, tmp_path: Path) -> Iterator[Env]:
     with serve(fake) as url:
         yield environment(url, TOKEN, str(tmp_path), PYTHONPATH=os.fspath(Path.cwd()))
+
+
+def started(env: Env, function: str, key: str) -> str:
+    """A run that is there already; its id."""
+    with Once(env["ONCE_URL"], TOKEN) as client:
+        return client.start(function, key=key).id
 
 
 def test_a_terminal_shows_a_bar_and_what_the_handler_says(env: Env) -> None:
@@ -92,8 +99,7 @@ def test_a_dumb_terminal_gets_plain_lines(env: Env) -> None:
 
 
 def test_a_list_on_a_terminal_is_a_table_that_no_text_can_break(env: Env) -> None:
-    with in_pipes(["invoke", "-f", "echo", "--key", "[bold]k[/bold]"], env) as once:
-        once.finish()
+    started(env, "echo", "[bold]k[/bold]")
     with on_terminal(["list"], env) as once:
         assert once.finish() == 0
     shown = re.sub(r"\x1b\[[0-9;]*m", "", once.seen)
@@ -102,18 +108,17 @@ def test_a_list_on_a_terminal_is_a_table_that_no_text_can_break(env: Env) -> Non
 
 
 def test_an_id_is_shown_whole_on_the_narrowest_terminal(env: Env, fake: FakeOnce) -> None:
-    with in_pipes(["invoke", "-f", "echo", "--key", "k" * 100], env) as once:
-        once.finish()
+    run_id = started(env, "echo", "k" * 100)
     with on_terminal(["list"], env | {"COLUMNS": "60"}) as once:
         assert once.finish() == 0
-    [run_id] = fake.runs
     assert run_id in once.seen
 
 
 def test_a_list_fits_the_terminal_and_says_age_duration_and_reason(env: Env, fake: FakeOnce) -> None:
-    for function in ("echo", "fail", "hang"):
-        with in_pipes(["invoke", "-f", function, "--wait", "--timeout", "1"], env) as once:
-            once.finish()
+    with Once(env["ONCE_URL"], TOKEN) as client:
+        runs = [client.start(function) for function in ("echo", "fail", "hang")]
+        for run in runs[:2]:
+            run.wait()
     for run in fake.runs.values():
         run["function"] = "a-function-with-a-name-that-is-long"
     fake.runs[next(iter(fake.runs))]["idempotency_key"] = "漢字" * 50
@@ -131,18 +136,14 @@ def test_a_list_fits_the_terminal_and_says_age_duration_and_reason(env: Env, fak
 
 def test_a_live_line_says_which_run_and_what_it_waits_for(env: Env, fake: FakeOnce) -> None:
     waits = {"status": "queued", "attempt": 1, "max_attempts": 3, "waiting_for": "backoff"}
-    with in_pipes(["invoke", "-f", "hang", "--key", "k"], env) as once:
-        once.finish()
-    [run_id] = fake.runs
+    run_id = started(env, "hang", "k")
     fake.scripts[run_id] = [waits | {"next_attempt_at": "2999-01-01T00:00:00Z"}]
     with on_terminal(["attach", run_id], env | {"COLUMNS": "200"}) as once:
         once.until(run_id).until("(attempt 1 of 3), waiting for its next attempt until ")
 
 
 def test_watching_a_list_in_a_pipe_prints_what_changes(env: Env, fake: FakeOnce) -> None:
-    with in_pipes(["invoke", "-f", "hang", "--key", "k"], env) as once:
-        once.finish()
-    [run_id] = fake.runs
+    run_id = started(env, "hang", "k")
     process = subprocess.Popen([*PROGRAM, "list", "--watch"], stdout=subprocess.PIPE, env=env, text=True)
     assert process.stdout is not None
     with process, process.stdout:
@@ -156,8 +157,7 @@ def test_watching_a_list_in_a_pipe_prints_what_changes(env: Env, fake: FakeOnce)
 def test_watching_a_list_on_a_terminal_draws_it_anew(env: Env, fake: FakeOnce) -> None:
     with on_terminal(["list", "-w"], env) as once:
         once.until("remark")
-        with in_pipes(["invoke", "-f", "hang", "--key", "k"], env) as other:
-            other.finish()
+        started(env, "hang", "k")
         once.until("queued")
         assert once.interrupt().finish() == 130
     assert "Traceback" not in once.seen
