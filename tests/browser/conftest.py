@@ -109,7 +109,7 @@ def open_tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]
     yield open_one
     for tab in tabs:
         if tab.site.name == "deployed":
-            tab.page.evaluate("localStorage.clear()")
+            tab.page.evaluate("location.protocol.startsWith('http') && localStorage.clear()")
         for page in tab.page.context.pages:
             page.close()
         if tab.site.name == "pretended":

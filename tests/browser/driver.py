@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,19 @@ class Dashboard:
     def show(self, hash_: str) -> None:
         """Follow a link inside the page, until the page that was there is left."""
         self.page.evaluate(_SHOW, hash_)
+
+    def eventually(self, what: Callable[[], bool], seconds: int = 20) -> None:
+        """`what` holds before the page's own clock, installed and stepped, has moved on by `seconds`."""
+        for _ in range(seconds * 4):
+            if what():
+                return
+            self.page.clock.run_for(250)
+            self.page.wait_for_timeout(10)
+        for _ in range(30):  # what was asked for in time, and a busy machine has not answered yet
+            if what():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("it did not happen in time")
 
     def heading(self, text: str | re.Pattern[str]) -> None:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(text)

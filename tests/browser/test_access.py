@@ -61,14 +61,16 @@ def test_a_link_opens_a_run_s_page_alone(tab: Dashboard) -> None:
 def test_a_service_that_goes_down_is_announced_and_everything_comes_back_by_itself(tab: Dashboard) -> None:
     key = f"down-{uuid.uuid4().hex[:8]}"
     tab.site.start("echo", 1, key=key)
+    tab.page.clock.install()
     tab.sign_in()
     expect(tab.row(key)).to_be_visible()
+    down = tab.page.get_by_role("alert").filter(has_text="Service down")
     tab.page.route("**/runs?*", lambda route: route.abort("connectionrefused"))
-    expect(tab.page.get_by_role("alert").filter(has_text="Service down")).to_be_visible()
+    tab.eventually(down.is_visible)
     expect(tab.row(key)).to_be_visible()
     tab.picture("service-down")
     tab.page.unroute("**/runs?*")
-    expect(tab.page.get_by_role("alert").filter(has_text="Service down")).to_be_hidden()
+    tab.eventually(down.is_hidden, 60)
 
 
 def test_a_service_that_is_down_from_the_start_says_so_and_is_asked_again(tab: Dashboard) -> None:
@@ -83,9 +85,10 @@ def test_a_service_that_is_down_from_the_start_says_so_and_is_asked_again(tab: D
 
 
 def test_a_token_that_is_revoked_meanwhile_brings_the_prompt_back(tab: Dashboard) -> None:
+    tab.page.clock.install()
     tab.type_token()
     problem = '{"type": "urn:invoke-once:unauthorized", "title": "Unauthorized", "status": 401}'
     tab.page.route("**/runs?*", lambda route: route.fulfill(status=401, body=problem))
-    expect(tab.page.get_by_text("no longer accepts this token")).to_be_visible()
+    tab.eventually(tab.page.get_by_text("no longer accepts this token").is_visible)
     expect(tab.page.get_by_label("API token")).to_be_focused()
     assert tab.page.evaluate("sessionStorage.length") == 0

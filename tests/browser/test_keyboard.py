@@ -96,12 +96,13 @@ def test_arrows_and_letters_move_through_the_table(open_tab: Open, pretended_sit
 
 def test_the_focus_stays_on_a_row_while_newer_runs_come_in(open_tab: Open, pretended_site: Site) -> None:
     tab = open_tab(pretended_site)
+    tab.page.clock.install()
     tab.sign_in()
     link = tab.rows.first.locator("a.row-link")
     href = str(link.get_attribute("href"))
     link.focus()
     run_id = pretended_site.start("echo", 1)
-    expect(tab.row(run_id[-4:])).to_be_visible()
+    tab.eventually(tab.row(run_id[-4:]).is_visible)
     assert tab.page.evaluate("document.activeElement.hash") == href
 
 
@@ -129,6 +130,6 @@ def test_single_keys_can_be_switched_off_and_do_not_disturb_typing(open_tab: Ope
 
 def test_what_changes_is_said_aloud(open_tab: Open, pretended_site: Site) -> None:
     tab = open_tab(pretended_site)
-    tab.sign_in(f"#/runs/{pretended_site.start('sleep', {'seconds': 2})}")
+    tab.sign_in(f"#/runs/{pretended_site.start('sleep', {'seconds': 1})}")
     expect(tab.page.locator("#announce")).to_have_text(re.compile("Run (running|succeeded)"))
     expect(tab.page.locator("#announce")).to_have_text("Run succeeded")

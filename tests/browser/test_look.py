@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.driver import Dashboard, Site
-from tests.browser.fake_api import FakeServer
+from tests.browser.fake_api import FakeServer, seed
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 DARK = {"color_scheme": "dark"}
@@ -57,10 +57,11 @@ def findings(tab: Dashboard, axe: str, rules: Sequence[str] = ()) -> list[str]:
 
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["window", "phone"])
 def test_axe_finds_nothing_on_any_page(
-    open_tab: Open, pretended_site: Site, with_a_past: FakeServer, axe: str, options: dict[str, Any]
+    open_tab: Open, site: Site, pretended: FakeServer, axe: str, options: dict[str, Any]
 ) -> None:
     """In light and in dark, which differ in nothing but colours."""
-    tab = open_tab(pretended_site, reduced_motion="reduce", **options)
+    seed(pretended.runs, 24)
+    tab = open_tab(site, reduced_motion="reduce", **options)
     found: dict[str, list[str]] = {}
 
     def look(name: str) -> None:
@@ -76,11 +77,11 @@ def test_axe_finds_nothing_on_any_page(
     expect(tab.page.get_by_label("API token")).to_be_visible()  # a page that is still empty has no heading
     look("prompt")
     tab.type_token()
-    for name, address in pages(pretended_site, with_a_past).items():
+    for name, address in pages(site, pretended).items():
         tab.show(address)
         settled(tab)
         look(name)
-    tab.page.goto(f"{pretended_site.url}/docs")
+    tab.page.goto(f"{site.url}/docs")
     expect(tab.page.locator(".operation").first).to_be_visible()
     look("docs")
     assert {name: each for name, each in found.items() if each} == {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from playwright.sync_api import Request, expect
 
 from tests.browser.conftest import Open
@@ -15,16 +13,6 @@ def listings(tab: Dashboard) -> list[Request]:
     seen: list[Request] = []
     tab.page.on("request", lambda request: seen.append(request) if "/runs?" in request.url else None)
     return seen
-
-
-def eventually(tab: Dashboard, what: Callable[[], bool], seconds: int = 20) -> None:
-    """`what` holds before the page's own (stepped) clock has moved on by `seconds`."""
-    for _ in range(seconds * 4):
-        if what():
-            return
-        tab.page.clock.run_for(250)
-        tab.page.wait_for_timeout(10)
-    raise AssertionError("it did not happen in time")
 
 
 def hide(tab: Dashboard, hidden: bool) -> None:
@@ -42,7 +30,7 @@ def test_an_unchanged_list_is_asked_for_by_its_etag_and_ever_less_often(open_tab
     tab.sign_in()
     expect(tab.rows.first).to_be_visible()
     seen = listings(tab)
-    eventually(tab, lambda: len(seen) >= 2, 30)
+    tab.eventually(lambda: len(seen) >= 2, 30)
     assert all("if-none-match" in request.headers for request in seen)
     answer = seen[0].response()
     assert answer is not None and answer.status == 304
@@ -61,7 +49,7 @@ def test_nobody_is_asked_while_the_tab_is_hidden_and_at_once_when_it_is_back(
     tab.page.clock.run_for(120_000)
     assert seen == []
     hide(tab, False)
-    eventually(tab, lambda: len(seen) == 1, 1)
+    tab.eventually(lambda: len(seen) == 1, 1)
 
 
 def test_updates_can_be_paused_by_hand(open_tab: Open, pretended_site: Site) -> None:
@@ -74,7 +62,7 @@ def test_updates_can_be_paused_by_hand(open_tab: Open, pretended_site: Site) -> 
     tab.page.clock.run_for(60_000)
     assert seen == []
     tab.page.get_by_role("button", name="Paused").click()
-    eventually(tab, lambda: bool(seen), 1)
+    tab.eventually(lambda: bool(seen), 1)
 
 
 def test_a_service_that_is_down_is_asked_less_and_less(open_tab: Open, pretended_site: Site) -> None:
@@ -90,9 +78,9 @@ def test_a_service_that_is_down_is_asked_less_and_less(open_tab: Open, pretended
     assert 3 <= len(seen) <= 14
     asked = len(seen)
     tab.page.get_by_role("button", name="Ask now").click()  # while it is still down: else it may be back by itself
-    eventually(tab, lambda: len(seen) > asked, 1)
+    tab.eventually(lambda: len(seen) > asked, 1)
     tab.page.unroute("**/*")
-    eventually(tab, lambda: not tab.page.get_by_role("button", name="Ask now").is_visible(), 60)
+    tab.eventually(lambda: not tab.page.get_by_role("button", name="Ask now").is_visible(), 60)
 
 
 def test_a_finished_run_is_not_asked_for_again(open_tab: Open, pretended_site: Site) -> None:
@@ -100,7 +88,7 @@ def test_a_finished_run_is_not_asked_for_again(open_tab: Open, pretended_site: S
     tab.page.clock.install()
     run_id = pretended_site.start("echo", 1)
     tab.sign_in(f"#/runs/{run_id}")
-    eventually(tab, lambda: tab.badge.text_content() == "Succeeded")
+    tab.eventually(lambda: tab.badge.text_content() == "Succeeded")
     seen: list[str] = []
     tab.page.on("request", lambda request: seen.append(request.url) if request.url.endswith(run_id) else None)
     tab.page.clock.run_for(60_000)
@@ -111,21 +99,24 @@ def test_older_runs_are_loaded_by_the_cursor_and_stay_while_the_newest_are_refre
     open_tab: Open, pretended_site: Site
 ) -> None:
     tab = open_tab(pretended_site)
+    tab.page.clock.install()
     tab.sign_in()
     expect(tab.rows).to_have_count(50)
     tab.page.get_by_role("button", name="Load more").click()
     expect(tab.rows).to_have_count(70)
     expect(tab.page.get_by_role("button", name="Load more")).to_be_hidden()
     run_id = pretended_site.start("echo", 1)
-    expect(tab.row(run_id[-4:])).to_be_visible()
+    tab.eventually(tab.row(run_id[-4:]).is_visible)
     expect(tab.rows).to_have_count(71)
 
 
 def test_offline_is_told_apart_from_a_service_that_is_down(open_tab: Open, pretended_site: Site) -> None:
     tab = open_tab(pretended_site)
+    tab.page.clock.install()
     tab.sign_in()
     expect(tab.rows.first).to_be_visible()
+    offline = tab.page.get_by_role("alert").filter(has_text="You are offline")
     tab.page.context.set_offline(True)
-    expect(tab.page.get_by_role("alert").filter(has_text="You are offline")).to_be_visible()
+    tab.eventually(offline.is_visible)
     tab.page.context.set_offline(False)
-    expect(tab.page.get_by_role("alert").filter(has_text="You are offline")).to_be_hidden()
+    tab.eventually(offline.is_hidden)

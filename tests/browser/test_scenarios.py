@@ -68,13 +68,14 @@ def test_a_failed_run_shows_its_error_and_trace_and_a_retry_is_the_second_attemp
 
 
 def test_the_list_shows_new_runs_and_their_progress_without_a_reload(tab: Dashboard, pretended: FakeServer) -> None:
+    tab.page.clock.install()
     tab.sign_in()
     tab.heading("Runs")
     key = f"live-{uuid.uuid4().hex[:8]}"
     run_id = tab.site.start("sleep", {"seconds": 600}, key=key)
-    expect(tab.row(key)).to_contain_text("Running")
+    tab.eventually(tab.row(key).filter(has_text="Running").is_visible)
     pretended.runs.runs[run_id].plan = [(now_ms(), {"status": "succeeded", "output": {}, "progress": None})]
-    expect(tab.row(key)).to_contain_text("Succeeded")
+    tab.eventually(tab.row(key).filter(has_text="Succeeded").is_visible)
     tab.row(key).get_by_role("cell").nth(3).click()
     tab.heading("sleep")
 
@@ -90,6 +91,7 @@ def test_filters_narrow_the_list_and_are_in_the_address(tab: Dashboard) -> None:
     expect(tab.rows).to_have_count(1)
     expect(tab.page).to_have_url(re.compile("status=failed"))
     tab.page.get_by_label("Status").select_option("")
+    expect(tab.rows).to_have_count(2)
     tab.page.get_by_label("Function", exact=True).select_option("echo")
     expect(tab.row(good[-4:])).to_be_visible()
     expect(tab.rows).to_have_count(1)
