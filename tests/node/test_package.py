@@ -1,9 +1,11 @@
-"""The npm packages as they are published, in an empty project: they install, load, and the pages' code compiles."""
+"""The npm packages as they are published, with what they depend on, in an empty project: they load, and the pages' code
+compiles."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from chalicelib.api.openapi.document import document_text
 from chalicelib.functions import load
 from infra.node import build
 from infra.paths import FUNCTIONS_TOML, ROOT
-from infra.ship import zips
+from infra.ship import npm, zips
 from tests.docs.blocks import blocks
 from tests.typescript import test_types
 
@@ -29,21 +31,17 @@ MISTAKES = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Path:
-    """An empty project with both packages installed, and the service's description as types."""
+    """An empty project with both packages unpacked as npm does it, and the service's description as types."""
     made = tmp_path_factory.mktemp("project")
-    packed = [str(build.pack(ROOT / name, made / "packed")) for name in ("node", "node/serverless")]
+    (made / "node_modules").mkdir()
+    for module in npm.installed(ROOT / "node", "--omit=dev").iterdir():
+        (made / "node_modules" / module.name).symlink_to(module)
+    for directory in ("node", "node/serverless"):
+        name = json.loads((ROOT / directory / "package.json").read_text())["name"]
+        with tarfile.open(build.pack(ROOT / directory, made / "packed")) as archive:
+            archive.extractall(made / "unpacked" / name, filter="data")
+        (made / "unpacked" / name / "package").rename(made / "node_modules" / name)
     (made / "package.json").write_text(json.dumps({"name": "empty", "private": True, "type": "module"}))
-    command = [
-        "npm",
-        "install",
-        "--prefer-offline",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        *packed,
-    ]
-    subprocess.run(command, cwd=made, check=True, capture_output=True, timeout=180)
     (made / "openapi.json").write_text(document_text(app, load(FUNCTIONS_TOML, "s"))[0])
     subprocess.run([tools / "openapi-typescript", "openapi.json", "-o", "api.d.ts"], cwd=made, check=True,
                    capture_output=True, timeout=120)  # fmt: skip
