@@ -72,7 +72,7 @@ class Known:
     lines: Mapping[str, Mapping[str, Sequence[int]]]
     changed: frozenset[str] = frozenset()
 
-    def tests_of(self, mistake: Mistake) -> list[str]:
+    def tests_of(self, mistake: Mistake, *, at_import: bool = False) -> list[str]:
         """Those that run the line; all that run anything of its module, where the file was changed since; and for what
         is done at import the whole of their files and of those that import the module, because who looks at a constant
         runs no line. The module's own test file comes first; then each has its turn, its quickest test first: the one
@@ -82,7 +82,7 @@ class Known:
         touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
         exact = [test for test, lines in touching.items() if lines & wanted]
         wide: Iterable[str] = (path not in self.changed and exact) or touching
-        if not mistake.inside_a_function or not touching:
+        if at_import or not mistake.inside_a_function or not touching:
             files = {test.partition("::")[0] for test in touching} | _importing(mistake.path, self.seconds)
             wide = [test for test in self.seconds if test.partition("::")[0] in files] or self.seconds
         by_file: dict[str, list[str]] = {}
@@ -193,7 +193,7 @@ def _work(
             mistake, chosen, limit_s = choose(n)
             verdict = ask(n) if chosen else SURVIVED
             if verdict == quick.UNABLE:
-                verdict = _slowly(mistake, chosen, limit_s)
+                verdict = _slowly(mistake, tests.tests_of(mistake, at_import=True), limit_s)
             os.write(verdicts, f"{n} {verdict}\n".encode())
     return 0
 

@@ -296,3 +296,53 @@ def test_at_home_a_name_may_resolve_to_loopback_but_not_to_the_network() -> None
     ]
     with pytest.raises(UrlRefused):
         resolve(url_of("h.example"), local=True, resolver=answers("169.254.169.254"))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (5, "must be a string"),
+        ("", "must not be empty"),
+        ("https://h.example/" + "a" * 2031, "must not be longer than 2048 characters"),
+        ("https://h.example/ ", "must not hold a space"),
+        ("https://[::1/", "is not a URL"),
+        ("http://h.example/", "must begin with https://"),
+        ("https://u@h.example/", "must not carry a user name"),
+        ("https://h.example/#", "must not carry a fragment"),
+        ("https://h.example:99999/", "has a port that is not a number"),
+        ("https://h.example:22/", "must use port 443 or 8443"),
+        ("https://own.example/", "points back at this service"),
+        ("https://other.example:8443/", "points back at this service"),
+        ("https:///x", "has no host"),
+        ("https://10.0.0.1/", "must not point at an address that is not public"),
+        ("https://h/", "has a host that is neither a full name nor an address"),
+        ("https://h.internal/", "must not point at an internal name"),
+        ("https://ß.example/", "has a host that is not a plain name"),
+    ],
+)
+def test_a_refusal_says_which_rule_it_is(url: object, why: str) -> None:
+    with pytest.raises(UrlRefused) as refused:
+        check_url(url, own_hosts=("own.example", "other.example:8443"))
+    assert str(refused.value).startswith(why)
+
+
+@pytest.mark.parametrize(("size", "taken"), [(253, True), (254, False)])
+def test_a_name_has_253_characters_at_most(size: int, taken: bool) -> None:
+    label = "a" * 60
+    host = f"{'b' * (size - 4 * 61 - 3)}.{label}.{label}.{label}.{label}.de"
+    assert len(host) == size
+    if taken:
+        assert check_url(f"https://{host}/").host == host
+        return
+    with pytest.raises(UrlRefused):
+        check_url(f"https://{host}/")
+
+
+@pytest.mark.parametrize(("size", "taken"), [(2_048, True), (2_049, False)])
+def test_a_url_has_2048_characters_at_most(size: int, taken: bool) -> None:
+    url = "https://h.example/" + "a" * (size - 18)
+    if taken:
+        assert str(check_url(url)) == url
+        return
+    with pytest.raises(UrlRefused):
+        check_url(url)

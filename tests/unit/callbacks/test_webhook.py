@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from chalicelib.callbacks.urls import CallbackUrl
-from chalicelib.callbacks.webhook import Outcome, _take_leave, send
+from chalicelib.callbacks.webhook import Outcome, _exchange, _take_leave, send
 from tests.raw_receiver import RawReceiver, Script, answer
 
 BODY = b'{"type":"run.succeeded"}'
@@ -81,6 +81,38 @@ def test_what_is_left_of_a_short_body_is_taken_and_no_more(
     sock = Bytes(*come)
     _take_leave(sock, missing, allowed)  # type: ignore[arg-type]
     assert sock.asked == asked
+
+
+class Answered:
+    """A connection whose answer's head has come, with `more` bytes of its body."""
+
+    def __init__(self, received: bytes, *come: int) -> None:
+        self.received, self.sock = received, Bytes(*come)
+
+    def connect(self) -> None:
+        pass
+
+    def post(self, headers: object, body: bytes) -> None:
+        pass
+
+    def read_head(self) -> bytes:
+        return self.received
+
+    def elapsed_ms(self) -> int:
+        return 7
+
+
+@pytest.mark.parametrize(
+    ("status", "head", "body", "asked"),
+    [("200 OK", "Content-Length: 5\r\n", "", [5]), ("200 OK", "Content-Length: 5\r\n", "ab", [3]),
+     ("200 OK", "Content-Length: 5\r\n", "abcde", []), ("204 No", "Content-Length: 5\r\n", "", []),
+     ("404 No", "content-length:\t2\r\n", "a", [1]), ("200 OK", "Content-Length: 1 2\r\n", "", [4_056])],
+)  # fmt: skip
+def test_only_what_is_missing_of_the_body_is_waited_for(status: str, head: str, body: str, asked: list[int]) -> None:
+    connection = Answered(f"HTTP/1.1 {status}\r\n{head}\r\n{body}".encode(), 9_999)
+    outcome = _exchange(connection, {}, b"", lambda: 0.0)  # type: ignore[arg-type]
+    assert (outcome.status_code, outcome.latency_ms) == (int(status[:3]), 7)
+    assert connection.sock.asked == asked
 
 
 def test_a_proxy_in_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

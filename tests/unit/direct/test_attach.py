@@ -270,3 +270,18 @@ def test_thirty_attached_callers_see_the_same_error() -> None:
 
 def test_an_equal_call_is_the_same_for_a_minute_unless_told() -> None:
     assert inspect.signature(tracked).parameters["attach_seconds"].default == 60
+
+
+def test_a_waiting_call_looks_less_and_less_often(world: World) -> None:
+    live, slept = world.elsewhere("e-1", lease_ms=60_000), list[float]()
+    ends_ms = world.clock() + 4_000
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        world.clock.step(round(seconds * 1000))
+        if world.clock() >= ends_ms and not world.head("e-1").terminal:
+            world.end(live, 1)
+
+    world._sleep = sleep  # type: ignore[method-assign]
+    assert world.call(tracked(key=lambda _: "e-1", attach=True)(Body())) == 1
+    assert slept == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]

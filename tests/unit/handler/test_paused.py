@@ -69,3 +69,13 @@ def test_what_is_known_of_a_pause_is_five_seconds_old_at_most() -> None:
         assert not paused.is_paused(rt, "test")
         bench.clock.step(1)
         assert paused.is_paused(rt, "test")
+
+
+def test_a_look_at_a_pause_costs_half_a_read_unit() -> None:
+    bench, asked = Bench(), list[bool]()
+    get = bench.table.get
+    bench.table.get = lambda *key, consistent=True: (asked.append(consistent), get(*key))[1]  # type: ignore[method-assign]
+    paused._known.clear()
+    with bench._in_use():
+        paused.is_paused(runtime(), "test")
+    assert asked == [False]

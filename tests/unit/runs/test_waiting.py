@@ -75,6 +75,7 @@ def test_what_aws_refuses_for_ever_expires_with_its_queue_timeout(stage: Stage, 
     assert ended.status == "expired" and began_ms + HOUR < (ended.finished_at or 0) <= began_ms + HOUR + 1
     told = error_of(ended)
     assert told is not None and told["type"] == "Expired" and "TooManyRequestsException" in told["message"]
+    assert told["message"].startswith("nothing claimed the run within its queue timeout of 3600 s; at last: ")
 
 
 def test_the_queue_timeout_of_a_delayed_run_begins_when_it_may_be_fired(stage: Stage) -> None:

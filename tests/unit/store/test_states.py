@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
+from invoke_once.errors import CheckpointTooLarge
+from invoke_once.handler import recovery
+from invoke_once.handler.checkpoints import Checkpoints
 from invoke_once.store import states
+from invoke_once.store.payloads import item_size
 from invoke_once.store.states import RENEW_EVERY_MS
 from invoke_once.testing import Bench
 
@@ -42,3 +47,37 @@ def test_a_state_lasts_with_a_run_that_is_kept_longer() -> None:
     longer_s = head.expires_at + RENEW_EVERY_MS // 1000
     states.last_until(bench.payloads, head, longer_s)
     assert bench.table.items[place]["expires_at"] == longer_s
+
+
+def test_a_state_is_in_the_head_while_both_are_one_write_unit() -> None:
+    bench = Bench()
+    head = replace(bench.start(1), lease_id="l")
+    sizes, text = dict[int, int](), b'"%s"' % (b"a" * 300)
+    for length in range(500):
+        told = {"message": "m" * length}
+        fields = states.keep(bench.payloads, head, text, 1, bench.clock(), told, head_only=True)
+        if fields is not None:
+            now = head.item() | told | {"state_seq": 1} | fields
+            sizes[length] = item_size({name: value for name, value in now.items() if value is not None})
+    assert max(sizes.values()) == 1_024
+    assert [*sizes] == [*range(len(sizes))]
+
+
+@pytest.mark.parametrize(("size", "taken"), [(262_144, True), (262_145, False)])
+def test_a_state_has_256_kilobytes_at_most(size: int, taken: bool) -> None:
+    bench = Bench()
+    made = Checkpoints(bench.payloads, bench.start(1), 0, 1_000)
+    with nullcontext() if taken else pytest.raises(CheckpointTooLarge):
+        made.make("a" * (size - 2), 0)
+
+
+@pytest.mark.parametrize(("has", "renewed"), [((), 0), (("input",), 1), (("state",), 1), (("input", "state"), 2)])
+def test_what_goes_back_to_the_queue_keeps_what_is_its_own(has: tuple[str, ...], renewed: int) -> None:
+    bench = Bench()
+    refs = {"input_ref": f"item:{'x' * 43}", "state_ref": "item:l#000001:x"}
+    head = replace(bench.start(1), **{name: refs[name] if name[:5] in has else None for name in refs})
+    for part in (f"input#{'x' * 43}", "state#l#000001"):
+        bench.table.items[head.run_id, part] = {"run_id": head.run_id, "part": part, "expires_at": 1}
+    recovery.outlive(bench.payloads, head, head.created_at + 9 * RENEW_EVERY_MS)
+    kept = [item["expires_at"] for (_, part), item in bench.table.items.items() if part != "head"]
+    assert sum(expires_at > 1 for expires_at in kept) == renewed

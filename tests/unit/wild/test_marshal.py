@@ -162,3 +162,12 @@ def test_a_decimal_is_a_success_and_its_digits_are_kept() -> None:
 
 def test_an_event_is_kept_in_few_bytes() -> None:
     assert marshal.event_text({"a": [1, "é"]}) == '{"a":[1,"é"]}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(b"1", 1), (b"-0", Decimal("-0")), (b"1.5", 1.5), (b"12.50", Decimal("12.50")), (b"1E+2", Decimal("1E+2"))],
+)  # fmt: skip
+def test_a_number_is_read_as_python_would_have_it_where_that_writes_the_same(text: bytes, value: Any) -> None:
+    found = marshal.answer_of(text)
+    assert (type(found), found) == (type(value), value)
