@@ -101,7 +101,7 @@ class Known:
 def _importing(module: Path, tests: Iterable[str]) -> set[str]:
     """The test files that name the module in an import."""
     room, _, name = _module(module).rpartition(".")
-    named = re.compile(rf"\b{re.escape(room)}(\.{name}\b| import [^\n(]*\b{name}\b)")
+    named = re.compile(rf"\b{re.escape(room)}(\.{name}\b| import (\([^)]*|[^\n(]*)\b{name}\b)")
     return {file for file in {test.partition("::")[0] for test in tests} if named.search((ROOT / file).read_text())}
 
 

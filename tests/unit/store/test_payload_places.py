@@ -62,10 +62,3 @@ def test_text_is_compressed_over_a_kilobyte_and_where_that_makes_it_shorter() ->
     assert payloads.pack(repeated + b"a")[:1] == b"\x01"
     for text in (repeated, repeated + b"a", noise(5_000)):
         assert payloads.unpack(payloads.pack(text)) == text
-
-
-def test_the_limits_are_those_of_the_documentation() -> None:
-    kb = 1_024
-    assert (5 * kb * kb, 8 * kb * kb) == (payloads.MAX_INPUT_BYTES, payloads.MAX_DIRECT_BYTES)
-    assert (10 * kb * kb, 8 * kb) == (payloads.MAX_OUTPUT_BYTES, payloads.MAX_ITEM_BYTES)
-    assert (64 * kb, 832, kb) == (payloads.MAX_INLINE_TEXT, payloads.HEAD_ROOM_BYTES, payloads.COMPRESS_OVER_BYTES)
