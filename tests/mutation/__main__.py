@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from infra.paths import ROOT
-from tests.mutation import run
+from tests.mutation import known, run
 from tests.mutation.mistakes import Mistake, mistakes
 
 ROOTS = ("invoke_once", "chalicelib")
@@ -48,7 +48,7 @@ def main() -> int:
         if verdict == run.SURVIVED:
             print(f"  not noticed: {mistake}".replace(f"{ROOT}/", ""), flush=True)
 
-    tests = run.test_files([ROOT / path for path in asked.tests] or run.FOLDERS)
+    tests = known.test_files([ROOT / path for path in asked.tests] or known.FOLDERS)
     tried = run.sample(wanted[: asked.most or len(wanted)], tests, asked.minutes * 60, asked.processes, told)
     reached = set(found[: found.index(wanted[tried - 1]) + 1]) if tried else set()
     left_out = sum(run.name(one) in equivalent for one in reached)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from infra.paths import ROOT
 from tests.mutation import run
 from tests.mutation.__main__ import ROOTS, core
 from tests.mutation.mistakes import mistakes
+from tests.mutation.quick import planted
 
 SOURCE = '''"""Words."""
 LIMIT = 3
@@ -79,6 +81,23 @@ print(invoke_once.signing.planted, callable(invoke_once.signing.verify))
 def test_a_planted_text_is_what_everybody_imports() -> None:
     done = subprocess.run([sys.executable, "-c", PLANT], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"
+
+
+def test_a_function_that_lives_gets_the_code_it_would_have_had(file: Path) -> None:
+    spec = importlib.util.spec_from_file_location("some", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for one in mistakes(file):
+        near = module.near.__code__
+        if (one.was, one.now) == ("min", "max"):
+            assert module.near(1) is False
+            assert planted(one) and module.near(1) is False and module.near(2) is True
+        if one.now == "None":
+            assert planted(one) and module.near(1) is None
+        if one.where == "some":  # nothing of it is in a function
+            assert not planted(one)
+        module.near.__code__ = near
 
 
 def test_under_pytest_too_a_mistake_is_planted_and_noticed() -> None:
