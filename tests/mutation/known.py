@@ -63,16 +63,19 @@ class Known:
         touching = {test: set(files[path]) for test, files in self.lines.items() if path in files}
         exact = [test for test, lines in touching.items() if lines & wanted]
         wide: Iterable[str] = (path not in self.changed and exact) or touching
+        naming: set[str] = set()
         if at_import or not mistake.inside_a_function or not touching:
-            files = {test.partition("::")[0] for test in touching} | importing(mistake.path, self.seconds)
+            naming = importing(mistake.path, self.seconds)
+            files = {test.partition("::")[0] for test in touching} | naming
             wide = [test for test in self.seconds if test.partition("::")[0] in files] or self.seconds
         by_file: dict[str, list[str]] = {}
         for test in sorted(wide, key=self.seconds.__getitem__):
             by_file.setdefault(test.partition("::")[0], []).append(test)
-        own = [test for file, some in by_file.items() if file.endswith(f"test_{mistake.path.stem}.py") for test in some]
+        naming |= {file for file in by_file if file.endswith(f"test_{mistake.path.stem}.py")}
+        near = sorted((test for file in naming for test in by_file.get(file, [])), key=self.seconds.__getitem__)
         in_turns = (test for row in zip_longest(*by_file.values()) for test in row if test is not None)
         budget, chosen = BUDGET_S, list[str]()
-        for test in dict.fromkeys([*own, *in_turns]):
+        for test in dict.fromkeys([*near, *in_turns]):
             if len(chosen) < MOST_TESTS and self.seconds[test] < budget:
                 budget -= self.seconds[test]
                 chosen.append(test)

@@ -125,6 +125,35 @@ def test_what_is_remembered_of_tenants_is_bounded() -> None:
             limits.start(Store(MemoryTable()), "demo", 0, lambda: 0.0)
 
 
+def test_a_tenant_of_whom_nothing_is_known_may_start_one() -> None:
+    Limits(Rates(runs_in_flight=1)).start(Store(MemoryTable()), "demo", 0, lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("starts", "later_ms", "looks"),
+    [(EVERY_STARTS - 1, EVERY_MS, 0), (EVERY_STARTS, EVERY_MS - 1, 0), (EVERY_STARTS, EVERY_MS, 1)],
+)
+def test_it_is_counted_again_after_some_starts_and_seconds(starts: int, later_ms: int, looks: int) -> None:
+    table = MemoryTable()
+    limits, asked = Limits(Rates(runs_in_flight=100)), list[str]()
+    store = Store(table)
+    store.index = lambda name, shard, **_: (asked.append(shard), [])[1]  # type: ignore[method-assign]
+    for n in range(starts):
+        limits.start(store, "demo", 0 if n + 1 < starts else later_ms, lambda: 0.0)
+    assert len(asked) == looks
+
+
+def test_the_next_call_is_free_when_it_is_said_to_be() -> None:
+    limits = Limits(Rates(calls_per_second=0.1, burst=1))
+    limits.take("demo", 0)
+    with pytest.raises(OverLimit) as refused:
+        limits.take("demo", 2_000)
+    assert refused.value.retry_after_s == 8
+    with pytest.raises(OverLimit):
+        limits.take("demo", 9_999)
+    limits.take("demo", 10_000)
+
+
 def test_each_shard_has_its_turn_to_be_the_sample() -> None:
     asked: list[str] = []
 

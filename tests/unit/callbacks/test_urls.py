@@ -346,3 +346,46 @@ def test_a_url_has_2048_characters_at_most(size: int, taken: bool) -> None:
         return
     with pytest.raises(UrlRefused):
         check_url(url)
+
+
+BLOCKS = [
+    ("0.0.0.0", "0.255.255.255"), ("10.0.0.0", "10.255.255.255"), ("100.64.0.0", "100.127.255.255"),
+    ("127.0.0.0", "127.255.255.255"), ("168.63.129.16", "168.63.129.16"), ("169.254.0.0", "169.254.255.255"),
+    ("172.16.0.0", "172.31.255.255"), ("192.0.0.0", "192.0.0.255"), ("192.0.2.0", "192.0.2.255"),
+    ("192.88.99.0", "192.88.99.255"), ("192.168.0.0", "192.168.255.255"), ("198.18.0.0", "198.19.255.255"),
+    ("198.51.100.0", "198.51.100.255"), ("203.0.113.0", "203.0.113.255"), ("224.0.0.0", "255.255.255.255"),
+    ("::", "1fff:ffff::"), ("2001::", "2001:1ff:ffff::"), ("2001:db8::", "2001:db8:ffff::"),
+    ("2002::", "2002:ffff::"), ("3fff::", "3fff:fff:ffff::"), ("4000::", "ffff::"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "last"), BLOCKS)
+def test_a_block_is_refused_from_its_first_address_to_its_last(first: str, last: str) -> None:
+    assert not is_allowed(first) and not is_allowed(last)
+
+
+@pytest.mark.parametrize("address", ["1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
+                                     "126.255.255.255", "128.0.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0",
+                                     "192.0.3.0", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2001:200::",
+                                     "2001:db9::", "2003::", "3ffe::", "2a00::1"])  # fmt: skip
+def test_beside_a_block_is_public(address: str) -> None:
+    assert is_allowed(address)
+
+
+@pytest.mark.parametrize("suffix", ["localhost", "internal", "local", "arpa", "intranet", "private", "corp", "home",
+                                    "lan"])  # fmt: skip
+def test_no_internal_name_is_called(suffix: str) -> None:
+    with pytest.raises(UrlRefused, match="internal name"):
+        check_url(f"https://h.{suffix}/")
+
+
+def test_a_url_is_told_with_the_port_that_is_not_its_scheme_s_own() -> None:
+    urls = ["https://h.example/", "https://h.example:8443/", "https://[2a00::1]:8443/x?y"]
+    assert [str(check_url(url)) for url in urls] == urls
+    assert str(check_url("http://h.example:80/", local=True)) == "http://h.example/"
+    assert str(check_url("http://h.example:443/", local=True)) == "http://h.example:443/"
+
+
+def test_each_address_of_a_name_is_tried_once() -> None:
+    found = resolve(check_url("https://h.example/"), resolver=lambda host, port: ["8.8.8.8", "1.1.1.1", "8.8.8.8"])
+    assert found == ["8.8.8.8", "1.1.1.1"]

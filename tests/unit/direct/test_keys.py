@@ -137,3 +137,11 @@ def test_no_key_of_a_callers_meets_the_calls_that_no_key_tells_apart(world: Worl
     other = tracked(key="id")(Body(lambda event: "another's"))
     assert world.call(other, {"id": slot}) == "another's"
     assert not str(world.keys()[1]).startswith(RESERVED_KEYS)
+
+
+@pytest.mark.parametrize("lacks", ["id", "source", "detail-type"])
+def test_an_event_of_eventbridge_has_all_three(lacks: str) -> None:
+    event = {"id": "e-1", "source": "shop", "detail-type": "order"}
+    assert direct_keys.own_id(event) == "e-1"
+    assert direct_keys.own_id({name: value for name, value in event.items() if name != lacks}) is None
+    assert direct_keys.own_id(event | {"id": ""}) is None

@@ -43,3 +43,15 @@ def test_as_many_threads_as_workers_and_none_for_one(workers: int) -> None:
     with gated.several(workers) as each:
         assert list(each(str, [1, 2])) == ["1", "2"]
         assert (each is map) is (workers == 1)
+
+
+def test_who_waits_for_a_pause_asks_for_no_look_and_who_waits_for_a_slot_does() -> None:
+    line = Line()
+    pausing.pause(line.svc, "free", gates.EVERYBODY, "me", "why")
+    line.post("free")
+    line.stream()
+    assert line.later == []
+    for _ in range(3):
+        line.post("two")
+    line.stream()
+    assert line.later == [(gates.of_function("two"), gated.ASK_AGAIN_S)]

@@ -198,3 +198,16 @@ def test_a_body_sees_the_trace_it_was_started_under() -> None:
         tracked(body)(event, Context(bench.clock, 60_000))
     bench.call(tracked(body), 1)
     assert seen == [(trace, "vendor=1"), (None, None)]
+
+
+def test_an_envelope_is_read_with_everything_it_says() -> None:
+    said = {"run_id": "r", "generation": "g", "attempt": 2, "lease_id": "l", "fired_at": 3, "input_ref": "s3:k",
+            "tracestate": "t", "leg": 4}  # fmt: skip
+    found = envelope_of({"invoke_once": said | {"v": 1, "more": 1}})
+    assert found is not None and found._asdict() == said
+    assert envelope_of({"invoke_once": {"run_id": "r"}}) == ("r", "", None, None, None, None, None, None)
+
+
+@pytest.mark.parametrize("event", [None, [], "x", {}, {"invoke_once": []}, {"invoke_once": {"run_id": 1}}])
+def test_what_has_no_envelope_is_a_direct_call(event: Any) -> None:
+    assert envelope_of(event) is None

@@ -110,6 +110,24 @@ def test_who_asks_for_nothing_more_gets_the_defaults(stage: Stage) -> None:
     assert (head.on_lost, head.on_timeout, head.max_legs) == ("retry", "fail", 100)
 
 
+def test_a_run_is_kept_and_tried_as_its_function_says_and_its_request(stage: Stage) -> None:
+    function = Function(
+        "other", target="s-other", retention_days=3, on_lost="fail", on_timeout="continue", max_legs=7,
+        retry=Retry(max_attempts=4, backoff_seconds=5, max_backoff_seconds=60, jitter=False),
+        callback="https://example.com/hook",
+    )  # fmt: skip
+    head = stage.post(function).head
+    assert (head.retention_s, head.on_lost, head.on_timeout, head.max_legs) == (3 * 86_400, "fail", "continue", 7)
+    assert (head.max_attempts, head.backoff_ms, head.max_backoff_ms, head.jitter) == (4, 5_000, 60_000, False)
+    assert (head.callback_url, head.mode, head.labels) == ("https://example.com/hook", None, None)
+    asked = stage.post(function, key="other", max_attempts=1, backoff_ms=1, max_backoff_ms=2, no_callback=True,
+                       labels={"b": "2", "a": "1"}, traceparent="00-1", concurrency=("c", 2)).head  # fmt: skip
+    assert (asked.max_attempts, asked.backoff_ms, asked.max_backoff_ms, asked.callback_url) == (1, 1, 2, None)
+    assert (asked.labels, asked.traceparent) == ('{"a":"1","b":"2"}', "00-1")
+    assert (asked.concurrency_key, asked.concurrency_max) == ("c", 2)
+    assert stage.post(PLAIN, key="plain").head.mode == "destination"
+
+
 def test_the_same_request_again_is_the_same_run_in_every_state_and_fires_nothing(stage: Stage) -> None:
     head = stage.post().head
     for now in (lambda: stage.now(head), lambda: stage.claim(head), lambda: stage.now(head)):

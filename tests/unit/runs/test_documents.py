@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runs.documents import run_document, run_json
+from chalicelib.runs.documents import etag, retry_after_s, rfc3339, run_document, run_json
 from invoke_once.life.head import Head
 from invoke_once.store.payloads import error_fields
 from tests.unit.runs.test_dispatch import Stage
@@ -98,3 +98,30 @@ def test_an_error_is_shown_to_a_link_without_its_frames() -> None:
     shown = json.loads(run_json(Stage().svc, EVERYTHING, for_link=True))
     assert shown["error"] == {"type": "ValueError", "message": "no", "trace": None}
     assert shown["output"] == [1, 2] and set(shown["links"]) == set(DOCUMENT["links"]) - {"deliveries"}  # type: ignore[call-overload]
+
+
+def test_a_link_shows_these_members_and_no_others() -> None:
+    shown = json.loads(run_json(Stage().svc, EVERYTHING, for_link=True))
+    assert {name for name, value in shown.items() if value not in (None, {})} == {
+        "id", "function", "status", "attempt", "max_attempts", "leg", "progress", "created_at", "started_at",
+        "attempt_started_at", "next_attempt_at", "waiting_for", "finished_at", "expires_at", "cancel_requested",
+        "error", "output", "links",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "after_ms", "seconds"),
+    [
+        ({"not_before": NOW + 1}, 0, 1), ({"not_before": NOW + 2_001}, 0, 3), ({"not_before": NOW + 61_000}, 0, 60),
+        ({"not_before": NOW}, 0, 1), ({"not_before": NOW + 9_000, "wait_shard": "gate_k1#0"}, 0, 1),
+        ({}, 9_999, 1), ({}, 10_000, 2), ({}, 29_999, 2), ({}, 30_000, 5), ({}, 179_999, 5), ({}, 180_000, 10),
+        ({"attempt_started_at": NOW + 100_000}, 109_999, 1),
+    ],
+)  # fmt: skip
+def test_when_to_look_again(head: dict[str, Any], after_ms: int, seconds: int) -> None:
+    assert retry_after_s(Head("run_a", "demo", "echo", "queued", "g", NOW, 1, 1, **head), NOW + after_ms) == seconds
+
+
+def test_a_state_of_a_document_has_a_name() -> None:
+    assert etag("{}") == 'W/"44136fa355b3678a1146ad16"'
+    assert (rfc3339(None), rfc3339(0)) == (None, "1970-01-01T00:00:00.000Z")

@@ -18,6 +18,7 @@ from invoke_once.errors import StoreUnavailable
 from invoke_once.life import moves
 from invoke_once.life.head import INDEX_KEYS, Head
 from invoke_once.life.move import Move
+from invoke_once.life.status import Status
 from invoke_once.store.connection import Connection, described
 from invoke_once.store.dynamo import BATCH_PAUSES_S, DynamoTable, plain, stored
 from invoke_once.store.models import RunModel
@@ -207,3 +208,26 @@ def test_a_page_of_an_index_begins_after_the_key_of_the_last_one() -> None:
     assert sorted(value for item in request["ExpressionAttributeValues"].values() for value in item.values()) == [
         "1", "9", "due#1",
     ]  # fmt: skip
+
+
+WRITES: list[tuple[Move, set[str]]] = [
+    (moves.start(moves.NewRun("demo", "echo", "k"), NOW),
+     {"Item", "ConditionExpression", "ReturnValuesOnConditionCheckFailure"}),
+    (Move("input", "run_a", (), {"run_id": "run_a", "part": "p"}, part="p", replace=True), {"Item"}),
+    (moves.note(Head("run_a", "demo", "echo", "queued", "g", 1, 2, 3), b"{}"),
+     {"Key", "ConditionExpression", "UpdateExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"}),
+    (moves.finish(moves.Fence("run_a", 1, "l"), Head("run_a", "demo", "echo", "running", "g", 1, 2, 3),
+                  Status.SUCCEEDED, NOW, {}, "t"),
+     {"Key", "ConditionExpression", "UpdateExpression", "ReturnValuesOnConditionCheckFailure"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("move", "asks"), WRITES, ids=lambda x: x.letter if isinstance(x, Move) else "")
+def test_a_write_asks_for_what_it_needs_and_for_no_more(move: Move, asks: set[str]) -> None:
+    sent = table(lambda *_: {}).request(move)
+    values = {"ExpressionAttributeNames", "ExpressionAttributeValues"} if "ConditionExpression" in asks else set()
+    assert set(sent) == asks | values | {"TableName"}
+    assert sent.get("ReturnValues", "ALL_NEW") == "ALL_NEW"
+    assert sent.get("ReturnValuesOnConditionCheckFailure", "ALL_OLD") == "ALL_OLD"
+    key = {"run_id": {"S": move.run_id}, "part": {"S": move.part}}
+    assert sent.get("Key", key) == key and (sent.get("Item", key) | key) == sent.get("Item", key)
