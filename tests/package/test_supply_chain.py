@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra import stages
-from infra.paths import ROOT, VENV
+from infra.paths import ROOT
 from infra.ship import libraries, licences, package, zips
 from infra.ship.libraries import LOCK, NotInstalled
 from infra.template import exceptions
@@ -137,11 +136,3 @@ def test_each_exception_from_advice_stands_beside_its_resource_with_a_reason(tem
         skipped = resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
         assert {each["id"] for each in skipped} == set(exceptions.REASONS.get(resource["Type"], {}))
         assert all(len(each["comment"]) > 30 for each in skipped)
-
-
-def test_cfn_lint_is_content_in_more_than_one_region(template: dict[str, Any], tmp_path: Path) -> None:
-    file = tmp_path / "template.json"
-    file.write_text(json.dumps(template))
-    regions = ["us-east-1", "cn-north-1"]
-    lint = subprocess.run([VENV / "bin" / "cfn-lint", "-t", file, "-r", *regions], capture_output=True, text=True)
-    assert (lint.returncode, lint.stdout) == (0, "")
