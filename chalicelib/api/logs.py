@@ -2,8 +2,8 @@
 
 The attempts' first lines are found in the target's log group, then each one's stream is read from there to that
 attempt's end (log_reader.py; log_lines.py has what counts as whose). A function nobody wrapped prints no such line,
-and its log cannot be told apart by run: no events. Nor are there of one that is
-not in functions.toml: the role reads no other logs.
+and its log cannot be told apart by run: no events. A function that has left functions.toml has none either: the
+role reads no other logs.
 """
 
 from __future__ import annotations

@@ -72,10 +72,10 @@ CASES = [(module, name, text) for module, names in WORST.items() for name, texts
 def seconds(pattern: re.Pattern[str] | re.Pattern[bytes], text: str) -> float:
     """Of a match at the beginning: the way all of them are used, but for those that replace."""
     given = text.encode() if isinstance(pattern.pattern, bytes) else text
-    began = time.perf_counter()
+    began = time.process_time()
     pattern.fullmatch(given)  # type: ignore[arg-type]
     pattern.match(given)  # type: ignore[arg-type]
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize(("module", "name", "text"), CASES, ids=lambda value: str(value)[:30])
@@ -99,9 +99,9 @@ def test_no_text_makes_a_pattern_of_addresses_try_every_way(module: str) -> None
 def test_no_text_makes_a_replacement_try_every_way(module: str, name: str, replaced: str) -> None:
     pattern = getattr(import_module(module), name)
     given = replaced.encode() if isinstance(pattern.pattern, bytes) else replaced
-    began = time.perf_counter()
+    began = time.process_time()
     pattern.sub(given[:0], given)
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3
 
 
 def compiled(path: Path) -> set[str]:
@@ -128,9 +128,9 @@ def test_no_pattern_ends_where_a_line_end_may_follow() -> None:
 
 @pytest.mark.parametrize("text", [";  " * 16 + "(", ";  " * 300 + "(", ";a=b" * 200 + "("])
 def test_an_odd_content_type_is_refused_at_once(world: World, text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     answer = world.call("POST", "/runs", body=b"{}", headers={"Content-Type": f"application/json{text}"})
-    assert answer.status == 415 and time.perf_counter() - began < 0.5
+    assert answer.status == 415 and time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,9 @@ def test_content_types(text: str, good: bool) -> None:
     "name", [" - at `$" * 20_000, "unknown field `" * 20_000, "[" * 100_000, "`" * 100_000, "\ud800"], ids=ascii
 )
 def test_an_odd_name_in_a_body_is_a_4xx_at_once(world: World, name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     answer = world.post_raw(json.dumps({"function": "echo", name: 1}).encode())
-    assert answer.status in (400, 422) and len(answer.text) < 2_000 and time.perf_counter() - began < 1
+    assert answer.status in (400, 422) and len(answer.text) < 2_000 and time.process_time() - began < 1
 
 
 def test_depth_counts_what_is_outside_of_strings() -> None:
@@ -176,9 +176,9 @@ def test_labels_take_no_final_line_end(world: World) -> None:
 
 def test_a_receiver_s_head_is_read_in_linear_time() -> None:
     head = b"HTTP/1.1 503 no\r\nretry-after:" + b" " * 4_000 + b"x" * 100 + b"\r\n\r\n"
-    began = time.perf_counter()
+    began = time.process_time()
     webhook._retry_after_s(head, 0.0)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
     assert webhook._retry_after_s(b"HTTP/1.1 503 no\r\nRetry-After:\t 7 \r\n", 0.0) == 7
 
 
