@@ -182,7 +182,8 @@ def _killing_the_idle(workers: list[Any]) -> None:
 
 
 def _is_busy(worker: Any) -> bool:
-    return bool(worker.in_use) and worker._proc is not None and worker._proc.poll() is None
+    """Also one that an invocation has and whose process is still to start: its files are being unpacked."""
+    return bool(worker.in_use) and (worker._proc is None or worker._proc.poll() is None)
 
 
 def _end_when_free(workers: list[Any]) -> None:

@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from infra.local.emulator import Emulator, answers, any_free_port
-from infra.paths import EMULATOR_VENV
+from infra.paths import EMULATOR_VENV, ROOT
 from tests.service import until
 
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -41,6 +41,13 @@ import os, time
 time.sleep(1)
 def handler(event, context):
     return os.getpid()
+"""
+TELLS_ITS_START = """
+import json, os, time, boto3
+boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps("starting"))
+time.sleep(1)
+def handler(event, context):
+    return "answered"
 """
 CROWD = 8
 
@@ -188,6 +195,27 @@ def test_an_invocation_that_runs_while_its_function_is_changed_ends_as_it_began(
     assert changed_meanwhile(pair, "launcher-test") == {"hello": "Ada"}
     assert invoked(pair, "launcher-test", {"name": "Ada"}) == "changed"
     pair.clients("lambda").update_function_code(FunctionName="launcher-test-talker", ZipFile=zipped(TALKER))
+
+
+def test_one_whose_environment_still_starts_then_does_too(pair: Pair) -> None:
+    functions, name = pair.clients("lambda"), "launcher-test-talker"
+    functions.update_function_code(FunctionName=name, ZipFile=zipped(TELLS_ITS_START))
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(invoked, pair, "launcher-test", {})
+            assert pair.told() == "starting"
+            functions.update_function_configuration(FunctionName=name, Description="changed")
+            assert answer.result() == "answered"
+    finally:
+        functions.update_function_code(FunctionName=name, ZipFile=zipped(TALKER))
+
+
+def test_one_whose_process_is_still_to_start_counts_as_running() -> None:
+    """Its files are being unpacked then: too short a moment to be met from outside."""
+    asked = "[launcher._is_busy(SimpleNamespace(in_use=in_use, _proc=None)) for in_use in (True, False)]"
+    program = f"from types import SimpleNamespace; from infra.local import launcher; print({asked})"
+    told = subprocess.run([EMULATOR_VENV / "bin" / "python", "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert told.stdout.splitlines()[-1:] == ["[True, False]"], told.stderr
 
 
 def changed_meanwhile(pair: Pair, name: str) -> Any:
