@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from msgspec.structs import replace
 
 from infra import stages
 from infra.ship import bootstrap, package
@@ -66,35 +65,36 @@ def test_the_master_key_is_made_once_and_kept_encrypted(service: Service) -> Non
     assert (after["Value"], after["Version"]) == (before["Value"], before["Version"])
 
 
-def test_a_deploy_after_a_change_keeps_the_address_and_the_data(service: Service) -> None:
+def test_a_deploy_that_fails_is_told_and_rolled_back_and_the_next_one_keeps_the_address_and_the_data(
+    service: Service, tmp_path: Path
+) -> None:
     stack, stage = cloudformation(service)
+    made = package.package(stage)
     dynamodb, table = service.aws("dynamodb"), f"{service.stack}-runs"
     dynamodb.put_item(TableName=table, Item={"run_id": {"S": "kept"}, "part": {"S": "by the deploy's test"}})
     api = stack.outputs()["RestAPIId"]
-    changed = replace(stage, worker_memory_mb=320)
+    template = json.loads(made.template.read_text())
+    broken: dict[str, Any] = {"FunctionName": "no-such-function", "Qualifier": "$LATEST"}
+    template["Resources"]["Broken"] = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": broken}
+    wrong = dataclasses.replace(made, directory=tmp_path)
+    wrong.template.write_text(json.dumps(template))
     try:
-        assert stack.deploy(package.package(changed), "changed by a test")
+        with pytest.raises(DeployFailed, match="Broken (CREATE|UPDATE)_FAILED: "):
+            stack.deploy(wrong, "broken by a test")
+        assert stack.content() is None  # so the next `make up` deploys again
+        del template["Resources"]["Broken"]
+        for resource in template["Resources"].values():
+            if resource["Properties"].get("MemorySize") == stage.worker_memory_mb:
+                resource["Properties"]["MemorySize"] = 320
+        wrong.template.write_text(json.dumps(template))
+        assert stack.deploy(wrong, "changed by a test")
         sweep = service.aws("lambda").get_function_configuration(FunctionName=service.target("sweep"))
         assert sweep["MemorySize"] == 320
         assert stack.outputs()["RestAPIId"] == api
         key = {"run_id": {"S": "kept"}, "part": {"S": "by the deploy's test"}}
         assert dynamodb.get_item(TableName=table, Key=key)["Item"]
     finally:
-        stack.deploy(package.package(stage), package.content(stage))
-
-
-def test_a_template_that_fails_is_told_with_the_resource_and_rolled_back(service: Service, tmp_path: Path) -> None:
-    stack, stage = cloudformation(service)
-    made = package.package(stage)
-    template = json.loads(made.template.read_text())
-    broken: dict[str, Any] = {"FunctionName": "no-such-function", "Qualifier": "$LATEST"}
-    template["Resources"]["Broken"] = {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": broken}
-    made = dataclasses.replace(made, directory=tmp_path)
-    made.template.write_text(json.dumps(template))
-    with pytest.raises(DeployFailed, match="Broken (CREATE|UPDATE)_FAILED: "):
-        stack.deploy(made, "broken by a test")
-    assert stack.content() is None  # so the next `make up` deploys again
-    stack.deploy(package.package(stage), package.content(stage))
+        stack.deploy(made, package.content(stage))
     assert service.req("GET", "/healthz").status_code == 200
 
 

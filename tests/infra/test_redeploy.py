@@ -10,7 +10,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from msgspec.structs import replace
 
 from infra import stages
 from infra.local.emulator import Emulator
@@ -61,6 +60,14 @@ def broken(made: package.Package, tmp_path: Path) -> package.Package:
     return found
 
 
+def bigger(made: package.Package, tmp_path: Path) -> package.Package:
+    """The same with 320 MB for the service's own functions."""
+    found = dataclasses.replace(made, directory=tmp_path)
+    was = f'"MemorySize": {STAGE.worker_memory_mb}'
+    found.template.write_text(made.template.read_text().replace(was, '"MemorySize": 320'))
+    return found
+
+
 def put(stack: Stack) -> None:
     stack.client("dynamodb").put_item(TableName=stack.names.tables[0], Item=ITEM)
     stack.client("s3").put_object(Bucket=stack.names.bucket, Key="echo/in/kept.json", Body=b"1")
@@ -77,79 +84,10 @@ def memory(stack: Stack) -> int:
     return int(found["MemorySize"])
 
 
-def test_what_an_undeploy_kept_is_taken_up_by_the_next_deploy(
+def test_the_first_token_is_in_no_output_and_it_and_the_data_outlive_an_undeploy(
     stack: Stack, made: package.Package, tmp_path: Path
 ) -> None:
     assert stack.deploy(made, "one")
-    bootstrap(stack, STAGE, tmp_path)
-    put(stack)
-    told, names = undeploy(stack, delete_data=False), stack.names
-    assert stack.describe() is None
-    assert set(told) == {
-        *(f"table {name}" for name in names.tables), f"bucket {names.bucket}", f"bucket {names.artifacts}",
-        *(f"parameter {name}" for name in names.parameters),
-    }  # fmt: skip
-    assert kept(stack)
-    assert stack.deploy(made, "two")
-    assert kept(stack)
-    resources = stack.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
-    assert {"Runs", "Tokens", "Bucket"} <= {resource["LogicalResourceId"] for resource in resources}
-    token = read_env(tmp_path / f"{NAME}.env")["ONCE_TOKEN"]
-    assert token_is_valid(stack.client("dynamodb"), names.tables[1], token)
-
-
-def test_after_a_first_deploy_that_failed_the_next_one_succeeds(
-    stack: Stack, made: package.Package, tmp_path: Path
-) -> None:
-    with pytest.raises(DeployFailed, match="Broken CREATE_FAILED: "):
-        stack.deploy(broken(made, tmp_path), "broken")
-    assert stack.content() is None
-    assert stack.deploy(made, "whole")
-    assert stack.content() == "whole"
-    assert not stack.deploy(made, "whole")
-
-
-@pytest.mark.parametrize("protected", [True, False])
-def test_an_undeploy_finishes_what_a_failed_deploy_left(
-    stack: Stack, made: package.Package, tmp_path: Path, protected: bool
-) -> None:
-    """Protected tables stay when the creation is rolled back: CloudFormation could not delete them."""
-    stack.protected = protected
-    with pytest.raises(DeployFailed):
-        stack.deploy(broken(made, tmp_path), "broken")
-    assert (stack.names.tables[0] in left(stack)) is protected
-    undeploy(stack, delete_data=True)
-    assert left(stack) == []
-    assert undeploy(stack, delete_data=True) == undeploy(stack, delete_data=False) == []
-
-
-def test_data_without_a_stack_is_deleted_by_name(stack: Stack, made: package.Package) -> None:
-    stack.deploy(made, "one")
-    put(stack)
-    stack.delete()
-    assert stack.names.tables[0] in left(stack)
-    undeploy(stack, delete_data=True)
-    assert left(stack) == []
-
-
-def test_what_was_deployed_before_can_be_deployed_again_without_its_sources(
-    stack: Stack, made: package.Package
-) -> None:
-    stack.deploy(made, "small")
-    stack.deploy(package.package(replace(STAGE, name="bigger", worker_memory_mb=320)), "big")
-    assert (memory(stack), stack.content()) == (320, "big")
-    assert rollback(stack).content == "small"
-    assert (memory(stack), stack.content()) == (STAGE.worker_memory_mb, "small")
-    assert rollback(stack, to="big").content == "big"
-    assert memory(stack) == 320
-    with pytest.raises(DeployFailed, match="has no deploy other"):
-        rollback(stack, to="other")
-
-
-def test_the_first_token_is_in_a_file_and_a_parameter_and_in_no_output(
-    stack: Stack, made: package.Package, tmp_path: Path
-) -> None:
-    stack.deploy(made, "one")
     said, file = bootstrap(stack, STAGE, tmp_path), tmp_path / f"{NAME}.env"
     token = read_env(file)["ONCE_TOKEN"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -164,3 +102,60 @@ def test_the_first_token_is_in_a_file_and_a_parameter_and_in_no_output(
     assert stack.content() == "two"
     tags = stack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]["Tags"]
     assert tags == [{"Key": "team", "Value": "orders"}]
+
+    put(stack)
+    told, names = undeploy(stack, delete_data=False), stack.names
+    assert stack.describe() is None
+    assert set(told) == {
+        *(f"table {name}" for name in names.tables), f"bucket {names.bucket}", f"bucket {names.artifacts}",
+        *(f"parameter {name}" for name in names.parameters),
+    }  # fmt: skip
+    assert kept(stack)
+    assert stack.deploy(made, "three")
+    assert kept(stack)
+    resources = stack.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
+    assert {"Runs", "Tokens", "Bucket"} <= {resource["LogicalResourceId"] for resource in resources}
+    assert token_is_valid(stack.client("dynamodb"), names.tables[1], token)
+
+
+def test_after_a_first_deploy_that_failed_the_next_one_succeeds_and_data_without_a_stack_is_deleted_by_name(
+    stack: Stack, made: package.Package, tmp_path: Path
+) -> None:
+    with pytest.raises(DeployFailed, match="Broken CREATE_FAILED: "):
+        stack.deploy(broken(made, tmp_path), "broken")
+    assert stack.content() is None
+    assert stack.names.tables[0] not in left(stack), "it was rolled back"
+    assert stack.deploy(made, "whole")
+    assert stack.content() == "whole"
+    assert not stack.deploy(made, "whole")
+
+    put(stack)
+    stack.delete()
+    assert stack.names.tables[0] in left(stack)
+    undeploy(stack, delete_data=True)
+    assert left(stack) == []
+
+
+def test_an_undeploy_finishes_what_a_failed_deploy_left(stack: Stack, made: package.Package, tmp_path: Path) -> None:
+    """Protected tables stay when the creation is rolled back: CloudFormation could not delete them."""
+    stack.protected = True
+    with pytest.raises(DeployFailed):
+        stack.deploy(broken(made, tmp_path), "broken")
+    assert stack.names.tables[0] in left(stack)
+    undeploy(stack, delete_data=True)
+    assert left(stack) == []
+    assert undeploy(stack, delete_data=True) == undeploy(stack, delete_data=False) == []
+
+
+def test_what_was_deployed_before_can_be_deployed_again_without_its_sources(
+    stack: Stack, made: package.Package, tmp_path: Path
+) -> None:
+    stack.deploy(made, "small")
+    stack.deploy(bigger(made, tmp_path), "big")
+    assert (memory(stack), stack.content()) == (320, "big")
+    assert rollback(stack).content == "small"
+    assert (memory(stack), stack.content()) == (STAGE.worker_memory_mb, "small")
+    assert rollback(stack, to="big").content == "big"
+    assert memory(stack) == 320
+    with pytest.raises(DeployFailed, match="has no deploy other"):
+        rollback(stack, to="other")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -105,12 +104,6 @@ def test_a_key_used_for_another_input_is_a_mistake(cli: Cli) -> None:
     first = started(cli, "echo", 1, "--key", key)
     assert started(cli, "echo", 1, "--key", key) == first
     assert cli("invoke", "-f", "echo", "-d", "2", "--key", key).code == 2
-
-
-def test_an_unreachable_service_exits_with_6(cli: Cli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
-    assert cli("status", "run_aaaaaaaaaaaaaaaaaaaaaaaaaa", ONCE_URL=nobody).code == 6
 
 
 def test_giving_up_exits_with_5_and_the_run_goes_on(cli: Cli, stack: Service) -> None:

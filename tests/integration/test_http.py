@@ -59,7 +59,7 @@ def test_prefer_wait_is_held_by_a_real_run(service: Service) -> None:
 
 
 def test_a_waiting_poll_hears_of_progress_when_it_knows_the_state(service: Service) -> None:
-    run_id = service.start("sleep", {"seconds": 8}).json()["id"]
+    run_id = service.start("sleep", {"seconds": 5}).json()["id"]
     seen: list[Any] = []
     etag = ""
     while not seen or seen[-1]["status"] not in TERMINAL:
