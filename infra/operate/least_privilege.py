@@ -146,14 +146,14 @@ def statements() -> Iterator[Granted]:
         numbers[function] += 1
 
 
-def start() -> tuple[Emulator, Proof]:
-    """An emulator that enforces IAM, the stack on it, and the proof that will use it."""
+def start(prod: package.Package | None = None) -> tuple[Emulator, Proof]:
+    """An emulator that enforces IAM, the stack on it, and the proof that will use it. `prod`: packaged already."""
     home = LOCAL / "least-privilege"
     emulator = Emulator(home, {"AUTH": "true", "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.05"})
     emulator.forget()
     emulator.start()
     deployed = deploy_locally(emulator.url, home / "once.env", STACK)
-    template = json.loads(package.package(stages.load("prod")).template.read_text())
+    template = json.loads((prod or package.package(stages.load("prod"))).template.read_text())
     return emulator, Proof(Probes(emulator.url, STACK, deployed), template)
 
 
