@@ -31,6 +31,7 @@ class LinkRequest(Struct, frozen=True, forbid_unknown_fields=True):
     {201: Answer("the link; it is kept nowhere", "RunLink")},
     scope="runs:write",
     body=LinkRequest,
+    body_optional=True,
     examples={"a week": {"expires_in_seconds": 604_800}},
 )
 def create_link(call: Call, run_id: str) -> Response:
@@ -47,6 +48,7 @@ def create_link(call: Call, run_id: str) -> Response:
     {201: Answer("the link; it is kept nowhere", "RunLink")},
     scope="runs:write",
     body=LinkRequest,
+    body_optional=True,
     examples={"a week": {"expires_in_seconds": 604_800}},
 )
 def create_batch_link(call: Call, batch_id: str) -> Response:
