@@ -45,16 +45,17 @@ class Watchdog:
     def act(self) -> None:
         """What is due at `next_at`, which is later afterwards."""
         if time.monotonic() < self._ends_at:
-            self._attempt.beat(self._heartbeat_ms)
-            self.next_at = self._next()
+            try:
+                self._attempt.beat(self._heartbeat_ms)
+            finally:
+                self.next_at = self._next()
         else:
             self.next_at = math.inf
             self._attempt.run_out(self._left_ms / 1000)
 
-    def __enter__(self) -> Watchdog:
+    def __enter__(self) -> None:
         self._watcher = _idle_watcher()
         self._watcher.begin(self)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._watcher.end()
@@ -69,7 +70,6 @@ class _Watcher(threading.Thread):
         self._changed = threading.Condition()
         self._watches: Watchdog | None = None
         self._wakes_at = math.inf
-        self._acting = False
 
     def begin(self, watchdog: Watchdog) -> None:
         with self._changed:
@@ -78,11 +78,9 @@ class _Watcher(threading.Thread):
                 self._changed.notify_all()
 
     def end(self) -> None:
-        """What it is doing is done, and it does no more."""
+        """What it is doing is done, and it does no more: it acts with `_changed` held."""
         with self._changed:
             self._watches = None
-            while self._acting:
-                self._changed.wait()
 
     def run(self) -> None:
         with self._changed:
@@ -96,16 +94,10 @@ class _Watcher(threading.Thread):
                     self._act(watched)
 
     def _act(self, watched: Watchdog) -> None:
-        self._acting = True
-        self._changed.release()
         try:
             watched.act()
         except Exception as error:  # the attempt's own end tries again; this thread is needed for the next one
             log.event("watchdog_failed", reason=str(error))
-        finally:
-            self._changed.acquire()
-            self._acting = False
-            self._changed.notify_all()
 
 
 _idle: list[_Watcher] = []

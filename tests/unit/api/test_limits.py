@@ -143,6 +143,16 @@ def test_it_is_counted_again_after_some_starts_and_seconds(starts: int, later_ms
     assert len(asked) == looks
 
 
+def test_starts_are_counted_anew_after_each_look() -> None:
+    limits, asked, now_ms = Limits(Rates(runs_in_flight=100)), list[str](), 0
+    store = Store(MemoryTable())
+    store.index = lambda name, shard, **_: (asked.append(shard), [])[1]  # type: ignore[method-assign]
+    for n in range(1, 3 * EVERY_STARTS + 1):
+        now_ms += EVERY_MS
+        limits.start(store, "demo", now_ms, lambda: 0.0)
+        assert len(asked) == n // EVERY_STARTS
+
+
 def test_the_next_call_is_free_when_it_is_said_to_be() -> None:
     limits = Limits(Rates(calls_per_second=0.1, burst=1))
     limits.take("demo", 0)

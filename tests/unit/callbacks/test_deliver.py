@@ -672,3 +672,24 @@ def test_the_trace_of_the_start_goes_with_the_callback() -> None:
     send_again(stage.svc, stage.head(run_id))
     stage.deliver(run_id)
     assert stage.wire.sent[-1][1]["traceparent"] == trace
+
+
+SAID: list[tuple[Outcome, dict[str, Any]]] = [
+    (OK, {"callback": "delivered", "status_code": 204, "CallbackDelivered": 1, "CallbackLatency_ms": 12}),
+    (DOWN, {"callback": "pending", "status_code": 500, "error": "the receiver answered 500", "CallbackTryFailed": 1,
+            "CallbackLatency_ms": 34}),
+    (Outcome(410, "gone", 5), {"callback": "failed", "status_code": 410, "error": "gone", "CallbackTryFailed": 1,
+                               "CallbackFailed": 1, "CallbackLatency_ms": 5}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("outcome", "says"), SAID, ids=[says["callback"] for _, says in SAID])
+def test_a_try_is_one_line_that_says_how_it_went(
+    stage: Stage, lines: Any, outcome: Outcome, says: dict[str, Any]
+) -> None:
+    stage.wire.plan = [outcome]
+    run_id = stage.ended_run()
+    stage.deliver(run_id)
+    (line,) = [line for line in lines.read() if line["event"] == "callback"]
+    ours = {name: value for name, value in line.items() if name not in ("_aws", "stack")}
+    assert ours == {"event": "callback", "run_id": run_id, "attempt": 1, "host": "hook.example"} | says

@@ -145,3 +145,15 @@ def test_an_event_of_eventbridge_has_all_three(lacks: str) -> None:
     assert direct_keys.own_id(event) == "e-1"
     assert direct_keys.own_id({name: value for name, value in event.items() if name != lacks}) is None
     assert direct_keys.own_id(event | {"id": ""}) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "found", "key"),
+    [
+        ({}, {}, "s3:b/k"), ({"eventTime": "t"}, {}, "s3:b/k/t"), ({"eventTime": "t"}, {"sequencer": "s"}, "s3:b/k/s"),
+        ({"eventName": "n", "eventTime": "t"}, {"versionId": "v"}, "s3:b/k/v/n/t"),
+    ],
+)  # fmt: skip
+def test_an_event_of_s3_is_told_by_all_that_it_says(more: dict[str, Any], found: dict[str, Any], key: str) -> None:
+    record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"} | found}} | more
+    assert direct_keys.own_id({"Records": [record]}) == key

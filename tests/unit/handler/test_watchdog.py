@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
 
-from invoke_once.handler.watchdog import Watchdog
+from invoke_once.handler.watchdog import Watchdog, margin_ms
 
 PATIENCE_S = 10
 LONG_MS = 900_000
@@ -116,3 +117,27 @@ def test_a_watchdog_that_raises_is_there_for_the_next_attempt(capsys: pytest.Cap
         assert attempt.acted.wait(PATIENCE_S)
     assert attempt.ran_out
     assert '"event":"watchdog_failed","reason":"the store did not answer"' in capsys.readouterr().out
+
+
+def test_a_beat_that_raises_comes_no_sooner_again() -> None:
+    class Broken(Attempt):
+        def beat(self, lease_ms: int) -> None:
+            super().beat(lease_ms)
+            raise RuntimeError("the store did not answer")
+
+    broken = Broken()
+    with Watchdog(broken, 200, 60):
+        while not broken.ran_out:
+            assert broken.acted.wait(PATIENCE_S)
+            broken.acted.clear()
+    assert len(broken.beats) <= 160 / 20
+
+
+@pytest.mark.parametrize(("heartbeat_ms", "first_s"), [(0, 898), (30_000, 10), (9_000_000, 898)])
+def test_the_first_look_is_at_a_third_of_a_heartbeat_or_two_seconds_before_the_end(
+    heartbeat_ms: int, first_s: float
+) -> None:
+    before = time.monotonic()
+    watchdog = Watchdog(Attempt(), LONG_MS, heartbeat_ms)
+    assert before + first_s <= watchdog.next_at <= time.monotonic() + first_s
+    assert [margin_ms(left_ms) for left_ms in (0, 50, 9_999, 10_000, 900_000)] == [0, 10, 1_999, 2_000, 2_000]

@@ -22,7 +22,7 @@ from invoke_once.life.status import Status
 from invoke_once.store.connection import Connection, described
 from invoke_once.store.dynamo import BATCH_PAUSES_S, DynamoTable, plain, stored
 from invoke_once.store.models import RunModel
-from invoke_once.store.store import Key, Unwritten
+from invoke_once.store.store import Key, Unwritten, Written
 
 KINDS: dict[type, type] = {
     str: UnicodeAttribute, int: NumberAttribute, float: NumberAttribute, bool: BooleanAttribute, bytes: BinaryAttribute,
@@ -231,3 +231,14 @@ def test_a_write_asks_for_what_it_needs_and_for_no_more(move: Move, asks: set[st
     assert sent.get("ReturnValuesOnConditionCheckFailure", "ALL_OLD") == "ALL_OLD"
     key = {"run_id": {"S": move.run_id}, "part": {"S": move.part}}
     assert sent.get("Key", key) == key and (sent.get("Item", key) | key) == sent.get("Item", key)
+
+
+@pytest.mark.parametrize(("move", "_asks"), WRITES, ids=lambda x: x.letter if isinstance(x, Move) else "")
+def test_a_write_gives_the_item_as_it_is_afterwards(move: Move, _asks: set[str]) -> None:
+    now = {"run_id": move.run_id, "part": move.part, "status": "queued", "error": b"{}"}
+    written = table(lambda *_: {"Attributes": stored(now)} if move.letter == "V" else {}).write(move)
+    assert isinstance(written, Written)
+    if move.letter == "V":
+        assert written.item == now
+    else:
+        assert written.item == (move.changed(move.known) if move.known is not None else move.set)

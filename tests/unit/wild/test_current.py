@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import multiprocessing
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from invoke_once import current_run, tracked
-from invoke_once.errors import NoCurrentRun
+from invoke_once.errors import ContinueLater, NoCurrentRun
 from invoke_once.testing import Bench
 
 POOL = ThreadPoolExecutor(2)  # as one that a module keeps over invocations
@@ -184,3 +185,16 @@ def test_worker_processes_know_the_run() -> None:
 
     run = bench.run(handler)
     assert run.output == [run.id, run.id] and run.progress is None
+
+
+def test_outside_any_run_everything_is_there_and_does_nothing() -> None:
+    run = current_run()
+    assert (run.id, run.attempt, run.function, run.tenant, run.leg) == ("local", 1, "local", "local", 1)
+    assert (run.traceparent, run.tracestate, run.state, run.cancel_requested) == (None, None, None, False)
+    assert run.time_left == math.inf
+    run.progress(0.5, "m")
+    run.checkpoint({}, 0.5, "m", now=True)
+    run.check()
+    with pytest.raises(ContinueLater) as later:
+        run.continue_later(7)
+    assert later.value.after_s == 7
