@@ -5,6 +5,7 @@ A name is looked up by listing, newest first and to a bound. Every mistake is a 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from invoke_once.errors import InvokeOnceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -46,15 +47,31 @@ def run_id(once: Once, typed: str) -> str:
     return found[0].id
 
 
-def near_functions(once: Once, typed: str) -> str:
+@contextmanager
+def function_known(once: Once, typed: str) -> Iterator[None]:
+    """A 404 that is the function's is a click.UsageError with the name that was probably meant."""
+    from invoke_once.client_errors import NotFound
+
+    try:
+        yield
+    except NotFound as error:
+        if typed in _functions(once):
+            raise
+        raise click.UsageError(f"there is no function {typed}. {_near(once, typed)}") from error
+
+
+def _functions(once: Once) -> list[str]:
+    try:
+        return [str(entry.get("name")) for entry in once.functions()]
+    except InvokeOnceError:
+        return []
+
+
+def _near(once: Once, typed: str) -> str:
     """`Did you mean echo?`, or where to look, for a function that there is not."""
     from difflib import get_close_matches
 
-    try:
-        names = [str(entry.get("name")) for entry in once.functions()]
-    except InvokeOnceError:
-        names = []
-    near = get_close_matches(typed, names, 3, 0.5)
+    near = get_close_matches(typed, _functions(once), 3, 0.5)
     return f"Did you mean {' or '.join(near)}?" if near else "`once functions` lists what can be run."
 
 

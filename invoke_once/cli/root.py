@@ -167,7 +167,7 @@ def _in_a_shells_words(error: InvokeOnceError) -> tuple[object, str]:
     if isinstance(error, client_errors.TooLarge):
         return f"the input is too large to be sent: {error}", "put it in S3 and give the function its address"
     if isinstance(error, client_errors.NotFound):
-        return error, "`once list` shows the runs that this token can see, `once functions` what can be run"
+        return error, "`once list`, `once batch list` and `once functions` show what this token can see"
     return error, ""
 
 

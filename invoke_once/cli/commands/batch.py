@@ -52,12 +52,15 @@ def start(session: Session, /, **given: Any) -> int:
     inputs = read_lines(given["path"])
     with session.once(timeout_s=60.0) as once:
         retry_max = given["retry_max"]
-        batch = once.map(
-            given["function"], inputs, key=given["key"], callback=given["callback"], labels=dict(given["labels"]),
-            delay_seconds=whole(given["delay"]), queue_timeout_seconds=whole(given["queue_timeout"]),
-            retry=None if retry_max is None else {"max_attempts": retry_max}, max_running=given["max_running"],
-            if_failed=given["if_failed"],
-        )  # fmt: skip
+        with names.function_known(once, given["function"]):
+            batch = once.map(
+                given["function"], inputs, key=given["key"], callback=given["callback"], labels=dict(given["labels"]),
+                delay_seconds=whole(given["delay"]), queue_timeout_seconds=whole(given["queue_timeout"]),
+                retry=None if retry_max is None else {"max_attempts": retry_max}, max_running=given["max_running"],
+                if_failed=given["if_failed"],
+            )  # fmt: skip
+        if batch.document.replayed and not given["quiet"]:
+            _tell_of_replay(batch.document)
         return _after(batch, given, "follow it with: once batch status --wait")
 
 
@@ -160,8 +163,23 @@ def _after(batch: BatchHandle, given: Any, hint: str) -> int:
         note(f"gave up waiting; {batch.id} goes on")
         return exits.GAVE_UP
     if not followed and hint and not given["quiet"]:
-        note(f"{batch.status}; {hint} {batch.id}")
+        todo = "its results: once batch results" if batch.finished else hint
+        note(f"{batch.status}; {todo} {batch.id}")
     return exits.FAILED if followed and batch.status != "succeeded" else exits.OK
+
+
+def _tell_of_replay(batch: RunInfo) -> None:
+    """The key was used before: say which batch this is, from when, and how to have it run again."""
+    from datetime import UTC, datetime
+
+    from invoke_once.cli.output import note
+    from invoke_once.cli.words import age
+
+    note(f"this key had a batch already: {batch.id}, {age(batch, datetime.now(UTC))} old, {_told(batch)}")
+    if batch.finished and batch.status != "succeeded":
+        note(f"it is not run again; that does: once batch retry {batch.id} (or --if-failed rerun)")
+    elif batch.finished:
+        note("it is not run again; a batch of its own needs another key")
 
 
 def _follow(batch: BatchHandle, given: Any) -> None:

@@ -31,19 +31,17 @@ def command(session: Session, /, name: str | None, paused: str | None, reason: s
     `pause FUNCTION` fires none of its runs any more (what runs goes on), `resume FUNCTION` lets them go on.
     """
     from invoke_once.cli.output import json_out, table
-    from invoke_once.client_errors import NotFound
 
     with session.once() as once:
         if paused is not None:
             if name not in ("pause", "resume"):
                 raise click.UsageError("give one function, or: pause FUNCTION, resume FUNCTION")
-            json_out(once.pause(paused, reason) if name == "pause" else once.resume(paused))
+            with names.function_known(once, paused):
+                json_out(once.pause(paused, reason) if name == "pause" else once.resume(paused))
             return 0
         if name:
-            try:
+            with names.function_known(once, name):
                 json_out(once.function(name))
-            except NotFound:
-                raise click.UsageError(f"there is no function {name}. {names.near_functions(once, name)}") from None
             return 0
         entries = once.functions()
     if as_json:

@@ -73,29 +73,24 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
     import uuid
 
     from invoke_once.cli.output import note
-    from invoke_once.client_errors import NotFound
 
     key = given["key"] if given["key"] is not None else str(uuid.uuid4())
     limit = given["concurrency"]
     retry = {name: whole(given[option]) for option, name in _RETRY.items() if given[option] is not None}
     try:
-        return once.start(
-            given["function"],
-            value,
-            key=key,
-            callback=False if given["no_callback"] else given["callback"],
-            delay_seconds=whole(given["delay"]),
-            queue_timeout_seconds=whole(given["queue_timeout"]),
-            retry=cast("Retry", retry) or None,
-            if_failed=given["if_failed"],
-            labels=dict(given["labels"]),
-            concurrency=None if limit is None else {"key": limit[0], "max": limit[1]},
-        )
-    except NotFound as error:
-        if given["function"] in [entry.get("name") for entry in once.functions()]:
-            raise
-        near = names.near_functions(once, given["function"])
-        raise click.UsageError(f"there is no function {given['function']}. {near}") from error
+        with names.function_known(once, given["function"]):
+            return once.start(
+                given["function"],
+                value,
+                key=key,
+                callback=False if given["no_callback"] else given["callback"],
+                delay_seconds=whole(given["delay"]),
+                queue_timeout_seconds=whole(given["queue_timeout"]),
+                retry=cast("Retry", retry) or None,
+                if_failed=given["if_failed"],
+                labels=dict(given["labels"]),
+                concurrency=None if limit is None else {"key": limit[0], "max": limit[1]},
+            )
     except KeyboardInterrupt:
         note(f"\nthe run may have been started; the same command with --key {key} finds it")
         raise

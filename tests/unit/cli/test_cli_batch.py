@@ -19,12 +19,15 @@ COUNTS = {"total": 2, "waiting": 0, "running": 0, "succeeded": 2, "failed": 0}
 
 class Pretended(BaseHTTPRequestHandler):
     ends = "succeeded"
+    known = False
     seen: ClassVar[list[tuple[str, Any]]] = []
 
-    def _answer(self, status: int, body: Any) -> None:
+    def _answer(self, status: int, body: Any, **headers: str) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -32,7 +35,13 @@ class Pretended(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.seen.append((self.path, json.loads(sent) if sent else None))
-        self._answer(202, {"id": BATCH, "status": "running", "counts": {"total": 2, "waiting": 2}})
+        if self.seen[-1][1] and self.seen[-1][1].get("function") == "ecko":
+            self._answer(404, {"type": "urn:invoke-once:not-found", "detail": "There is no such function."})
+        elif self.known:
+            document = {"id": BATCH, "status": self.ends, "counts": COUNTS, "created_at": "2026-01-31T12:00:00Z"}
+            self._answer(200, document, Idempotent_Replayed="true")
+        else:
+            self._answer(202, {"id": BATCH, "status": "running", "counts": {"total": 2, "waiting": 2}})
 
     def do_GET(self) -> None:
         document = {"id": BATCH, "function": "echo", "status": self.ends, "counts": COUNTS, "created_at": "t"}
@@ -45,6 +54,8 @@ class Pretended(BaseHTTPRequestHandler):
             self._answer(200, {"results": results, "next_cursor": None})
         elif self.path.startswith(f"/batches/{BATCH}"):
             self._answer(200, document)
+        elif self.path.startswith("/functions"):
+            self._answer(200, {"functions": [{"name": "echo"}]})
         else:
             self._answer(200, {"batches": [document], "next_cursor": None})
 
@@ -80,6 +91,28 @@ def test_start_sends_a_line_an_item_and_prints_the_id(
     assert path == "/batches"
     assert body == {"function": "echo", "items": [{"input": {"n": 1.5}}, {"input": {"n": 2}}], "max_running": 3,
                     "labels": {"a": "b"}}  # fmt: skip
+
+
+def test_a_function_that_there_is_not_is_told_with_the_one_that_was_meant(
+    service: type[Pretended], inputs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["batch", "start", "-f", "ecko", "-p", inputs]) == 2
+    assert "there is no function ecko. Did you mean echo?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"), [("succeeded", "another key"), ("failed", f"once batch retry {BATCH} (or --if-failed rerun)")]
+)
+def test_a_key_that_had_a_batch_is_told_with_what_became_of_it(
+    service: type[Pretended], inputs: str, ends: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.known, service.ends = True, ends
+    assert run(["batch", "start", "-f", "echo", "-p", inputs, "--key", "k"]) == 0
+    told = capsys.readouterr().err
+    assert f"this key had a batch already: {BATCH}, " in told and "2 of 2 succeeded" in told
+    assert says in told and f"its results: once batch results {BATCH}" in told
+    assert run(["batch", "start", "-f", "echo", "-p", inputs, "--key", "k", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("ends", "code"), [("succeeded", 0), ("failed", 1), ("cancelled", 1)])

@@ -122,7 +122,7 @@ def test_a_key_whose_run_failed_says_how_to_run_it_again(cli: Cli, fake: FakeOnc
     [
         (401, "wrong, expired or revoked"),
         (403, "another scope"),
-        (404, "`once list` shows the runs"),
+        (404, "`once list`, `once batch list` and"),
         (413, "put it in S3"),
     ],
 )
@@ -192,6 +192,7 @@ def test_the_input_comes_from_a_file_or_from_stdin(
         (["invoke", "-f", "nobody"], "no function nobody. `once functions`"),
         (["invoke", "-f", "ecko"], "no function ecko. Did you mean echo?"),
         (["functions", "fial"], "no function fial. Did you mean fail?"),
+        (["functions", "pause", "fial"], "no function fial. Did you mean fail?"),
         (["list", "--statsu", "failed"], "--status"),
         (["list", "--status", "faild"], "did you mean failed?"),
         (["list", "--watch", "--json"], "do not go together"),
