@@ -27,8 +27,14 @@ _COMPLETED = 30
 _COMPLETION_PATIENCE_S = 1.5
 
 
-def run_id(once: Once, typed: str) -> str:
-    """The id that is meant by an id, the beginning of one, or `latest`. Raises click.UsageError."""
+def run_id(once: Once, typed: str, *, only_runs_have: str = "") -> str:
+    """The id that is meant by an id, the beginning of one, or `latest`. Raises click.UsageError.
+
+    A batch's id is taken too, except for what `only_runs_have`.
+    """
+    if only_runs_have and typed.startswith("batch_"):
+        lists = f"`once batch results --all {typed}` lists them"
+        raise click.UsageError(f"{typed} is a batch, and only its runs have {only_runs_have}: {lists}")
     if typed == "latest":
         newest = next(iter(once.list(limit=1)), None)
         if newest is None:

@@ -31,7 +31,7 @@ def command(session: Session, /, run_id: str, follow: bool, attempt: int | None,
     from invoke_once.cli.words import log_line
 
     with session.once() as once:
-        run = once.run(names.run_id(once, run_id))
+        run = once.run(names.run_id(once, run_id, only_runs_have="logs"))
         for event in run.logs(attempt, follow):
             out(json.dumps(event) if as_json else log_line(event, run.id))
     return 0

@@ -23,7 +23,8 @@ def printing(part: Literal["input", "output"], short_help: str, what: str) -> cl
         from invoke_once.cli.output import escaped, out
 
         with session.once() as once:
-            out(escaped(once.run(names.run_id(once, run_id)).text(part)))
+            run = once.run(names.run_id(once, run_id, only_runs_have=f"an {part}"))
+            out(escaped(run.text(part)))
         return 0
 
     return command

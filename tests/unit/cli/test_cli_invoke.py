@@ -208,6 +208,8 @@ def test_the_input_comes_from_a_file_or_from_stdin(
         (["attach"], "RUN"),
         (["attach", "run_" + "u" * 26], "no run run_uuu"),
         (["attach", "../tokens"], "not a run id"),
+        (["logs", "batch_" + "u" * 26], "is a batch, and only its runs have logs: `once batch results --all"),
+        (["output", "batch_" + "u" * 26], "only its runs have an output"),
         (["stauts"], "Did you mean status?"),
         (["--url", "ftp://x.test", "list"], "not a service URL"),
         (["--profile", "nope", "list"], "no profile 'nope'"),
