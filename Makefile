@@ -80,8 +80,8 @@ bench: venv-bench ## the benchmarks, as ratios; docs/explanation/performance.md 
 mutants: venv-dev ## mistakes planted in the core: how many do the tests notice? SEED=n MINUTES=20 PATHS="…"
 	@$(PY) -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(PATHS)
 
-chaos: venv-dev ## RUNS=2000 runs while processes are killed at random: all end, none runs too often
-	@$(PY) -m bench.chaos $(RUNS)
+chaos: venv-dev ## RUNS=2000 runs, or a batch of BATCH=1000, while processes are killed: all end, none runs too often
+	@$(PY) -m bench.$(if $(BATCH),chaos_batch $(BATCH),chaos $(RUNS))
 
 demo-duplicates: venv-dev ## SDKs that fire one call 3 to 20 times, and once through us
 	@$(PY) -m infra.demo.duplicates.run

@@ -105,13 +105,13 @@ class Ground:
     emulator: Emulator
     aws: Callable[[str], Any]
 
-    def post(self, run: Run, request: dict[str, Any]) -> None:
+    def post(self, run: Run, request: dict[str, Any], path: str = "/runs") -> None:
         """Until it is accepted: what fails is repeated under the same key."""
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": f'"{run.key}"'}
         refusal = ""
         for attempt in range(POST_TRIES):
             try:
-                answer = httpx.post(f"{self.url}/runs", json=request, headers=headers, timeout=40)
+                answer = httpx.post(self.url + path, json=request, headers=headers, timeout=40)
                 if answer.status_code in (200, 202):
                     run.id, run.began_s = answer.json()["id"], time.monotonic()
                     return
@@ -169,14 +169,16 @@ class Ground:
 
 
 @contextmanager
-def monkey(ground: Ground, luck: random.Random, every_s: tuple[float, float]) -> Iterator[Counter[str]]:
+def monkey(
+    ground: Ground, luck: random.Random, every_s: tuple[float, float], targets_first: float = TARGETS_FIRST
+) -> Iterator[Counter[str]]:
     """Meanwhile, somebody kills one process after another. Yields whose they were."""
     killed: Counter[str] = Counter()
     over = threading.Event()
 
     def rage() -> None:
         while not over.wait(luck.uniform(*every_s)):
-            targets_only = luck.random() < TARGETS_FIRST
+            targets_only = luck.random() < targets_first
             victims = [one for one in ground.victims() if one[1] in TARGETS or not targets_only]
             if victims:
                 pid, function = luck.choice(victims)

@@ -48,11 +48,13 @@ class Fault:
     operation: str
     how: How
     left: int
+    about: bytes = b""
     met: int = 0
 
-    def meets(self, call: Call, method: str) -> bool:
+    def meets(self, call: Call, method: str, body: bytes) -> bool:
         named = call.operation if call.service in ("dynamodb", "lambda") else method
-        return self.left > 0 and call.service == self.service and self.operation in ("*", named)
+        mine = call.service == self.service and self.operation in ("*", named)
+        return self.left > 0 and mine and self.about in body
 
 
 class FaultProxy(CountingProxy):
@@ -64,9 +66,9 @@ class FaultProxy(CountingProxy):
     def __enter__(self) -> FaultProxy:
         return self
 
-    def fail(self, service: str, operation: str, how: How, times: int = 1 << 30) -> Fault:
-        """From now on. `operation` is DynamoDB's or Lambda's, else the HTTP method; "*" is any."""
-        self._faults.append(Fault(service, operation, how, times))
+    def fail(self, service: str, operation: str, how: How, times: int = 1 << 30, about: str = "") -> Fault:
+        """From now on. `operation` is DynamoDB's or Lambda's, else the HTTP method; "*" is any. `about`: is in it."""
+        self._faults.append(Fault(service, operation, how, times, about.encode()))
         return self._faults[-1]
 
     def heal(self) -> None:
@@ -80,15 +82,15 @@ class FaultProxy(CountingProxy):
     def _pass(self, who: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         call = _call(who, path, headers, body)
         call.operation = "Invoke" if path.endswith("/invocations") else call.operation
-        fault = self._fault_of(call, method)
+        fault = self._fault_of(call, method, body)
         if fault is None:
             return self._send(method, path, headers, body)
         return self._go_wrong(fault.how, call, lambda: self._send(method, path, headers, body))
 
-    def _fault_of(self, call: Call, method: str) -> Fault | None:
+    def _fault_of(self, call: Call, method: str, body: bytes) -> Fault | None:
         with self._choosing:
             for fault in self._faults:
-                if fault.meets(call, method):
+                if fault.meets(call, method, body):
                     fault.left -= 1
                     fault.met += 1
                     return fault

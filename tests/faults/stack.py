@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,27 @@ from tests.service import Service
 
 def head(service: Service, run_id: str, part: str = "head") -> dict[str, Any]:
     key = {"run_id": {"S": run_id}, "part": {"S": part}}
-    found = service.aws("dynamodb").get_item(TableName=f"{service.stack}-runs", Key=key, ConsistentRead=True)
-    return {name: next(iter(value.values())) for name, value in found.get("Item", {}).items()}
+    found = _dynamodb(service).get_item(TableName=f"{service.stack}-runs", Key=key, ConsistentRead=True)
+    return _plain(found.get("Item", {}))
+
+
+def heads(service: Service, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """At most a hundred, in their order; each of them exists."""
+    table = f"{service.stack}-runs"
+    keys = [{"run_id": {"S": run_id}, "part": {"S": "head"}} for run_id in run_ids]
+    answer = _dynamodb(service).batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+    found = {item["run_id"]["S"]: _plain(item) for item in answer["Responses"][table]}
+    return [found[run_id] for run_id in run_ids]
+
+
+@cache
+def _dynamodb(service: Service) -> Any:
+    """One client: who asks again and again would spend more on making clients than on asking."""
+    return service.aws("dynamodb")
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: next(iter(value.values())) for name, value in item.items()}
 
 
 def make_due(service: Service, *run_ids: str, part: str = "head") -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
 
 from chalicelib.batches import spread
@@ -91,6 +94,50 @@ def test_a_cancelled_batch_begins_nothing_more_and_counts_what_never_began(max_r
     assert batch.status == "cancelled"
     assert began > 0 and not world.bodies
     assert world.told[0][2]["cancelled"] == 150 and len(world.told) == 1
+
+
+class Dies(BaseException):
+    """The process is gone, `finally` and all."""
+
+
+def attend_and_die(world: World, event: dict[str, Any], writes: int) -> None:
+    """Deliver an event to a process that is killed before its write number `writes`."""
+    real, left = world.table.write, [writes]
+
+    def write(move: Any) -> Any:
+        if left[0] == 0:
+            raise Dies
+        left[0] -= 1
+        return real(move)
+
+    world.table.write = write  # type: ignore[method-assign]
+    with suppress(Dies):
+        world.attend(event)
+    world.table.write = real  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("spreader_dies", range(0, 8, 2))
+@pytest.mark.parametrize("stopper_dies", range(0, 8, 2))
+def test_a_cancel_ends_every_item_once_though_who_spreads_and_who_stops_are_killed(
+    spreader_dies: int, stopper_dies: int
+) -> None:
+    world = World()
+    batch_id = world.post(5).batch.run_id
+    attend_and_die(world, world.queues.attends.pop(0), spreader_dies)
+    if world.queues.targets:
+        world.run_body(world.queues.targets.pop(0))
+    succeeded = len(world.bodies)
+    assert cancel(world.svc, world.batch(batch_id)) is not None
+    attend_and_die(world, world.queues.attends.pop(0), stopper_dies)
+    late = list(world.queues.targets)
+    world.queues.targets.clear()
+    world.drain()
+    for event in late:  # Lambda has kept them for long
+        world.run_body(event)
+    assert [head.batch_index for head in world.runs(batch_id)] == list(range(5))
+    ((_, status, counts),) = world.told
+    assert (status, counts["succeeded"], counts["cancelled"]) == ("cancelled", succeeded, 5 - succeeded)
+    assert len(world.bodies) == succeeded
 
 
 def test_an_item_of_a_running_batch_is_not_sent_again_by_itself() -> None:
