@@ -7,6 +7,7 @@ tab on it, signed out. `complaints` holds what went wrong without being seen: po
 from __future__ import annotations
 
 import json
+import os
 import re
 import uuid
 from collections.abc import Callable
@@ -142,6 +143,7 @@ class Dashboard:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def picture(self, name: str) -> None:
-        """Keep what is seen, for people: .local/screenshots/NAME.png."""
-        IMAGES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=IMAGES / f"{name}-{self.site.name}.png")
+        """Keep what is seen in .local/screenshots/NAME.png, for people who ask for it by ONCE_SCREENSHOTS=1."""
+        if os.environ.get("ONCE_SCREENSHOTS"):
+            IMAGES.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=IMAGES / f"{name}-{self.site.name}.png")

@@ -21,8 +21,8 @@ from infra.ship.package import Package
 from infra.ship.stack import Stack
 from tests.service import Service, until
 
-RUNS = 200
-CALLERS = 4  # at once; with a run's length it bounds how many processes the emulator starts
+FEW = 10  # that are started before the first deploy, between the two, and after the last
+CALLERS = 3  # at once; with a run's length it bounds how many processes the emulator starts
 SECONDS = 0.3
 PATIENCE_S = 120
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -36,14 +36,12 @@ class Callers:
         self.started: dict[str, str] = {}  # key: run id
         self.repeated = 0
 
-    def run(self, many: int) -> None:
-        with ThreadPoolExecutor(CALLERS) as pool:
-            list(pool.map(self._start, (f"in-flight-{uuid.uuid4().hex}" for _ in range(many))))
+    def run(self) -> None:
+        """Until it is over."""
+        while not self.over.is_set():
+            self._start(f"in-flight-{uuid.uuid4().hex}")
 
     def _start(self, key: str) -> None:
-        if self.over.is_set():
-            return
-
         def accepted() -> str | None:
             answer = self._service.start("sleep", {"seconds": SECONDS}, key=key)
             if answer.status_code in (200, 202):
@@ -63,25 +61,26 @@ def test_no_run_is_lost_when_a_new_version_is_deployed_and_taken_back_while_they
     kept = dataclasses.replace(now, directory=tmp_path, zips={k: copied(v, tmp_path) for k, v in now.zips.items()})
     kept.template.write_text(now.template.read_text())
     since_ms, callers = int(time.time() * 1000), Callers(service)
-    calling = threading.Thread(target=callers.run, args=(RUNS,))
-    calling.start()
-    try:
-        until(lambda: len(callers.started) >= RUNS // 5, PATIENCE_S)
-        assert stack.deploy(changed(kept, tmp_path / "changed"), "a later release")
-        new_at = len(callers.started)
-        assert stack.deploy(kept, package.content(stage))
-        back_at = len(callers.started)
-        calling.join(PATIENCE_S)
-    finally:
-        callers.over.set()
-        calling.join()
-    assert new_at > RUNS // 5 and back_at < RUNS, f"nothing was in flight: {new_at}, {back_at} of {RUNS}"
-    print(f"{RUNS} runs: {new_at} started when the new version was there, {back_at} when the old one was back, "
-          f"{callers.repeated} calls repeated")  # fmt: skip
+    with ThreadPoolExecutor(CALLERS) as pool:
+        calling = [pool.submit(callers.run) for _ in range(CALLERS)]
+        try:
+            until(lambda: len(callers.started) >= FEW, PATIENCE_S)
+            assert stack.deploy(changed(kept, tmp_path / "changed"), "a later release")
+            new_at = len(callers.started)
+            until(lambda: len(callers.started) >= new_at + FEW, PATIENCE_S)
+            assert stack.deploy(kept, package.content(stage))
+            back_at = len(callers.started)
+            until(lambda: len(callers.started) >= back_at + FEW, PATIENCE_S)
+        finally:
+            callers.over.set()
+    for each in calling:
+        each.result()  # no call was refused
+    print(f"{len(callers.started)} runs: {new_at} started when the new version was there, {back_at} when the old one "
+          f"was back, {callers.repeated} calls repeated")  # fmt: skip
     ended = {run_id: service.wait(run_id, PATIENCE_S) for run_id in callers.started.values()}
     wrong = [(run["id"], run["status"], run["error"]) for run in ended.values() if run["status"] != "succeeded"]
     assert wrong == []
-    assert len(ended) == RUNS
+    assert len(ended) == len(callers.started) >= back_at + FEW
     spent = {run["attempt"] - (run["max_attempts"] - 1) for run in ended.values()}
     assert spent == {1}  # a claim whose answer the deploy swallowed is given back, and counted in both
     assert bodies(service, "sleep", since_ms) == dict.fromkeys(ended, 1)
