@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -127,6 +127,7 @@ def test_progress_while_the_table_is_away_is_no_reason_to_fail(work: Work) -> No
 def test_a_cancel_is_seen_within_two_seconds_by_looking_or_by_telling(work: Work) -> None:
     work.store.apply(moves.request_cancel(work.head))
     assert not work.attempt.cancel_requested  # it has just begun
+    work.attempt.check()
     work.bench.clock.step(TELL_EVERY_MS)
     assert work.attempt.cancel_requested
     with pytest.raises(RunCancelled):
@@ -262,6 +263,21 @@ def test_a_timed_out_attempt_is_not_made_again_before_its_body_is_surely_dead(wo
     work.bench.clock.step(LEFT_MS - 2_000)
     work.attempt.settle(out_of_time(60))
     assert (work.now().not_before or 0) >= deadline_ms + LEASE_GRACE_MS
+
+
+@pytest.mark.parametrize(("timed_out", "slot", "kept"), [(True, "gate_k1#0/s3", True), (True, None, False),
+                                                          (False, "gate_k1#0/s3", False)])  # fmt: skip
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_slot_stays_taken_until_lambda_has_ended_the_body(
+    timed_out: bool, slot: str | None, kept: bool, attempts: int
+) -> None:
+    work = Work({"max_attempts": attempts})
+    gated = replace(work.head, hold="h", slot=slot)
+    work.table.items[work.head.run_id, "head"] |= {"hold": "h", "slot": slot}
+    deadline_ms = work.bench.clock() + LEFT_MS
+    Attempt(work.runtime, gated, deadline_ms).settle(out_of_time(60) if timed_out else raised(ValueError("no")))
+    assert work.now().slot_until == (deadline_ms + LEASE_GRACE_MS if kept else None)
+    assert work.now().slot is None
 
 
 def test_a_heartbeat_never_goes_beyond_the_attempts_own_end(work: Work) -> None:

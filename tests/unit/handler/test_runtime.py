@@ -67,6 +67,14 @@ def test_no_setting_of_a_policy_is_left_out() -> None:
     assert {field for *_, field, _ in SETTINGS} == set(Policy._fields)
 
 
+def test_large_payloads_go_to_the_bucket_and_the_endpoint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCE_BUCKET", "box")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    objects: Any = runtime().payloads.objects
+    assert (objects._bucket, objects._endpoint_url) == ("box", "http://127.0.0.1:4566")
+    assert runtime().payloads.store is runtime().store
+
+
 def test_the_dearest_thing_of_a_first_request_is_made_before_it() -> None:
     assert runtime().store.engine.connection._made is not None  # type: ignore[attr-defined]
     assert runtime().policy == _policy()

@@ -15,6 +15,7 @@ from invoke_once.life.moves import NewRun
 from invoke_once.life.status import REDRIVABLE, RERUNNABLE, TERMINAL, Status
 
 HEAD = Head("run_a", "demo", "echo", "queued", "g", 1, 2, 3)
+TOLD = ("run_id", "tenant", "function", "status", "generation", "created_at", "expires_at", "queue_until")
 JOB = Bulk("bulk_a", "demo", "running", 1, 2, "{}")
 
 
@@ -30,14 +31,22 @@ def test_which_states_are_ends_and_which_may_be_left_again() -> None:
 
 
 def test_what_a_head_does_not_say() -> None:
-    told = {"run_id", "tenant", "function", "status", "generation", "created_at", "expires_at", "queue_until"}
-    silent = {f.name: getattr(HEAD, f.name) for f in fields(Head) if f.name not in told}
+    silent = {f.name: getattr(HEAD, f.name) for f in fields(Head) if f.name not in TOLD}
     assert {name: value for name, value in silent.items() if value not in (None, 0, False)} == {
         "part": "head", "version": 1, "max_attempts": 1, "jitter": True, "on_lost": "retry", "on_timeout": "fail",
         "max_legs": 100, "leg": 1,
     }  # fmt: skip
-    assert to_item(HEAD.item()) == {name: getattr(HEAD, name) for name in (*told, "part", "max_attempts")}
+    assert to_item(HEAD.item()) == {name: getattr(HEAD, name) for name in (*TOLD, "part", "max_attempts")}
     assert {"max_attempts"} == COMPARED
+
+
+@pytest.mark.parametrize(("kept", "own"), [(Batch(**{n: getattr(HEAD, n) for n in TOLD}), {"part": "batch"}),
+                                           (JOB, {"part": "bulk"})])  # fmt: skip
+def test_what_a_batch_or_a_job_does_not_say(kept: Batch | Bulk, own: dict[str, str]) -> None:
+    """Nothing of its own but which it is; of a head what a head has."""
+    of_a_head = {f.name for f in fields(Head)} - {"part"} if isinstance(kept, Batch) else set()
+    silent = {f.name: getattr(kept, f.name) for f in fields(kept) if f.name not in {*TOLD, *of_a_head, "options"}}
+    assert {name: value for name, value in silent.items() if value not in (None, 0, False, "")} == own
 
 
 def test_what_a_new_run_does_not_ask_for() -> None:

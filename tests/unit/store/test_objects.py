@@ -114,3 +114,16 @@ def test_a_refusal_without_a_code_is_one_too() -> None:
     here.__dict__["_client"] = Odd()
     with pytest.raises(StoreUnavailable, match="S3 refused get_object: unknown$"):
         here.get("k")
+
+
+@pytest.mark.parametrize(("endpoint", "style"), [("http://127.0.0.1:9", "path"), (None, "virtual")])
+def test_its_client_waits_so_long_and_tries_so_often(
+    s3: OneBucket, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, style: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    client = S3Objects("box", endpoint_url=endpoint)._client
+    config = client.meta.config
+    assert (config.connect_timeout, config.read_timeout, config.signature_version) == (2, 20, "s3v4")
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert config.s3 == {"addressing_style": style}
+    assert endpoint is None or client.meta.endpoint_url == endpoint
