@@ -6,14 +6,13 @@ Safe when run twice at once (each step is one conditional move). One run that ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from chalicelib.due import jobs
 from chalicelib.due.attend import Deliver, attend_safely
+from chalicelib.due.gated import WORKERS, several
 from chalicelib.invoker import fire_attend
 from chalicelib.service import Service
 from invoke_once import log
@@ -23,7 +22,6 @@ from invoke_once.store.shards import Shards
 from invoke_once.store.store import Key
 
 PAGE = 100
-WORKERS = 8
 BUDGET_MS = 45_000  #: of the function's 60 s
 
 
@@ -44,7 +42,7 @@ def sweep(
     began_ms = svc.now_ms()
     looked_at = failed = 0
     oldest_ms, unfinished = began_ms, False
-    with _several(workers) as each:
+    with several(workers) as each:
         for page in Shards(svc.store, "due", shards()).in_turns(high=began_ms, size=PAGE):
             oldest_ms = min([oldest_ms, *(key.at for key in page)])
             results = list(each(lambda key: _look_at(svc, key, deliver), page))
@@ -63,16 +61,6 @@ def _look_at(svc: Service, key: Key, deliver: Deliver) -> Due | None:
         return attend_safely(svc, key.run_id, deliver)
     fire_attend(svc.invoker, svc.settings.attend_function, [key.run_id])
     return Due.NOTHING
-
-
-@contextmanager
-def _several(workers: int) -> Iterator[Callable[..., Iterable[object]]]:
-    """A `map` that does several at once; with one worker, the plain one: in order, in this thread."""
-    if workers == 1:
-        yield map
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool.map
 
 
 def _report(swept: Swept, took_ms: int) -> None:

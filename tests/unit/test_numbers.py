@@ -100,7 +100,7 @@ NUMBERS: list[tuple[ModuleType, dict[str, Any]]] = [
     (walk, {"CHUNK": 100}),
     (due_attend, {"MAX_STEPS": 4}),
     (gated, {"WORKERS": 8, "ASK_AGAIN_S": 1, "SETTLED_MS": 500, "_MANY": 10_000, "PAUSED_LOOK_MS": 600_000}),
-    (sweep, {"PAGE": 100, "WORKERS": 8, "BUDGET_MS": 45_000}),
+    (sweep, {"PAGE": 100, "BUDGET_MS": 45_000}),
     (wake, {"WORKERS": 8, "MAX_DELAY_S": 900}),
     (
         breaker,

@@ -60,10 +60,10 @@ class Bytes:
     """A socket from which these many bytes come, call by call; then its end."""
 
     def __init__(self, *come: int) -> None:
-        self.come, self.asked = [*come], list[int]()
+        self.come, self.asked, self.waits = [*come], list[int](), list[float]()
 
-    def settimeout(self, _seconds: float) -> None:
-        pass
+    def settimeout(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
     def recv(self, most: int) -> bytes:
         self.asked.append(most)
@@ -81,6 +81,7 @@ def test_what_is_left_of_a_short_body_is_taken_and_no_more(
     sock = Bytes(*come)
     _take_leave(sock, missing, allowed)  # type: ignore[arg-type]
     assert sock.asked == asked
+    assert len(sock.waits) == len(asked) and all(0 < seconds <= 0.5 for seconds in sock.waits)
 
 
 class Answered:

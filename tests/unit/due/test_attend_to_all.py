@@ -44,4 +44,4 @@ def test_one_that_raises_is_told_and_stops_no_other(others: int, capsys: pytest.
     did = attend_to_all(stage.svc, run_ids, deliver)
     assert did == {run_ids[0]: None} | dict.fromkeys(run_ids[1:], Due.DELIVER)
     (told,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"attend_failed"' in line]
-    assert (told["AttendFailed"], told["reason"]) == (1, "OSError")
+    assert (told["run_id"], told["AttendFailed"], told["reason"]) == (run_ids[0], 1, "OSError")

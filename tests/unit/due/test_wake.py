@@ -5,8 +5,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
+from chalicelib.due import wake
 from chalicelib.due.wake import MAX_DELAY_S, WORKERS, on_stream, on_wake
 from chalicelib.invoker import TOGETHER, Answer, Fired
 from chalicelib.service import Service
@@ -156,3 +159,15 @@ def test_a_message_whose_delay_is_over_is_attended_to_and_an_unreadable_one_is_h
     messages = [{"messageId": "1", "body": '{"run_id": "run_a"}'}, {"messageId": "2", "body": "?"}]
     assert on_wake(stage.svc, {"Records": messages}) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert stage.attends.runs == ["run_a"]
+
+
+def test_a_message_names_its_run_and_waits_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    sqs = boto3.client("sqs", aws_access_key_id="a", aws_secret_access_key="s")
+    sent = {"QueueUrl": "https://sqs.example/1/wake", "MessageBody": '{"run_id": "run_a"}', "DelaySeconds": 5}
+    monkeypatch.setattr(wake, "_sqs", lambda: sqs)
+    with Stubber(sqs) as stub:
+        stub.add_response("send_message", {}, sent)
+        wake.SqsQueue("https://sqs.example/1/wake").send("run_a", 5)
+        stub.assert_no_pending_responses()
+    assert json.loads(sent["MessageBody"]) == {"run_id": "run_a"}
