@@ -16,13 +16,15 @@ NOT_CHECKED = "positive_data_acceptance,unsupported_method"
 
 
 def schemathesis(service: Service, document: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """As many cases as the options say and the same ones each time: a budget of seconds would prove less on a busy
+    machine. What is waited for is waited for a second."""
     document.write_text(service.req("GET", "/openapi.json").text)
     token = service.token("fuzz")  # of its own: what it starts and makes is not in another test's way
     command = [str(Path(sys.executable).parent / "st"), "run", str(document), "-u", service.url, "--no-color",
-               "-H", f"Authorization: Bearer {token}", "--exclude-checks", NOT_CHECKED, "--request-timeout", "40",
-               "--generation-database", "none", "--warnings", "off", *options]  # fmt: skip
+               "-H", f"Authorization: Bearer {token}", "-H", "Prefer: wait=1", "--exclude-checks", NOT_CHECKED,
+               "--request-timeout", "40", "--generation-deterministic", "--warnings", "off", *options]  # fmt: skip
     try:
-        return subprocess.run(command, cwd=document.parent, capture_output=True, text=True, timeout=240, check=False)
+        return subprocess.run(command, cwd=document.parent, capture_output=True, text=True, timeout=360, check=False)
     finally:  # it pauses functions too, for everybody
         operator = service.token("fuzz")
         for function in service.req("GET", "/functions").json()["functions"]:
@@ -30,16 +32,15 @@ def schemathesis(service: Service, document: Path, *options: str) -> subprocess.
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_every_operation_keeps_to_the_document_in_all_phases(service: Service, tmp_path: Path) -> None:
     # it would revoke the very token it works with
-    done = schemathesis(service, tmp_path / "openapi.json", "--max-time", "30", "-n", "15",
-                        "--exclude-operation-id", "revoke_token")  # fmt: skip
+    done = schemathesis(service, tmp_path / "openapi.json", "-n", "1", "--exclude-operation-id", "revoke_token")
     assert done.returncode == 0, done.stdout[-6_000:]
+    assert "No tests were run" not in done.stdout, done.stdout[-6_000:]
 
 
 @pytest.mark.slow
 def test_revoking_keeps_to_the_document_too(service: Service, tmp_path: Path) -> None:
-    done = schemathesis(service, tmp_path / "openapi.json", "--max-time", "5", "-n", "10", "--phases",
-                        "examples,coverage,fuzzing", "--include-operation-id", "revoke_token")  # fmt: skip
+    done = schemathesis(service, tmp_path / "openapi.json", "-n", "5", "--phases", "examples,coverage,fuzzing",
+                        "--include-operation-id", "revoke_token")  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:]
