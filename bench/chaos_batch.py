@@ -1,6 +1,6 @@
 """`make chaos BATCH=1000`: one batch, and somebody who kills processes from its POST to its end.
 
-    python -m bench.chaos_batch [ITEMS] [--seed N]
+    python -m bench.chaos_batch [ITEMS] [--seed N] [--max-running N]
 
 Half of the victims are the service's own: who spreads the batch, counts it, tells its end. Each item's body counts
 itself, and is never run again once it is lost. All have to end, none may start twice, the counts have to add up.
@@ -26,13 +26,16 @@ PATIENCE_S = 500
 KIND = KINDS[0]  #: `count`, never again
 
 
-def unleash(ground: Ground, items: int, luck: random.Random) -> tuple[list[Run], dict[str, Any], Counter[str]]:
+def unleash(
+    ground: Ground, items: int, luck: random.Random, max_running: int | None
+) -> tuple[list[Run], dict[str, Any], Counter[str]]:
     """A batch's runs, the batch itself as it is stored at its end, and whose processes died."""
     batch = Run(KIND, f"batch-{uuid.uuid4().hex[:8]}")
     names = [f"{batch.key}-{n:05d}" for n in range(items)]
     inputs = [{"input": {"counter": name, "seconds": round(luck.uniform(0, 0.05), 3)}} for name in names]
     with Receiver() as receiver, monkey(ground, luck, EVERY_S, TARGETS_FIRST) as killed:
-        request = {"function": KIND.function, "items": inputs, "callback": {"url": receiver.url}}
+        request: dict[str, Any] = {"function": KIND.function, "items": inputs, "callback": {"url": receiver.url}}
+        request |= {} if max_running is None else {"max_running": max_running}
         ground.post(batch, request, "/batches")
         seed = _stored(ground, batch)["seed"]
         runs = [Run(KIND, name, keys.item_id(KIND.function, batch.id, seed, n)) for n, name in enumerate(names)]
@@ -65,12 +68,13 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="bench.chaos_batch", description="A batch, and processes killed at random.")
     asked.add_argument("items", nargs="?", type=int, default=1000)
     asked.add_argument("--seed", type=int, default=int(time.time()))
+    asked.add_argument("--max-running", type=int, help="where all at once would bury the machine in processes")
     given = asked.parse_args()
     with own_ground() as ground:
         for function in TARGETS:
             ground.shorten(function, TIMEOUT_S)
         began = time.monotonic()
-        runs, batch, killed = unleash(ground, given.items, random.Random(given.seed))
+        runs, batch, killed = unleash(ground, given.items, random.Random(given.seed), given.max_running)
     statuses = Counter(str(run.head.get("status")) for run in runs)
     print(f"{time.monotonic() - began:.0f} s, seed {given.seed}: {batch['status']}, {dict(statuses)}")
     print(f"bodies of a run: {dict(Counter(run.bodies for run in runs))}, killed: {dict(killed)}")
