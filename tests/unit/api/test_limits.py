@@ -143,6 +143,14 @@ def test_it_is_counted_again_after_some_starts_and_seconds(starts: int, later_ms
     assert len(asked) == looks
 
 
+def test_who_is_at_its_limit_is_looked_at_again_after_some_seconds_alone() -> None:
+    limits, store = Limits(Rates(runs_in_flight=1)), Store(MemoryTable())
+    limits._seen["demo"] = _Seen(in_flight=1)
+    with pytest.raises(OverLimit):
+        limits.start(store, "demo", EVERY_MS - 1, lambda: 0.0)
+    limits.start(store, "demo", EVERY_MS, lambda: 0.0)
+
+
 def test_starts_are_counted_anew_after_each_look() -> None:
     limits, asked, now_ms = Limits(Rates(runs_in_flight=100)), list[str](), 0
     store = Store(MemoryTable())

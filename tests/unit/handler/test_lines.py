@@ -84,3 +84,9 @@ def test_each_line_of_an_attempt_says_which_and_why(
     says = {"run_id": work.head.run_id, "attempt": 1} | says
     says |= {"claim": work.head.claim_token} if event in CLAIMED else {}
     assert {name: line.get(name) for name in says} == says
+
+
+def test_the_end_of_an_attempt_waits_ten_seconds_for_where_its_checkpoint_goes(work: Work) -> None:
+    _late_checkpoint(work)
+    assert 10 <= sum(work.slept) < 10 + 5 * 1.5  # and the last pause
+    assert work.now().status == "queued"

@@ -242,3 +242,17 @@ def test_a_write_gives_the_item_as_it_is_afterwards(move: Move, _asks: set[str])
         assert written.item == now
     else:
         assert written.item == (move.changed(move.known) if move.known is not None else move.set)
+
+
+def test_the_parts_of_a_run_are_read_as_they_are_now_page_by_page() -> None:
+    sent: list[dict[str, Any]] = []
+    one, other = (stored({"run_id": "run_a", "part": f"input#{n}"}) for n in (1, 2))
+    pages = [{"Items": [one], "LastEvaluatedKey": {"run_id": {"S": "run_a"}}}, {"Items": [other]}]
+
+    def answer(_operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        sent.append(request)
+        return pages[len(sent) - 1]
+
+    assert [item["part"] for item in table(answer).parts("run_a", "input#")] == ["input#1", "input#2"]
+    assert [request["ConsistentRead"] for request in sent] == [True, True]
+    assert [request.get("ExclusiveStartKey") for request in sent] == [None, {"run_id": {"S": "run_a"}}]
