@@ -78,9 +78,13 @@ class _Watcher(threading.Thread):
                 self._changed.notify_all()
 
     def end(self) -> None:
-        """What it is doing is done, and it does no more: it acts with `_changed` held."""
-        with self._changed:
-            self._watches = None
+        """What it is doing is done, and it does no more: it acts with `_changed` held.
+
+        In a fork this thread is gone, and what it held when the process was forked is held for ever.
+        """
+        if self.is_alive():
+            with self._changed:
+                self._watches = None
 
     def run(self) -> None:
         with self._changed:

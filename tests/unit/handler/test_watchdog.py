@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -141,3 +143,20 @@ def test_the_first_look_is_at_a_third_of_a_heartbeat_or_two_seconds_before_the_e
     watchdog = Watchdog(Attempt(), LONG_MS, heartbeat_ms)
     assert before + first_s <= watchdog.next_at <= time.monotonic() + first_s
     assert [margin_ms(left_ms) for left_ms in (0, 50, 9_999, 10_000, 900_000)] == [0, 10, 1_999, 2_000, 2_000]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_fork_made_while_the_watchdog_acts_leaves_the_body_too() -> None:
+    attempt = Attempt(stuck=threading.Event())
+    watchdog = Watchdog(attempt, LONG_MS, 1)
+    with watchdog:
+        assert attempt.stuck is not None and attempt.acted.wait(PATIENCE_S)
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(PATIENCE_S)  # who hangs is killed by it
+            watchdog.__exit__()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        attempt.stuck.set()
+    assert status == 0
