@@ -13,8 +13,8 @@ from infra.ship.package import Package
 from infra.template.access import Grant
 
 pytestmark = [pytest.mark.slow]
-#: One that a caller sees fail at once, one that only a deadline tells, and one that AWS itself has to have.
-SAMPLE = [("api", "tokens"), ("record", "large outputs, and inputs it registers"), ("wake", "read the wake queue")]
+#: One that a caller sees fail at once, and one that AWS itself has to have.
+SAMPLE = [("api", "tokens"), ("wake", "read the wake queue")]
 
 
 @pytest.fixture(scope="module")
