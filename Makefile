@@ -44,7 +44,8 @@ test-boto3: venv-dev ## the wrapper's tests on the oldest boto3 that Lambda may 
 	@$(PY) -m infra.operate.matrix boto3
 
 test-auth: venv-dev ## the tests on the stack, with IAM enforced by the emulator
-	@ONCE_TEST_AUTH=true $(PY) -m pytest tests/integration tests/scenarios tests/faults tests/compat
+	@ONCE_TEST_AUTH=true $(PY) -m pytest tests/integration tests/scenarios tests/faults tests/compat \
+		tests/infra/test_least_privilege.py
 
 check: venv-dev ## the gate without the tests: ruff and mypy
 	@$(MAKE) lint types

@@ -105,8 +105,8 @@ def stack(service: Service) -> Service:
 #: Half a minute and more each. They begin first, the many short ones come last: then both workers of `make test` end
 #: together.
 LONGEST = (
-    "docs/test_tutorial.py", "infra/test_least_privilege.py", "node/test_suite.py", "machine/test_mutants.py",
-    "integration/test_http_schemathesis.py", "machine/test_machine.py", "docs/test_blocks.py",
+    "integration/test_http_schemathesis.py", "docs/test_tutorial.py", "node/test_suite.py", "machine/test_mutants.py",
+    "machine/test_machine.py", "docs/test_blocks.py",
     "compat/test_deploy_in_flight.py", "faults/test_lifecycle_faults.py", "faults/test_callback_faults.py", "browser",
 )  # fmt: skip
 
