@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from chalicelib.batches import members, records, spread
 from chalicelib.service import Service
+from chalicelib.several import several
 from invoke_once import log
 from invoke_once.life.batch import CHUNK, LETTER, LIVE, Batch, again
 from invoke_once.life.head import Head
@@ -77,7 +78,7 @@ def count(svc: Service, batch: Batch, threads: int = records.THREADS) -> Tally:
         wanted = [index for index in batch.indexes(chunk) if tally.letters[chunk][index % CHUNK] == LIVE]
         return records.heads(svc, batch, wanted)
 
-    with records.several(min(threads, max(len(open_chunks), 1))) as each:
+    with several(min(threads, max(len(open_chunks), 1))) as each:
         for chunk, heads in zip(open_chunks, each(read, open_chunks), strict=True):
             _take_in(batch, tally, chunk, heads, svc.now_ms())
     tally.waiting = sum(text.count(LIVE) for text in tally.letters) - tally.running
@@ -215,5 +216,5 @@ def _begin(svc: Service, batch: Batch, indexes: list[int], threads: int) -> None
         if svc.now_ms() < until_ms:
             members.begin(svc, batch, manifest, index)
 
-    with records.several(threads) as each:
+    with several(threads) as each:
         list(each(one, indexes))

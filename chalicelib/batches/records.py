@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from chalicelib.service import Service
 from invoke_once.life import keys
@@ -55,13 +52,3 @@ def heads(svc: Service, batch: Batch, indexes: Sequence[int]) -> dict[int, Head]
 def of_this_pass(head: Head, batch: Batch) -> bool:
     """Whether how it stands counts in the batch's present pass: what has succeeded once always does."""
     return head.status == "succeeded" or (head.batch_pass or 1) == batch.pass_number
-
-
-@contextmanager
-def several(threads: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """A `map` that does several at once; with one thread the plain one: in order, in this thread."""
-    if threads == 1:
-        yield map
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield pool.map

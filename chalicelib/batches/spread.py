@@ -13,6 +13,7 @@ from chalicelib.batches import members, records
 from chalicelib.batches.manifest import Manifest
 from chalicelib.invoker import Fired
 from chalicelib.service import Service
+from chalicelib.several import several
 from invoke_once import log
 from invoke_once.life.batch import CHUNK, LIVE, Batch, again, chunk_part
 from invoke_once.life.moves import batch_moves
@@ -96,7 +97,7 @@ def _do(svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, u
             act(svc, batch, manifest, index)
         return True
 
-    with records.several(threads) as each:
+    with several(threads) as each:
         return all(list(each(one, batch.indexes(chunk))))
 
 

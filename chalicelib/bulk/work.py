@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.batches.records import several
 from chalicelib.bulk import acts, found, records
 from chalicelib.runs.filters import Filters
 from chalicelib.runs.walk import CHUNK
 from chalicelib.service import Service
+from chalicelib.several import several
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError
 from invoke_once.life.bulk import Bulk, BulkStatus, Counts, Pin

@@ -6,16 +6,14 @@ slot_…      a function's pause
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.gates import admission, healing, letting, pausing
-from chalicelib.gates.letting import Each
 from chalicelib.invoker import fire_attend
 from chalicelib.runs import dispatch
 from chalicelib.service import Service
+from chalicelib.several import Each, several
 from invoke_once import log
 from invoke_once.life import gates, moves
 from invoke_once.life.due import Due
@@ -30,16 +28,6 @@ ASK_AGAIN_S = 1  #: after a run began to wait: whoever began it has asked by the
 SETTLED_MS = 500  #: one that began to wait so long before such a look is covered by it
 _MANY = 10_000
 PAUSED_LOOK_MS = 600_000  #: a queue timeout that rests is looked at so often
-
-
-@contextmanager
-def several(workers: int = WORKERS) -> Iterator[Each]:
-    """A `map` that does several at once; with one worker the plain one, in this thread."""
-    if workers == 1:
-        yield map
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool.map
 
 
 def look_at(svc: Service, item_id: str, attend: Callable[[str], object], each: Each = map) -> Due:

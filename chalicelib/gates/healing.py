@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.gates import letting, racks
-from chalicelib.gates.letting import Each, Fire
+from chalicelib.gates.letting import Fire
 from chalicelib.service import Service
+from chalicelib.several import Each
 from invoke_once.life import gates
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.gates import Slot

@@ -6,11 +6,11 @@ may die anywhere: a slot is taken by one conditional write, and the run told by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from chalicelib.gates import admission, racks
 from chalicelib.service import Service
+from chalicelib.several import Each
 from invoke_once import log
 from invoke_once.life import gates
 from invoke_once.life.gates import Slot
@@ -20,7 +20,6 @@ from invoke_once.store.shards import Shards
 from invoke_once.store.store import Applied, Written
 
 Fire = Callable[[Service, Head], Head]
-Each = Callable[..., Iterable[Any]]  #: `map`, or a pool's
 
 LOOK_MS = 60_000  #: a run at a gate that nobody looks after asks again
 TOGETHER = 16  #: let through in one round

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from chalicelib import pauses
 from chalicelib.gates import letting
-from chalicelib.gates.letting import Each, Fire
+from chalicelib.gates.letting import Fire
 from chalicelib.pauses import Pause, Paused
 from chalicelib.service import Service
+from chalicelib.several import Each
 from invoke_once import log
 from invoke_once.life import gates
 from invoke_once.life.moves import gate_moves

@@ -41,6 +41,7 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.settings": "",
     "chalicelib.targets": "",
     "chalicelib.tables": "",
+    "chalicelib.several": "",
     "chalicelib.functions": "chalicelib.targets chalicelib.tables",
     "chalicelib.keyring": "invoke_once.signing invoke_once.store",
     "chalicelib.tokens": "invoke_once.store",
@@ -48,14 +49,17 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.pauses": "invoke_once.life invoke_once.store",
     "chalicelib.service": "chalicelib.settings chalicelib.functions chalicelib.invoker chalicelib.pauses"
     " invoke_once.store invoke_once.handler",
-    "chalicelib.gates": "chalicelib.service chalicelib.functions chalicelib.pauses invoke_once.life invoke_once.store",
+    "chalicelib.gates": "chalicelib.service chalicelib.several chalicelib.functions chalicelib.pauses invoke_once.life"
+    " invoke_once.store",
     "chalicelib.runs": "chalicelib.gates chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
     " invoke_once.store invoke_once.handler",
-    "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
-    " invoke_once.store",
-    "chalicelib.bulk": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.invoker invoke_once.life"
+    "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.several chalicelib.functions"
+    " chalicelib.invoker invoke_once.life invoke_once.store",
+    "chalicelib.bulk": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.several chalicelib.invoker"
+    " invoke_once.life"
     " invoke_once.store",
     "chalicelib.due": "chalicelib.batches chalicelib.bulk chalicelib.gates chalicelib.runs chalicelib.service"
+    " chalicelib.several"
     " chalicelib.invoker invoke_once.life invoke_once.store invoke_once.handler",
     "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings"
     " chalicelib.invoker chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.due import gated
 from chalicelib.gates import pausing
+from chalicelib.several import several
 from invoke_once.life import gates
 from tests.unit.gates.line import Line
 
@@ -40,7 +41,7 @@ def test_every_look_does_several_at_once(item: str, rounds: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 8])
 def test_as_many_threads_as_workers_and_none_for_one(workers: int) -> None:
-    with gated.several(workers) as each:
+    with several(workers) as each:
         assert list(each(str, [1, 2])) == ["1", "2"]
         assert (each is map) is (workers == 1)
 
