@@ -61,9 +61,10 @@ def function_known(once: Once, typed: str) -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        if typed in _functions(once):
+        known = _functions(once)
+        if typed in known:
             raise
-        raise click.UsageError(f"there is no function {typed}. {_near(once, typed)}") from error
+        raise click.UsageError(f"there is no function {typed}. {_near(typed, known)}") from error
 
 
 def _functions(once: Once) -> list[str]:
@@ -73,11 +74,11 @@ def _functions(once: Once) -> list[str]:
         return []
 
 
-def _near(once: Once, typed: str) -> str:
+def _near(typed: str, known: list[str]) -> str:
     """`Did you mean echo?`, or where to look, for a function that there is not."""
     from difflib import get_close_matches
 
-    near = get_close_matches(typed, _functions(once), 3, 0.5)
+    near = get_close_matches(typed, known, 3, 0.5)
     return f"Did you mean {' or '.join(near)}?" if near else "`once functions` lists what can be run."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,15 @@ def age(run: RunInfo, now: datetime) -> str:
     """How long ago it was created: `3 s`, `5 m`, `2 h`, `9 d`."""
     created = moment(run.data.get("created_at"))
     return "" if created is None else span((now - created).total_seconds(), whole=True)
+
+
+def replayed(seen: RunInfo, kind: str, says: str, retry: str) -> Iterator[str]:
+    """A key that was used before: whose run or batch this is, from when, and how to have it run again."""
+    yield f"this key had a {kind} already: {seen.id}, {age(seen, datetime.now(UTC))} old, {says}"
+    if seen.finished and seen.status != "succeeded":
+        yield f"it is not run again; that does: {retry} {seen.id} (or --if-failed rerun)"
+    elif seen.finished:
+        yield f"it is not run again; a {kind} of its own needs another key"
 
 
 def span(seconds: float, *, whole: bool = False) -> str:

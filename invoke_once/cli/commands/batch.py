@@ -49,6 +49,9 @@ def command() -> None:
 @click.pass_obj
 def start(session: Session, /, **given: Any) -> int:
     """Start a run for each line of a file. Prints the batch's id, or waits. Exit 0: all succeeded, 1: some did not."""
+    from invoke_once.cli.output import note
+    from invoke_once.cli.words import replayed
+
     inputs = read_lines(given["path"])
     with session.once(timeout_s=60.0) as once:
         retry_max = given["retry_max"]
@@ -60,7 +63,8 @@ def start(session: Session, /, **given: Any) -> int:
                 if_failed=given["if_failed"],
             )  # fmt: skip
         if batch.document.replayed and not given["quiet"]:
-            _tell_of_replay(batch.document)
+            for line in replayed(batch.document, "batch", _told(batch.document), "once batch retry"):
+                note(line)
         return _after(batch, given, "follow it with: once batch status --wait")
 
 
@@ -166,20 +170,6 @@ def _after(batch: BatchHandle, given: Any, hint: str) -> int:
         todo = "its results: once batch results" if batch.finished else hint
         note(f"{batch.status}; {todo} {batch.id}")
     return exits.FAILED if followed and batch.status != "succeeded" else exits.OK
-
-
-def _tell_of_replay(batch: RunInfo) -> None:
-    """The key was used before: say which batch this is, from when, and how to have it run again."""
-    from datetime import UTC, datetime
-
-    from invoke_once.cli.output import note
-    from invoke_once.cli.words import age
-
-    note(f"this key had a batch already: {batch.id}, {age(batch, datetime.now(UTC))} old, {_told(batch)}")
-    if batch.finished and batch.status != "succeeded":
-        note(f"it is not run again; that does: once batch retry {batch.id} (or --if-failed rerun)")
-    elif batch.finished:
-        note("it is not run again; a batch of its own needs another key")
 
 
 def _follow(batch: BatchHandle, given: Any) -> None:

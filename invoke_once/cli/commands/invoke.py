@@ -13,7 +13,7 @@ from invoke_once.cli.types import at_most, duration, examples, label, whole
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
-    from invoke_once.client import Once, RunHandle
+    from invoke_once.client import Once, RunHandle, RunInfo
     from invoke_once.client.core.options import Retry
 
 _RETRY = {
@@ -60,7 +60,7 @@ def command(session: Session, /, **given: Any) -> int:
     with session.once() as once:
         run = _start(once, value, given)
         if run.document.replayed and not (given["quiet"] or given["as_json"]):
-            _tell_of_replay(run)
+            _tell_of_replay(run.document)
         if given["wait"] or given["log"] or given["timeout"] is not None:
             from invoke_once.cli.follow import Following, follow
 
@@ -96,19 +96,12 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
         raise
 
 
-def _tell_of_replay(run: RunHandle) -> None:
-    """The key was used before: say whose run this is, from when, and how to have it run again."""
-    from datetime import UTC, datetime
-
+def _tell_of_replay(seen: RunInfo) -> None:
     from invoke_once.cli.output import note
-    from invoke_once.cli.words import age, describe
+    from invoke_once.cli.words import describe, replayed
 
-    seen = run.document
-    note(f"this key had a run already: {seen.id}, {age(seen, datetime.now(UTC))} old, {describe(seen)}")
-    if seen.finished and seen.status != "succeeded":
-        note(f"it is not run again; that does: once retry {seen.id} (or --if-failed rerun)")
-    elif seen.finished:
-        note("it is not run again; a run of its own needs another key")
+    for line in replayed(seen, "run", describe(seen), "once retry"):
+        note(line)
 
 
 def _accepted(run: RunHandle, given: Mapping[str, Any]) -> int:
