@@ -20,7 +20,7 @@ from typing import IO, Any
 import pytest
 
 from tests.mutation.mistakes import Mistake
-from tests.mutation.touched import Lines
+from tests.mutation.touched import Lines, noting
 
 NOTICED, SURVIVED, UNABLE = "noticed", "survived", "unable"
 _NOBODY, _SOMEBODY, _NOT_SO, _HUNG = 0, 1, 2, 3  #: exit codes of a fork
@@ -45,18 +45,11 @@ class Server:
     def watch_imports(self, roots: tuple[str, ...]) -> None:
         """Until the tests are collected: which lines of the product are run by importing it."""
 
-        def called(frame: FrameType, _event: str, _arg: Any) -> Any:
+        def called(frame: FrameType, event: str, arg: Any) -> Any:
             file = frame.f_code.co_filename
             if not file.startswith(roots):
                 return None
-            lines = self._done_at_import.setdefault(file, set())
-            lines.add(frame.f_lineno)
-
-            def within(frame: FrameType, _event: str, _arg: Any) -> Any:
-                lines.add(frame.f_lineno)
-                return within
-
-            return within
+            return noting(self._done_at_import.setdefault(file, set()))(frame, event, arg)
 
         threading.settrace(called)
         sys.settrace(called)

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -16,6 +16,16 @@ from typing import Any
 import pytest
 
 Lines = dict[str, set[int]]  #: by file
+
+
+def noting(lines: set[int]) -> Callable[[FrameType, str, Any], Any]:
+    """A trace function that notes each line of what it is called in."""
+
+    def within(frame: FrameType, _event: str, _arg: Any) -> Any:
+        lines.add(frame.f_lineno)
+        return within
+
+    return within
 
 
 class Touched:
@@ -53,21 +63,14 @@ class Touched:
         if report.failed:
             self.failed.append(report.nodeid)
 
-    def _called(self, frame: FrameType, _event: str, _arg: Any) -> Any:
+    def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
         file = frame.f_code.co_filename
         if file in self._others:
             return None
         if not file.startswith(self._roots):
             self._others.add(file)
             return None
-        lines = self._now.setdefault(file, set())
-        lines.add(frame.f_lineno)
-
-        def within(frame: FrameType, _event: str, _arg: Any) -> Any:
-            lines.add(frame.f_lineno)
-            return within
-
-        return within
+        return noting(self._now.setdefault(file, set()))(frame, event, arg)
 
 
 def _needs_no_table(item: pytest.Item) -> bool:

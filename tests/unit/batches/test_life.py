@@ -16,6 +16,7 @@ from invoke_once.life.status import Status
 from invoke_once.store.store import Refused
 from invoke_once.testing import Bench
 from tests.unit.batches.world import World
+from tests.unit.dying import Dies, dying
 
 
 def every_third_fails_once(index: int, time: int) -> Status:
@@ -96,24 +97,10 @@ def test_a_cancelled_batch_begins_nothing_more_and_counts_what_never_began(max_r
     assert world.told[0][2]["cancelled"] == 150 and len(world.told) == 1
 
 
-class Dies(BaseException):
-    """The process is gone, `finally` and all."""
-
-
 def attend_and_die(world: World, event: dict[str, Any], writes: int) -> None:
     """Deliver an event to a process that is killed before its write number `writes`."""
-    real, left = world.table.write, [writes]
-
-    def write(move: Any) -> Any:
-        if left[0] == 0:
-            raise Dies
-        left[0] -= 1
-        return real(move)
-
-    world.table.write = write  # type: ignore[method-assign]
-    with suppress(Dies):
+    with suppress(Dies), dying(world.table, "write", writes):
         world.attend(event)
-    world.table.write = real  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("spreader_dies", range(0, 8, 2))

@@ -20,6 +20,7 @@ from invoke_once.life.due import Due
 from invoke_once.life.moves import bulk_moves
 from invoke_once.life.status import Status
 from tests.unit.bulk.world import World
+from tests.unit.dying import Dies, dying
 
 FAILED = {"statuses": ("failed",)}
 
@@ -131,10 +132,6 @@ def test_many_are_done_page_by_page_over_several_workers() -> None:
     assert max(world.fires.runs.values()) == 2 and len(ids) == 520  # started, and sent again once
 
 
-class Dies(BaseException):
-    """The worker is gone."""
-
-
 @pytest.mark.parametrize("fails_again", [False, True])
 @pytest.mark.parametrize("action", ["retry", "cancel"])
 def test_a_worker_that_dies_within_a_page_leaves_it_to_the_next_which_doubles_nothing(
@@ -145,18 +142,8 @@ def test_a_worker_that_dies_within_a_page_leaves_it_to_the_next_which_doubles_no
     job = world.bulk(action, function="echo")
     world.fires.runs.clear()
     world.clock.step(start.SETTLE_MS)
-    left, real = [4], world.store.apply
-
-    def apply(move: Any) -> Any:
-        if left[0] == 0:
-            raise Dies
-        left[0] -= 1
-        return real(move)
-
-    world.store.apply = apply  # type: ignore[method-assign]
-    with pytest.raises(Dies):
+    with pytest.raises(Dies), dying(world.store, "apply", 4):
         work.attend(world.svc, job.run_id, threads=1)
-    world.store.apply = real  # type: ignore[method-assign]
     begun = [run_id for run_id in ids if world.head(run_id).bulk == job.run_id]
     assert len(begun) == 4 and world.look(job).running
     assert work.attend(world.svc, job.run_id) == Due.NOTHING  # it is the dead one's for a while
@@ -177,15 +164,8 @@ def test_a_run_of_a_dead_worker_s_page_that_is_another_by_now_is_left_alone() ->
     first, second, third = world.ended(3, labels={"a": "1"})
     job = world.bulk("retry", **FAILED)
     world.clock.step(start.SETTLE_MS)
-    real = world.svc.payloads.renew_input
-
-    def dies(*_: Any) -> None:
-        raise Dies
-
-    world.svc.payloads.renew_input = dies  # type: ignore[method-assign]
-    with pytest.raises(Dies):
+    with pytest.raises(Dies), dying(world.svc.payloads, "renew_input", 0):
         work.attend(world.svc, job.run_id, threads=1)
-    world.svc.payloads.renew_input = real  # type: ignore[method-assign]
     dispatch.redrive(world.svc, world.head(first))
     world.end(first)  # it failed anew, for a reason that whoever asked for the job has not seen
     del world.table.items[second, "head"]
