@@ -86,7 +86,7 @@ class Emulator:
         """Killed, since nothing of it has to be written down, and everything it stored is gone."""
         if self.home.exists():
             with self._one_at_a_time():
-                for pid in filter(None, [self._pid()]):
+                if (pid := self._pid()) is not None:
                     processes.kill(pid, str(self.home))
                 for worker in self.workers():
                     processes.kill(worker, str(self.home / "tmp"))

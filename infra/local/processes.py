@@ -54,8 +54,7 @@ def end(pid: int, marker: str, patience_s: float, while_waiting: Callable[[], No
     while_waiting()
     if _gone(pid, marker, patience_s - QUIET_S):
         return True
-    _send(pid, signal.SIGKILL)
-    _gone(pid, marker, 5)
+    kill(pid, marker)
     return False
 
 
