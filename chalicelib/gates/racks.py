@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -86,8 +86,3 @@ def limit_of_function(svc: Service, gate: str) -> int:
         if function.max_running and gates.of_function(function.name) == gate:
             return function.max_running
     return gates.MAX_SLOTS
-
-
-def freed_of(slots: Sequence[Slot], run_id: str, hold: str) -> dict[Slot, str]:
-    """The slots that one waiting led to, each with what it holds."""
-    return {place: gates.ticket(run_id, hold) for place in slots}
