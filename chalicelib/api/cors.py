@@ -12,7 +12,11 @@ from collections.abc import Mapping, Sequence
 from chalice.app import Response
 
 _ANY = {"Access-Control-Allow-Origin": "*"}
-_READABLE = "ETag, Idempotent-Replayed, Location, Preference-Applied, Retry-After, WWW-Authenticate"
+#: API Gateway sends `WWW-Authenticate` under the other name ("Important notes" of its Developer Guide).
+_READABLE = (
+    "ETag, Idempotent-Replayed, Location, Preference-Applied, Retry-After, WWW-Authenticate, "
+    "x-amzn-Remapped-WWW-Authenticate"
+)
 ANSWER = _ANY | {"Access-Control-Expose-Headers": _READABLE}
 PREFLIGHT = _ANY | {
     "Access-Control-Allow-Methods": "GET",

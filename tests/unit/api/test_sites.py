@@ -31,6 +31,9 @@ def test_a_site_of_the_stage_may_ask_and_read_every_answer(world: World) -> None
     for answer in (may, started, refused, unknown):
         assert (answer.headers["access-control-allow-origin"], answer.headers["vary"]) == (APP, "Origin")
         assert "access-control-allow-credentials" not in answer.headers
+        readable = set(answer.headers.get("access-control-expose-headers", "").lower().split(", "))
+        assert answer is may or {"etag", "location", "retry-after", "www-authenticate"} < readable
+        assert answer is may or "x-amzn-remapped-www-authenticate" in readable, "as API Gateway sends it"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://app.example.com.evil.example", "null", "*", ""])
