@@ -48,7 +48,7 @@ class Search(Rules):
         pauses: Callable[[], Pauses] = Pauses,
         shaky: type[Shaky] = Shaky,
     ) -> None:
-        self.chance = random.Random(seed)
+        self.chance, self.objects = random.Random(seed), MemoryObjects()
         super().__init__()
         self.shaky = shaky(self.table, self.chance, rewrite)
         self.shaky.between, self.shaky.seen = self._meanwhile, self.seen
@@ -62,7 +62,7 @@ class Search(Rules):
         self.lookers = [replace(self.process(), pauses=pauses()) for _ in range(2)]
 
     def process(self) -> Service:
-        payloads = Payloads(self.store, MemoryObjects())
+        payloads = Payloads(self.store, self.objects)
         return Service(SETTINGS, self.store, payloads, self.functions, self, self.clock, lambda: 0.0, Pauses())
 
     # Lambda
@@ -86,7 +86,8 @@ class Search(Rules):
             return
         beating = self.functions[found.function].heartbeat_seconds
         lease_ms, left_ms = (BEAT_MS, LIVES_MS) if beating else (LIVES_MS, None)
-        claim = moves.claim(event["run_id"], event["generation"], self.clock(), lease_ms, left_ms=left_ms)
+        claim = moves.claim(event["run_id"], event["generation"], self.clock(), lease_ms, left_ms=left_ms,
+                             leg=event.get("leg"))  # fmt: skip
         result = self.store.apply(claim)
         if isinstance(result, Applied):
             self.bodies.append(Body(result.head, self.clock() + LIVES_MS))
@@ -264,10 +265,13 @@ class Search(Rules):
                                                   fields, "t"))  # fmt: skip
             self.clock.step(MINUTE)
             self.sweeps()
-            if all(head.status in TERMINAL for head in self.heads()) and not self.taken():
+            if self.at_rest():
                 return
         waits = [(h.key, h.status, gates.waits_at(h)) for h in self.heads() if h.status not in TERMINAL]
         self.breaks(f"I20: {waits} wait for ever; taken: {self.taken()}")
+
+    def at_rest(self) -> bool:
+        return all(head.status in TERMINAL for head in self.heads()) and not self.taken()
 
 
 def broken_by(seeds: range, **wrong: Any) -> str | None:
