@@ -180,7 +180,7 @@ def _request(call: Call, key: str | None) -> start.BatchRequest:
     _check_items(function, asked.items, texts)
     retry = asked.retry if asked.retry is not UNSET else schemas.Retry()
     options = {
-        "delay_ms": asked.delay_seconds * 1000,
+        "delay_ms": asked.delay_seconds * 1000 or None,
         "queue_ms": asked.queue_timeout_seconds * 1000,
         "max_attempts": or_none(retry.max_attempts),
         "backoff_ms": ms_or_none(retry.backoff_seconds),
@@ -191,7 +191,7 @@ def _request(call: Call, key: str | None) -> start.BatchRequest:
     return start.BatchRequest(
         function=function, tenant=call.tenant, items=items, inputs=given, key=key,
         callback_url=None if asked.callback is UNSET else callback_url(call, asked.callback.url),
-        labels=asked.labels or None, options={name: value for name, value in options.items() if value},
+        labels=asked.labels or None, options={name: value for name, value in options.items() if value is not None},
         max_running=None if asked.max_running is UNSET else asked.max_running, if_failed=asked.if_failed,
     )  # fmt: skip
 

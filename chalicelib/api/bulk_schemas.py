@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from chalicelib.api import schemas
 from invoke_once.life.status import Status
 
-_Label = Annotated[str, Meta(pattern="^[^:]+:")]
+_Label = Annotated[str, schemas.LABEL_ASKED]
 
 
 class BulkFilter(Struct, frozen=True, forbid_unknown_fields=True):

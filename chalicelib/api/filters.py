@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from chalicelib.api.schemas import Cursor
+from chalicelib.api.schemas import LABEL_ASKED, Cursor
 from chalicelib.runs.filters import MAX_MS, Filters, labels_of, ms
 from invoke_once.life.status import Status
 
@@ -19,7 +19,7 @@ class ListQuery(Struct, frozen=True):
     status: Annotated[list[Status], Meta(description="runs in one of these states")] = []
     key: Annotated[str, Meta(min_length=1, max_length=255, description="runs with this idempotency key")] | None = None
     label: Annotated[
-        list[Annotated[str, Meta(pattern="^[^:]+:")]],
+        list[Annotated[str, LABEL_ASKED]],
         Meta(description="name:value; repeated, runs that have all of them", examples=[["batch:7"]]),
     ] = []
     batch: Annotated[str, Meta(min_length=1, max_length=64, description="runs of this batch, by index")] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from chalice.app import Blueprint, Chalice, Response
 from msgspec import Struct
 
-from chalicelib.api import auth, cors
+from chalicelib.api import auth, cors, schemas
 from chalicelib.api.backend import backend
 from chalicelib.api.call import Call, reply_problem
 from chalicelib.api.problems import InvalidParameter
@@ -25,6 +25,10 @@ class Answer(Struct, frozen=True):
     schema: str = ""
     headers: Sequence[str] = ()
     media_types: Sequence[str] = ("application/json",)
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a POST that takes no options: none, or an empty object."""
 
 
 class About(Struct, frozen=True):
@@ -89,6 +93,8 @@ class Operation:
             call.backend.limits.take(call.tenant, call.began_ms)
         for name in sorted(set(call.query) - self.query):
             raise InvalidParameter(f"{name[:60]!a} is not a query parameter of this call.")
+        if self.about.body is None and call.request.method == "POST" and call.body.strip():
+            schemas.read(call.json_body(), Nothing)  # an option that would do nothing is refused, as in other bodies
 
     def _link(self, call: Call) -> links.Link | None:
         """The link that the call comes with. A bad one is refused as a bad token is."""

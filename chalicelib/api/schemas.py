@@ -17,6 +17,8 @@ DAY_S = 86_400
 MAX_LABELS = 10
 LABEL_NAME = r"^[A-Za-z0-9_.\-/]{1,64}$"
 LABEL_VALUE = r"^[^\u0000-\u001f\u007f]{0,128}$"
+#: `name:value` of a filter. No run has a longer one.
+LABEL_ASKED = Meta(pattern="^[^:]+:", max_length=64 + 1 + 128)
 TENANT = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
 

@@ -78,7 +78,7 @@ def _operation(routes: Sequence[Any], entry: Any, query: Sequence[Json], functio
         "security": _security(about),
         "parameters": [*in_path, *(parts.IN_HEADER[name] for name in headers), *query],
         "requestBody": _request_body(about, functions),
-        "responses": _responses(routes, about, bool(in_path)),
+        "responses": _responses(routes, about, bool(in_path), has_body=entry.method == "POST"),
     }
     return {name: value for name, value in found.items() if value or name == "security"}
 
@@ -148,10 +148,10 @@ def _request_body(about: About, functions: Collection[str]) -> Json | None:
     return {"required": not about.body_optional, "content": {"application/json": content}}
 
 
-def _responses(routes: Sequence[Any], about: About, has_path: bool) -> Json:
+def _responses(routes: Sequence[Any], about: About, has_path: bool, *, has_body: bool) -> Json:
     found = {str(status): _answer(status, answer) | _links(routes, answer) for status, answer in about.answers.items()}
     refused = {*about.problems, *(_SECURED if about.scope else ()), *([404] if has_path else [])}
-    refused |= {413, 415, 422} if about.body else set()
+    refused |= {413, 415, 422} if has_body else set()
     return found | {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refused)}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from app import app
 from chalicelib.api.call import MAX_BODY_BYTES
+from chalicelib.api.routes import entries
 from tests.unit.api.refusals import nothing_is_left, refused
 from tests.unit.api.world import World, event
 
@@ -71,6 +74,28 @@ class TestBodies:
     def test_a_body_over_the_limit_is_413(self, world: World) -> None:
         body = b'{"function":"echo","input":"' + b"x" * MAX_BODY_BYTES + b'"}'
         refused(world.post_raw(body), 413, "too-large")
+
+
+WITHOUT_OPTIONS = sorted(
+    entry.uri_pattern for entry in entries(app) if entry.method == "POST" and entry.view_function.about.body is None
+)
+
+
+class TestPostsWithoutOptions:
+    """`POST /batches/{id}/retry {"from": "start"}` would do what it does without: so it is refused, not passed over."""
+
+    @pytest.mark.parametrize("route", WITHOUT_OPTIONS)
+    def test_an_option_is_refused_and_an_empty_object_is_none(self, world: World, route: str) -> None:
+        known = {"name": "echo"} if "{name}" in route else {re.findall(r"{(\w+)}", route)[0]: "run_" + "a" * 26}
+        problem = refused(world.call("POST", route, body=b'{"from":"start"}', **known), 422, "invalid-request")
+        assert problem["errors"][0]["pointer"] == "/from"
+        refused(world.call("POST", route, body=b"nonsense", **known), 400, "invalid-json")
+        refused(world.call("POST", route, body=b"[]", **known), 422, "invalid-request")
+        if "name" not in known:
+            refused(world.call("POST", route, body=b" {} ", **known), 404)
+
+    def test_they_are_these(self) -> None:
+        assert {"/runs/{run_id}/cancel", "/batches/{batch_id}/retry", "/bulk/{bulk_id}/stop"} <= {*WITHOUT_OPTIONS}
 
 
 WRONG_FIELDS: list[tuple[str, dict[str, Any]]] = [

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.batches import attend, spread
 from chalicelib.service import use_service
+from invoke_once.life.head import Head
 from invoke_once.life.status import Status
 from tests.unit.api.world import Answered, World
 
@@ -84,6 +85,18 @@ def test_what_is_wrong_is_told_with_its_place_and_nothing_is_begun(world: World,
 def test_an_input_that_the_function_does_not_take_is_told_with_its_place(world: World) -> None:
     answer = post(world, {"function": "strict", "items": [{"input": {"n": 1}}, {"input": {"n": "x"}}]})
     assert answer.status == 422 and answer.json["errors"][0]["pointer"] == "/items/1/input/n"
+
+
+def test_no_wait_before_another_attempt_is_a_wait_that_was_asked_for(world: World) -> None:
+    """Zero seconds are not the function's own wait."""
+    retry = {"max_attempts": 2, "backoff_seconds": 0, "max_backoff_seconds": 0}
+    one = {"items": items(1), "function": "echo"}
+    batch_id = post(world, {**one, "retry": retry}).json["id"]
+    spread.work(world.service, batch_id, threads=1)
+    (run,) = [Head.from_item(item) for item in world.bench.table.items.values() if item.get("batch") == batch_id]
+    assert (run.max_attempts, run.backoff_ms, run.max_backoff_ms) == (2, 0, 0)
+    assert post(world, one).status == 422  # its key was used with another request
+    assert post(world, {**one, "retry": retry, "delay_seconds": 0}).headers["idempotent-replayed"] == "true"
 
 
 def test_an_unknown_function_or_batch_is_404(world: World) -> None:
