@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.batches import records
-from chalicelib.batches.look import look
+from chalicelib.batches.look import LARGE, look
 from chalicelib.service import Service
 from invoke_once.life import moves
 from invoke_once.life.due import Due, is_due, next_look_ms
@@ -17,7 +17,7 @@ MAX_STEPS = 3
 Deliver = Callable[[Service, Head], None]
 
 
-def attend(svc: Service, batch_id: str, deliver: Deliver, *, threads: int = records.THREADS) -> Due:
+def attend(svc: Service, batch_id: str, deliver: Deliver, *, threads: int = records.THREADS, large: int = LARGE) -> Due:
     """Do what is due for the batch and return the last thing done."""
     done = Due.NOTHING
     for _ in range(MAX_STEPS):
@@ -25,7 +25,7 @@ def attend(svc: Service, batch_id: str, deliver: Deliver, *, threads: int = reco
         if batch is None:
             return done
         if batch.running:
-            if not look(svc, batch, threads=threads):
+            if not look(svc, batch, threads=threads, large=large):
                 return done
             continue
         due = is_due(batch, svc.now_ms())

@@ -88,9 +88,11 @@ def _into_this_pass(svc: Service, batch: Batch, found: Head) -> tuple[Head | Non
     return result.head, True
 
 
-def stop(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
-    """Cancel the run of this index: born cancelled, cancelled, or asked to stop. One that has ended stays so."""
-    found = None if batch.pass_number == 1 else svc.store.get(run_id(batch, index), svc.now_ms())
+def stop(svc: Service, batch: Batch, manifest: Manifest, index: int, found: Head | None) -> None:
+    """Cancel the run of this index: born cancelled, cancelled, or asked to stop. One that has ended stays so.
+
+    `found`: the run as it was read a moment ago; whatever has happened since, the writes are refused and tell it.
+    """
     if found is None:
         item = manifest[index]
         move = batch_moves.tombstone(new_run(svc, batch, index, item), svc.now_ms(), batch.cancelled_by)

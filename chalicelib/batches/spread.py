@@ -41,7 +41,7 @@ def work(
     manifest: Manifest | None = None
     while svc.now_ms() < until_ms:
         batch = records.find(svc, batch_id)
-        if batch is None or not batch.running or (batch.max_running is not None and not batch.cancel_requested):
+        if batch is None or not batch.running or batch.bounded:
             return done
         kind = "stop" if batch.cancel_requested else "chunk"
         taken = _take(svc, batch, worker, kind)
@@ -87,18 +87,21 @@ def free(chunk: Item | None, now_ms: int) -> bool:
 
 def _do(svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, until_ms: int, threads: int) -> bool:
     """Every index of a chunk; False: time was over before."""
-    act = members.stop if kind == "stop" else members.begin
     ended = _ended(svc, batch, chunk)
+    left = [index for index in batch.indexes(chunk) if index % CHUNK not in ended]
+    there = records.heads(svc, batch, left) if kind == "stop" else {}  # to ask by a write would cost one each
 
     def one(index: int) -> bool:
         if svc.now_ms() >= until_ms:
             return False
-        if index % CHUNK not in ended:
-            act(svc, batch, manifest, index)
+        if kind == "stop":
+            members.stop(svc, batch, manifest, index, there.get(index))
+        else:
+            members.begin(svc, batch, manifest, index)
         return True
 
     with several(threads) as each:
-        return all(list(each(one, batch.indexes(chunk))))
+        return all(list(each(one, left)))
 
 
 def _ended(svc: Service, batch: Batch, chunk: int) -> set[int]:

@@ -38,8 +38,8 @@ class Batch(Head):
     born: int = 0  #: BL; with `max_running`: the indexes below it may be runs
     options: str | None = None  #: BA; JSON: what every item is asked to be
     counts: str | None = None  #: BL (a hint), BE (exact); JSON
-    counted_at: int = 0  #: BL
-    spread_at: int = 0  #: BL; when workers were last sent to spread it
+    look_from: int = 0  #: BL; no look begins before: one is under way, or ended a moment ago
+    spread_at: int = 0  #: BA, BL, BM, BO; when workers were last sent; removed when there is nothing left for them
 
     @property
     def pass_number(self) -> int:
@@ -48,6 +48,11 @@ class Batch(Head):
     @property
     def running(self) -> bool:
         return self.status == Status.RUNNING
+
+    @property
+    def bounded(self) -> bool:
+        """Its runs are begun as others end, by who looks and not by workers."""
+        return self.max_running is not None and not self.cancel_requested
 
     @property
     def chunks(self) -> int:

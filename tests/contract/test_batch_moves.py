@@ -73,19 +73,42 @@ def test_letters_are_noted_on_what_was_seen(store: Store, begun: Batch) -> None:
 
 
 def test_of_two_looks_one_counts(store: Store, begun: Batch) -> None:
-    looked = made(store, batch_moves.look(begun, NOW + 1_000, {"counts": "{}"}, None))
-    assert looked.not_before is None and looked.counted_at == NOW + 1_000
-    refused(store, batch_moves.look(begun, NOW + 1_001, {"counts": "{}"}, None))
+    looked = made(store, batch_moves.look(begun, NOW + 1_000, NOW + 2_000, {"counts": "{}"}, None))
+    assert looked.not_before == begun.not_before and looked.look_from == NOW + 2_000
+    refused(store, batch_moves.look(begun, NOW + 1_001, NOW + 2_001, {"counts": "{}"}, None))
     later = made(store, batch_moves.look_later(looked, NOW + 5_000))
     assert later.not_before == NOW + 5_000
     refused(store, batch_moves.look_later(looked, NOW + 6_000))
+
+
+def test_one_look_at_a_time_says_that_it_begins_and_a_cancel_is_looked_at_at_once(store: Store, begun: Batch) -> None:
+    looking = made(store, batch_moves.begin_look(begun, NOW + 45_000))
+    assert (looking.look_from, looking.not_before, looking.due_at) == (NOW + 45_000, begun.not_before, begun.due_at)
+    refused(store, batch_moves.begin_look(begun, NOW + 45_001))
+    refused(store, batch_moves.look(begun, NOW + 1, NOW + 2, {}, None))
+    made(store, batch_moves.look_later(looking, NOW + 3_000))
+    assert made(store, batch_moves.look(looking, NOW + 9, NOW + 19, {}, None)).not_before == NOW + 3_000
+    refused(store, batch_moves.look(looking, NOW + 9, NOW + 19, {}, None))
+    looking = made(store, batch_moves.begin_look(replace(looking, look_from=NOW + 19), NOW + 60_000))
+    assert made(store, batch_moves.cancel_batch(looking, NOW + 20, 0)).look_from == 0
+    refused(store, batch_moves.look(looking, NOW + 21, NOW + 31, {}, None))
+
+
+def test_workers_are_sent_by_one_and_a_cancel_sends_its_own(store: Store, begun: Batch) -> None:
+    sent = made(store, batch_moves.send_workers(begun, NOW + 21_000, 21_000))
+    assert (sent.spread_at, sent.not_before) == (NOW + 21_000, NOW + 42_000)
+    refused(store, batch_moves.send_workers(begun, NOW + 21_001, 21_000))
+    cancelled = made(store, batch_moves.cancel_batch(sent, NOW + 30_000, 21_000))
+    refused(store, batch_moves.send_workers(sent, NOW + 42_000, None))
+    over = made(store, batch_moves.send_workers(cancelled, NOW + 51_000, None))
+    assert (over.spread_at, over.not_before) == (0, NOW + 51_000)
 
 
 def test_it_ends_once_with_the_intent_to_tell(store: Store, begun: Batch) -> None:
     ended = made(store, batch_moves.end_batch(begun, NOW + 5, Status.FAILED, FAILED))
     assert (ended.status, ended.cb_status, ended.cb_due, ended.due_at) == ("failed", "pending", NOW + 5, NOW + 5)
     refused(store, batch_moves.end_batch(begun, NOW + 6, Status.FAILED, FAILED))
-    refused(store, batch_moves.look(begun, NOW + 6, {}, None))
+    refused(store, batch_moves.look(begun, NOW + 6, NOW + 7, {}, None))
     refused(store, batch_moves.cancel_batch(begun, NOW + 6, 0))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.batches import attend as batches_attend
-from chalicelib.batches import hints, look, members, pages, records, spread
+from chalicelib.batches import hints, look, members, pages, records, spread, tally
 from chalicelib.bulk import found, start, work
 from chalicelib.callbacks import breaker, deliver, pinned, redelivery, urls, webhook
 from chalicelib.due import attend as due_attend
@@ -133,7 +133,8 @@ NUMBERS: list[tuple[ModuleType, dict[str, Any]]] = [
     (shown, {"MOST": 1_000}),
     (batches_attend, {"MAX_STEPS": 3}),
     (hints, {"EVERY_MS": 1_000, "_MANY": 10_000}),
-    (look, {"FORGOTTEN_MS": 3_600_000, "NOTED_EVERY_MS": 600_000, "AT_ONCE": 300, "LAZY_SPACING_MS": 250}),
+    (look, {"AT_ONCE": 300, "LAZY_SPACING_MS": 250, "LARGE": 10, "BUDGET_MS": 30_000, "MARK_MS": 45_000, "REST": 2}),
+    (tally, {"FORGOTTEN_MS": 3_600_000, "NOTED_EVERY_MS": 600_000}),
     (members, {"FIRED_AGAIN_MS": 10_000, "_TRIES": 4}),
     (pages, {"MAX_PAGE_BYTES": 3_145_728, "MAX_EXAMINED": 1_000}),
     (records, {"THREADS": 10}),

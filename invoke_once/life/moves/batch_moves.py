@@ -38,7 +38,7 @@ SWEPT_MS = 60_000  #: a running batch is looked at by the sweep this often, what
 CHUNK_LEASE_MS = 20_000  #: of a chunk that a worker has taken: its budget; two on one chunk double nothing
 _KEPT_WHILE_RUNNING_S = 60 * DAY_S
 _CHUNKS_KEPT_S = 400 * DAY_S
-_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "counted_at", "spread_at", "born",
+_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "look_from", "spread_at", "born",
             "not_before", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
 
 
@@ -109,26 +109,44 @@ def note_letters(batch: Batch, chunk: int, seen: str | None, letters: str, now_m
     return Move("BC", batch.run_id, guard, sets, part=chunk_part(batch.generation, chunk))
 
 
-def look(batch: Batch, now_ms: int, sets: Mapping[str, Any], look_at: int | None) -> Move:
-    """BL. What a look has found: counts (a hint), how far it may be spread, when to look again.
+def begin_look(batch: Batch, until_ms: int) -> Move:
+    """BL. A look that may take long begins: until then no other does. Refused: another has begun, or it has ended.
 
-    Refused: it has ended, or another look was quicker.
+    A look that dies leaves a mark that lapses. Whoever comes meanwhile arranges to come again (`look_later`).
+    """
+    return Move("BL", batch.run_id, _looked_as_seen(batch), {"look_from": until_ms}, part=BATCH)
+
+
+def look(batch: Batch, now_ms: int, look_from: int, sets: Mapping[str, Any], look_at: int | None) -> Move:
+    """BL. What a look has found: counts (a hint), how far it may be spread. The next one may begin at `look_from`.
+
+    Refused: it has ended, or another look was quicker. Without `look_at`, what others arranged meanwhile stays.
     """
     due = batch.due_at or 0
-    changes = {"counted_at": now_ms, **sets}
+    changes = {"look_from": look_from, **sets}
     if due <= now_ms + SWEPT_MS // 4:
         changes |= _swept(batch.run_id, now_ms)
         changes["expires_at"] = now_ms // 1000 + batch.retention_s + _KEPT_WHILE_RUNNING_S
     if look_at is not None:
         changes["not_before"] = look_at
-    guard = (*_running(batch), Arm("nobody has looked since", _as_seen("counted_at", batch.counted_at)))
-    return Move("BL", batch.run_id, guard, changes, part=BATCH, remove=() if look_at is not None else ("not_before",))
+    return Move("BL", batch.run_id, _looked_as_seen(batch), changes, part=BATCH)
 
 
 def look_later(batch: Batch, look_at: int) -> Move:
-    """BL. It was looked at a moment ago: once more at `look_at`. Refused: that is arranged already."""
+    """BL. It is looked at, or was a moment ago: once more at `look_at`. Refused: that is arranged already."""
     guard = (*_running(batch), Arm("nobody arranged it", _as_seen("not_before", batch.not_before)))
     return Move("BL", batch.run_id, guard, {"not_before": look_at}, part=BATCH)
+
+
+def send_workers(batch: Batch, now_ms: int, look_ms: int | None) -> Move:
+    """BL. The workers sent last have had their time: others are sent now, and `look_ms` from now others again.
+
+    None: no chunk is left for them, in this pass. Refused: somebody else has sent them.
+    """
+    guard = (*_running(batch), Arm("nobody has sent them since", _as_seen("spread_at", batch.spread_at)))
+    if look_ms is None:
+        return Move("BL", batch.run_id, guard, {}, part=BATCH, remove=("spread_at",))
+    return Move("BL", batch.run_id, guard, {"spread_at": now_ms, "not_before": now_ms + look_ms}, part=BATCH)
 
 
 def end_batch(batch: Batch, now_ms: int, status: Status, counts: Mapping[str, int]) -> Move:
@@ -147,7 +165,7 @@ def end_batch(batch: Batch, now_ms: int, status: Status, counts: Mapping[str, in
 def cancel_batch(batch: Batch, now_ms: int, look_ms: int, by: str | None = None) -> Move:
     """BM. A person, whose token is `by`, wants it to stop: nothing new is spread, and what there is is cancelled."""
     sets = {"cancel_requested": True, "not_before": now_ms + look_ms, "spread_at": now_ms} | asked_by(batch, by)
-    return Move("BM", batch.run_id, _running(batch), sets, part=BATCH, remove=("counted_at",))
+    return Move("BM", batch.run_id, _running(batch), sets, part=BATCH, remove=("look_from",))
 
 
 def retry_batch(batch: Batch, now_ms: int, look_ms: int) -> Move:
@@ -197,6 +215,10 @@ def join_pass(head: Head, batch: Batch) -> Move:
 
 def _pass_as_seen(head: Head) -> Arm:
     return Arm("not in this pass yet", _as_seen("batch_pass", head.batch_pass))
+
+
+def _looked_as_seen(batch: Batch) -> tuple[Arm, ...]:
+    return (*_running(batch), Arm("nobody has looked since", _as_seen("look_from", batch.look_from)))
 
 
 def _as_seen(name: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.batches import attend as batch_attend
 from chalicelib.batches import hints, records, spread
+from chalicelib.batches import look as looking
 from chalicelib.batches.manifest import Item
 from chalicelib.batches.start import Accepted, BatchRequest, accept
 from chalicelib.due import attend as attending
@@ -61,6 +62,7 @@ class World:
         self.after_success: list[int] = []
         self.told: list[tuple[str, str, dict[str, int]]] = []  #: (webhook-id, status, counts)
         self.live_most = 0
+        self.large = looking.LARGE
 
     def service(self, store: Store) -> Service:
         function = Function(name="echo", target="s-echo")
@@ -96,7 +98,7 @@ class World:
             return
         for run_id in event["run_ids"]:
             if run_id.startswith("batch_"):
-                batch_attend.attend(svc, run_id, self.tell, threads=1)
+                batch_attend.attend(svc, run_id, self.tell, threads=1, large=self.large)
             else:
                 attending.attend(svc, run_id, self.tell)
 

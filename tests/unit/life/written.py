@@ -159,8 +159,13 @@ def cases() -> dict[str, Callable[[], Move]]:
         "BC not done": lambda: batch_moves.end_chunk(batch(), 2, "t", NOW, done=False, kind="stop"),
         "BC letters": lambda: batch_moves.note_letters(batch(), 2, None, "s-f", NOW),
         "BC all letters": lambda: batch_moves.note_letters(batch(), 2, "s-f", "sff", NOW),
-        "BL": lambda: batch_moves.look(batch(due_at=NOW + 15_000, counted_at=5), NOW, {"counts": "{}"}, NOW + 9),
-        "BL swept since": lambda: batch_moves.look(batch(due_at=NOW + 15_001), NOW, {"born": 7}, None),
+        "BL": lambda: batch_moves.look(
+            batch(due_at=NOW + 15_000, look_from=5), NOW, NOW + 99, {"counts": "{}"}, NOW + 9
+        ),
+        "BL swept since": lambda: batch_moves.look(batch(due_at=NOW + 15_001), NOW, NOW + 99, {"born": 7}, None),
+        "BL begins": lambda: batch_moves.begin_look(batch(look_from=5), NOW + 99),
+        "BL workers": lambda: batch_moves.send_workers(batch(spread_at=5), NOW, 900),
+        "BL no workers": lambda: batch_moves.send_workers(batch(spread_at=5), NOW, None),
         "BL later": lambda: batch_moves.look_later(batch(), NOW + 9),
         "BL later again": lambda: batch_moves.look_later(batch(not_before=NOW), NOW + 9),
         "BE": lambda: batch_moves.end_batch(batch(), NOW, Status.SUCCEEDED, {"succeeded": 250}),
