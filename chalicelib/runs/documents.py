@@ -92,11 +92,23 @@ def _progress(head: Head) -> Document | None:
 
 
 def _checkpoint(head: Head) -> Document | None:
-    """The newest one; `state` is there while it is in the head, else `links.checkpoint` leads to it."""
+    """The newest one; `state` is there while it is in the head, else `links.checkpoint` leads to it.
+
+    And unless it has half of a surrogate pair, which JSON text can escape, and no document can show.
+    """
     if not head.has_state:
         return None
     told: Document = {"at": rfc3339(head.state_at), "leg": head.state_leg, "size": head.state_size}
-    return told if head.state is None else told | {"state": json.loads(unpack(head.state))}
+    state = None if head.state is None else json.loads(unpack(head.state))
+    return told if head.state is None or not _shows(state) else told | {"state": state}
+
+
+def _shows(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _error(head: Head) -> Document | None:

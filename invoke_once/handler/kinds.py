@@ -29,6 +29,17 @@ def refuse_wrong(handler: Callable[..., Any]) -> None:
         raise TypeError(f"{name} is tracked already: one @tracked is enough, outermost")
 
 
+def refuse_wrong_options(key: Any, attach: Any, attach_seconds: Any) -> None:
+    """Raises `TypeError` for a value that would mean something else than it says: the text "false" is true."""
+    if not (key is None or isinstance(key, str) or callable(key)):
+        raise TypeError(f"key is a path in the event, or a function of it, not a {type(key).__name__}")
+    if not isinstance(attach, bool):
+        raise TypeError(f"attach is True or False, not {attach!r}")
+    number = isinstance(attach_seconds, (int, float)) and not isinstance(attach_seconds, bool)
+    if not number or not 0 <= attach_seconds < float("inf"):
+        raise TypeError(f"attach_seconds is a number of seconds, 0 or more, not {attach_seconds!r}")
+
+
 def _flags(handler: Any) -> int:
     while hasattr(handler, "func"):  # functools.partial
         handler = handler.func

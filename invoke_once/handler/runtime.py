@@ -6,6 +6,7 @@ Read once per process from the environment; tests hand in their own with `use_ru
 from __future__ import annotations
 
 import gc
+import math
 import os
 import random
 import time
@@ -76,21 +77,42 @@ class Runtime(NamedTuple):
 
 
 def _policy() -> Policy:
+    """Raises ConfigurationError for a setting that says nothing: nobody would see that another value holds."""
     env = os.environ.get
     return Policy(
         function=env("ONCE_FUNCTION", ""),
         tenant=env("ONCE_TENANT", "default"),
-        retention_s=int(float(env("ONCE_RETENTION_DAYS", "30")) * 86_400),
-        on_lost=env("ONCE_ON_LOST", "retry"),
-        max_attempts=int(env("ONCE_MAX_ATTEMPTS", "1")),
-        backoff_ms=int(float(env("ONCE_BACKOFF_SECONDS", "10")) * 1000),
-        max_backoff_ms=int(float(env("ONCE_MAX_BACKOFF_SECONDS", "600")) * 1000),
-        jitter=env("ONCE_JITTER", "1") != "0",
-        on_timeout=env("ONCE_ON_TIMEOUT", "fail"),
-        max_legs=int(env("ONCE_MAX_LEGS", "100")),
-        heartbeat_ms=int(float(env("ONCE_HEARTBEAT_SECONDS", "0")) * 1000),
+        retention_s=int(_number("ONCE_RETENTION_DAYS", 30) * 86_400),
+        on_lost=_one_of("ONCE_ON_LOST", "retry", "fail"),
+        max_attempts=int(_number("ONCE_MAX_ATTEMPTS", 1, least=1)),
+        backoff_ms=int(_number("ONCE_BACKOFF_SECONDS", 10) * 1000),
+        max_backoff_ms=int(_number("ONCE_MAX_BACKOFF_SECONDS", 600) * 1000),
+        jitter=_one_of("ONCE_JITTER", "1", "0") != "0",
+        on_timeout=_one_of("ONCE_ON_TIMEOUT", "fail", "continue"),
+        max_legs=int(_number("ONCE_MAX_LEGS", 100, least=1)),
+        heartbeat_ms=int(_number("ONCE_HEARTBEAT_SECONDS", 0) * 1000),
         callback=env("ONCE_CALLBACK", ""),
     )
+
+
+def _number(name: str, default: float, *, least: float = 0) -> float:
+    text = os.environ.get(name)
+    if not text:
+        return default
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not least <= found < math.inf:
+        raise ConfigurationError(f"{name} is {text!r}: it is a number, {least:g} or more")
+    return found
+
+
+def _one_of(name: str, default: str, other: str) -> str:
+    found = os.environ.get(name) or default
+    if found not in (default, other):
+        raise ConfigurationError(f"{name} is {found!r}: it is {default} or {other}")
+    return found
 
 
 def _from_environment() -> Runtime:

@@ -46,8 +46,9 @@ def tracked(
     attach          a duplicate of a direct call waits for the first one and returns its outcome; else it is dropped
     attach_seconds  without a key: for so long after a run's end an equal call still gets its outcome
 
-    Raises TypeError for an `async def` or a generator, which Lambda does not await.
+    Raises TypeError for an `async def` or a generator, which Lambda does not await, and for an option of another kind.
     """
+    kinds.refuse_wrong_options(key, attach, attach_seconds)
     options = Options(key, attach, attach_seconds)
     if handler is None:
         return functools.partial(_wrap, options)

@@ -59,7 +59,7 @@ export class Once {
   async functions() { return (await this.#http.json("GET", "functions")).functions; }
 
   async #post(path, request, { key = globalThis.crypto.randomUUID(), wait = 0, signal, traceparent }) {
-    const headers = { "Idempotency-Key": `"${key}"` };
+    const headers = { "Idempotency-Key": quoted(key) };
     if (wait) headers.Prefer = `wait=${Math.ceil(wait)}`;
     if (traceparent) headers.traceparent = traceparent;
     try {
@@ -69,6 +69,12 @@ export class Once {
       throw error;
     }
   }
+}
+
+/** A key as a structured-field string. What is no text would be the same key for every call: null, an object. */
+function quoted(key) {
+  if (typeof key !== "string" || !/^[\x20-\x7e]{1,255}$/.test(key)) throw new TypeError("an idempotency key is 1 to 255 visible ASCII characters");
+  return `"${key.replace(/[\\"]/g, "\\$&")}"`;
 }
 
 function members(options) {

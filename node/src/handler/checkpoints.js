@@ -1,7 +1,7 @@
 /** The checkpoints of one attempt: the newest, whether it is kept, and when the leg has to end. Loaded by the first one. */
-import { CheckpointTooLarge, NotSerializable, PayloadCorrupt } from "../errors.js";
+import { CheckpointTooLarge, PayloadCorrupt } from "../errors.js";
 import { keep, MAX_STATE_BYTES, read, renew } from "../store/states.js";
-import { messageOf } from "../store/texts.js";
+import { jsonText } from "./outcomes.js";
 import { marginMs } from "./watchdog.js";
 
 /** A stretch of work may take this much longer than the longest one so far. */
@@ -39,12 +39,7 @@ export class Checkpoints {
 
   /** What is changed in `state` afterwards is not in it. Throws `CheckpointTooLarge`, `NotSerializable`; the one before stays. */
   make(state, nowMs) {
-    let text;
-    try {
-      text = Buffer.from(JSON.stringify(state) ?? "null");
-    } catch (error) {
-      throw new NotSerializable(`the state is no JSON: ${messageOf(error)}`);
-    }
+    const text = jsonText(state, "state");
     if (text.length > MAX_STATE_BYTES) throw new CheckpointTooLarge(`the state has ${text.length} bytes; the limit is ${MAX_STATE_BYTES}`);
     this.#seq += 1;
     [this.text, this.lost] = [text, null];

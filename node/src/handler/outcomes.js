@@ -6,7 +6,7 @@ import { messageOf, nameOf, traceOf } from "../store/texts.js";
 /** The handler returned. What is no JSON ends the run failed: running it again would not help. */
 export function returned(value) {
   try {
-    return { status: "succeeded", output: outputText(value) };
+    return { status: "succeeded", output: jsonText(value, "output") };
   } catch (error) {
     return failed("OutputNotSerializable", messageOf(error));
   }
@@ -30,23 +30,26 @@ export const outOfTime = (seconds) => ({
 
 export const legsExhausted = (most) => failed("LegsExhausted", `the run was not done after ${most} legs, which is its function's max_legs`);
 
-/** The JSON text that Lambda's runtime sends for the value; lone surrogates, which UTF-8 cannot carry, are refused. */
-function outputText(value) {
+/**
+ * The JSON text that Lambda's runtime sends for the value of `what`; what UTF-8 cannot carry, a half of a surrogate pair,
+ * is refused: the run's document could not show it. Throws `NotSerializable`.
+ */
+export function jsonText(value, what) {
   let text;
   try {
     text = JSON.stringify(value) ?? "null";
+    if (/\\ud[89a-f]/.test(text)) refuseSurrogates(JSON.parse(text), "");
   } catch (error) {
-    throw new NotSerializable(`the output is no JSON: ${messageOf(error)}`);
+    throw new NotSerializable(`the ${what} is no JSON: ${messageOf(error)}`);
   }
-  if (/\\ud[89a-f]/.test(text)) refuseSurrogates(JSON.parse(text), "");
   return Buffer.from(text);
 }
 
 function refuseSurrogates(value, pointer) {
-  if (typeof value === "string" && !value.isWellFormed()) throw new NotSerializable(`the output is no JSON: half a surrogate pair at ${pointer.slice(0, 500) || "the top"}`);
+  if (typeof value === "string" && !value.isWellFormed()) throw new TypeError(`half a surrogate pair at ${pointer.slice(0, 500) || "the top"}`);
   if (value === null || typeof value !== "object") return;
   for (const [name, inner] of Object.entries(value)) {
-    if (!name.isWellFormed()) throw new NotSerializable(`the output is no JSON: half a surrogate pair in a name at ${pointer.slice(0, 500) || "the top"}`);
+    if (!name.isWellFormed()) throw new TypeError(`half a surrogate pair in a name at ${pointer.slice(0, 500) || "the top"}`);
     refuseSurrogates(inner, `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
   }
 }

@@ -41,21 +41,31 @@ const POLICY = {
   maxBackoffMs: 600_000, jitter: true, heartbeatMs: 0, callback: "", onTimeout: "fail", maxLegs: 100,
 };
 
-function policyOf(env) {
-  const number = (name, or, by = 1) => Math.trunc(Number(env[name] ?? or) * by);
+/** Throws `ConfigurationError` for a setting that says nothing: nobody would see that another value holds. */
+export function policyOf(env) {
+  const number = (name, or, by = 1, least = 0) => {
+    const found = env[name] ? Number(env[name]) : or;
+    if (!(found >= least && found < Infinity)) throw new ConfigurationError(`${name} is ${JSON.stringify(env[name])}: it is a number, ${least} or more`);
+    return Math.trunc(found * by);
+  };
+  const oneOf = (name, or, other) => {
+    const found = env[name] || or;
+    if (found !== or && found !== other) throw new ConfigurationError(`${name} is ${JSON.stringify(found)}: it is ${or} or ${other}`);
+    return found;
+  };
   return {
     function: env.ONCE_FUNCTION ?? "",
     tenant: env.ONCE_TENANT ?? "default",
     retentionS: number("ONCE_RETENTION_DAYS", 30, 86_400),
-    onLost: env.ONCE_ON_LOST ?? "retry",
-    maxAttempts: number("ONCE_MAX_ATTEMPTS", 1),
+    onLost: oneOf("ONCE_ON_LOST", "retry", "fail"),
+    maxAttempts: number("ONCE_MAX_ATTEMPTS", 1, 1, 1),
     backoffMs: number("ONCE_BACKOFF_SECONDS", 10, 1_000),
     maxBackoffMs: number("ONCE_MAX_BACKOFF_SECONDS", 600, 1_000),
-    jitter: env.ONCE_JITTER !== "0",
+    jitter: oneOf("ONCE_JITTER", "1", "0") !== "0",
     heartbeatMs: number("ONCE_HEARTBEAT_SECONDS", 0, 1_000),
     callback: env.ONCE_CALLBACK ?? "",
-    onTimeout: env.ONCE_ON_TIMEOUT ?? "fail",
-    maxLegs: number("ONCE_MAX_LEGS", 100),
+    onTimeout: oneOf("ONCE_ON_TIMEOUT", "fail", "continue"),
+    maxLegs: number("ONCE_MAX_LEGS", 100, 1, 1),
   };
 }
 

@@ -42,6 +42,9 @@ function refuseWrong(handler, options) {
   if (handler.length >= 3) throw new TypeError(`${name} takes a callback: write \`async (event, context) => { … return value; }\`, a tracked handler's result is what it returns`);
   if (/Generator/.test(Object.prototype.toString.call(handler))) throw new TypeError(`${name} is a generator function, and Lambda iterates over none: return a list of what it yields`);
   for (const option of Object.keys(options)) if (!OPTIONS.includes(option)) throw new TypeError(`unknown option ${option}; there are ${OPTIONS.join(", ")}`);
+  const { attach = false, attachSeconds = 60 } = options;
+  if (typeof attach !== "boolean") throw new TypeError(`attach is true or false, not ${attach}`);
+  if (!(typeof attachSeconds === "number" && attachSeconds >= 0 && attachSeconds < Infinity)) throw new TypeError(`attachSeconds is a number of seconds, 0 or more, not ${attachSeconds}`);
 }
 
 let warned = false;

@@ -23,6 +23,18 @@ test("an unknown option is an error, and nothing is sent", () =>
     assert.equal(seen.length, 0);
   }));
 
+test("a key is sent as the same key that the Python client sends, and what is no text is none", () =>
+  with_([[202, run("queued")], [202, { id: "batch_a", status: "running" }], [202, { id: "bulk_a", status: "running" }]], async (once, { seen }) => {
+    await once.start("echo", 1, { key: 'a "b" \\\\ c' });
+    assert.equal(seen[0].headers["idempotency-key"], '"a \\"b\\" \\\\\\\\ c"');
+    for (const wrong of [null, "", 7, {}, ["a"], "clé", "a\nb", "k".repeat(256)]) {
+      await assert.rejects(once.start("echo", 1, { key: wrong }), TypeError);
+      await assert.rejects(once.map("echo", [1], { key: wrong }), TypeError);
+      await assert.rejects(once.bulk("cancel", { function: "echo", key: wrong }), TypeError);
+    }
+    assert.equal(seen.length, 1);
+  }));
+
 test("a start that is not answered is sent again under the same key", () =>
   with_(["drop", [503, { type: "urn:invoke-once:unavailable" }, { "Retry-After": "7" }], [500, "<html>"], [202, run("queued")]], async (once, { seen, pauses }) => {
     await once.start("echo", 1);

@@ -308,6 +308,8 @@ test("what Lambda would not await is refused when it is wrapped", () => {
   ]) assert.throws(() => tracked(wrong), said);
   assert.throws(() => tracked(async () => 1, { atach: true }), /unknown option atach/);
   assert.throws(() => tracked(async () => 1, { key: "a[?b]" }), /use a function/);
+  for (const attach of ["false", 1, null]) assert.throws(() => tracked(async () => 1, { attach }), /attach is true or false/);
+  for (const attachSeconds of ["60s", NaN, -1, Infinity, null]) assert.throws(() => tracked(async () => 1, { attachSeconds }), /attachSeconds is a number/);
 });
 
 test("an output of more than 10 MB ends the run failed, and says so", async () => {

@@ -130,3 +130,14 @@ test("checkpoints are one write per 2 s, and cost a plain run nothing", async ()
   }), event);
   assert.equal(bench.table.writes, 4, "a claim, two checkpoints, an outcome");
 });
+
+test("a state with half a surrogate pair is refused, as an output is, and the one before stays", async () => {
+  const bench = new Bench(), event = await bench.queued();
+  await bench.call(tracked(async () => {
+    const run = currentRun();
+    await run.checkpoint({ n: "💶" });
+    for (const wrong of [{ a: ["\ud83d"] }, { "\udc00": 1 }]) await assert.rejects(run.checkpoint(wrong), (error) => error.name === "NotSerializable" && /half a surrogate pair/.test(error.message));
+    return run.state;
+  }), event);
+  assert.deepEqual(await bench.output(idOf(event)), { n: "💶" });
+});

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { NoCurrentRun } from "../../src/errors.js";
+import { ConfigurationError, NoCurrentRun } from "../../src/errors.js";
+import { policyOf } from "../../src/handler/runtime.js";
 import { currentRun, tracked } from "../../src/index.js";
 import { Bench } from "./bench.js";
 
@@ -36,4 +37,16 @@ test("code that belongs to no run is told the only one there is, and nothing whe
   for (const end of ends) end();
   await Promise.all(calls);
   assert.equal(currentRun().id, "local");
+});
+
+test("a setting that says nothing is an error that names it; an empty one is not set", () => {
+  const wrong = [
+    ["ONCE_RETENTION_DAYS", "soon"], ["ONCE_RETENTION_DAYS", "-1"], ["ONCE_MAX_ATTEMPTS", "0"], ["ONCE_MAX_LEGS", "many"], ["ONCE_BACKOFF_SECONDS", "Infinity"],
+    ["ONCE_ON_LOST", "Retry"], ["ONCE_ON_TIMEOUT", "continu"], ["ONCE_JITTER", "off"],
+  ];
+  for (const [name, text] of wrong) {
+    assert.throws(() => policyOf({ [name]: text }), (error) => error instanceof ConfigurationError && error.message.startsWith(`${name} is "${text}": it is `));
+    assert.deepEqual(policyOf({ [name]: "" }), policyOf({}));
+  }
+  assert.deepEqual([policyOf({ ONCE_BACKOFF_SECONDS: "0.5" }).backoffMs, policyOf({ ONCE_JITTER: "0" }).jitter], [500, false]);
 });

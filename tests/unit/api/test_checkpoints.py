@@ -54,6 +54,16 @@ def test_it_is_the_text_byte_for_byte_wherever_it_is_kept(world: World, state: A
     assert ("state" in shown["checkpoint"]) is (len(answer.text) < 1_000)
 
 
+def test_a_state_with_half_a_surrogate_pair_is_there_and_the_run_can_be_looked_at(world: World) -> None:
+    """No handler of this version keeps one; a worker of another may have."""
+    run_id = run_that(world, keeps({"a": 1}, then=ValueError("no")))
+    world.bench.table.items[run_id, "head"]["state"] = b'\x00{"a":"\\ud83d"}'
+    shown = world.get(run_id)
+    assert shown.status == 200 and "state" not in shown.json["checkpoint"]
+    assert world.call("GET", "/runs").json["runs"][0]["id"] == run_id
+    assert checkpoint(world, run_id).text == '{"a":"\\ud83d"}'
+
+
 def test_a_run_without_one_is_409_and_says_no_link(world: World) -> None:
     run_id = world.post().json["id"]
     answer = checkpoint(world, run_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from invoke_once.errors import ConfigurationError
 from invoke_once.handler.runtime import MANAGED, Policy, _policy, runtime
 
 
@@ -61,6 +62,25 @@ def test_each_setting_is_read_from_the_environment_and_has_a_default(
     assert _policy() == DEFAULT == Policy()
     monkeypatch.setenv(name, text)
     assert _policy() == DEFAULT._replace(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *[(name, text) for name in ("ONCE_RETENTION_DAYS", "ONCE_BACKOFF_SECONDS", "ONCE_MAX_BACKOFF_SECONDS",
+                                    "ONCE_HEARTBEAT_SECONDS") for text in ("soon", "-1", "nan", "inf", "1,5")],
+        *[(name, text) for name in ("ONCE_MAX_ATTEMPTS", "ONCE_MAX_LEGS") for text in ("0", "many")],
+        ("ONCE_ON_LOST", "Retry"), ("ONCE_ON_TIMEOUT", "continu"), ("ONCE_JITTER", "off"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_says_nothing_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ConfigurationError, match=f"^{name} is '{text}': it is "):
+        _policy()
+    monkeypatch.setenv(name, "")
+    _policy()  # empty: not set
 
 
 def test_no_setting_of_a_policy_is_left_out() -> None:

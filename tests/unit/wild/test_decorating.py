@@ -63,6 +63,22 @@ def test_what_would_never_run_is_refused_when_it_is_decorated(handler: Any, word
         tracked(key="id")(handler)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"key": 5}, "^key is a path"),
+        ({"key": ["a"]}, "^key is a path"),
+        ({"attach": "false"}, "^attach is True or False"),
+        ({"attach": None}, "^attach is True or False"),
+        *[({"attach_seconds": wrong}, "^attach_seconds is a number")
+          for wrong in ("60s", None, True, -1, float("nan"), float("inf"))],
+    ],
+)  # fmt: skip
+def test_an_option_of_another_kind_is_refused_when_it_is_given(options: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        tracked(**options)
+
+
 def test_a_function_that_runs_its_own_event_loop_is_a_handler() -> None:
     @functools.wraps(awaited)
     def handler(event: Any, context: Any) -> int:
