@@ -23,7 +23,7 @@ from invoke_once.life.status import Status
 
 AT_ONCE = 300  #: runs that one look begins of a batch with `max_running`
 LAZY_SPACING_MS = 250
-LARGE = 10  #: chunks; a look that has more of them to read says that it begins
+LARGE = 3  #: chunks; a look that has more of them to read says that it begins
 BUDGET_MS = 30_000  #: of reading; `attend` has 60 s
 MARK_MS = 45_000  #: of a look that has begun: when it is taken for dead
 REST = 2  #: the next look begins not before this many times what this one took

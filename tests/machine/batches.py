@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.batches import hints, records
+from chalicelib.batches.look import LARGE
 from chalicelib.batches.start import accept, cancel, retry
 from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import KeyReused
@@ -111,6 +112,7 @@ class Search(World):
         self.table = self.real
         self.store = Store(self.shaky)
         self.svc = self.service(self.store)
+        self.large = seed % 2 * LARGE  # every second one has its looks say that they begin
         self.total = total or chance.choice([1, 3, 7, 130, 205])
         self.max_running = chance.choice([None, None, 2])
         if self.max_running and self.total > 7:

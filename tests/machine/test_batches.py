@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.batches.look import LARGE
 from chalicelib.batches.start import retry
 from invoke_once.life.head import HEAD
 from invoke_once.life.move import Move
@@ -16,6 +17,7 @@ from invoke_once.life.moves import new_token
 from invoke_once.life.status import Status
 from invoke_once.store.store import Item, Store
 from invoke_once.testing import MemoryTable
+from tests.machine import batch_wakes
 from tests.machine.batches import Broken, Rewrite, Search, Shaky, broken_by
 from tests.unit.batches.world import World
 
@@ -54,6 +56,15 @@ def tombstones_elsewhere(move: Move) -> Move:
     return replace(move, run_id=move.run_id + "x", set={**move.set, "run_id": move.run_id + "x"})
 
 
+def a_mark_that_never_lapses(move: Move) -> Move:
+    return replace(move, set={"look_from": move.set["look_from"] * 2}) if set(move.set) == {"look_from"} else move
+
+
+def nothing_is_arranged(move: Move) -> Move:
+    """Who comes while a look is under way goes away, and thinks that it has arranged to come again."""
+    return replace(move, set={}) if move.letter == "BL" and set(move.set) == {"not_before"} else move
+
+
 MUTANTS: dict[str, Rewrite] = {
     "an item has another id each time it is begun": elsewhere,
     "a repeated POST begins the batch again": without("BA", "id is free"),
@@ -69,13 +80,14 @@ MUTANTS: dict[str, Rewrite] = {
     "a retry begins no new pass": setting("BO", "batch_pass", lambda m: None),
     "a redrive does not join the pass": setting("O", "batch_pass", lambda m: None),
     "a cancelled index gets no tombstone": tombstones_elsewhere,
+    "a look that died holds all others off for ever": a_mark_that_never_lapses,
 }
 
 
 def a_slow_look(rewrite: Rewrite) -> None:
     """A look has seen everything end; before it writes that, another look does, and somebody retries."""
     world = Search(0, rewrite, total=3)
-    world.max_running, world.shaky.calm = None, True
+    world.max_running, world.large, world.shaky.calm = None, LARGE, True
     world.body = lambda index, time: Status.FAILED if time == 1 else Status.SUCCEEDED
     batch_id = world.post(3).batch.run_id
     world.attend(world.queues.attends.pop(0))
@@ -139,6 +151,15 @@ def test_a_retry_runs_no_item_again_that_has_succeeded() -> None:
     assert a_retry_after_some_have_failed(MemoryTable(), lambda move: move) == [1, 2, 1]
     assert a_retry_after_some_have_failed(Forgetting(), lambda move: move) == [1, 2, 1], "the guard of O alone"
     assert a_retry_after_some_have_failed(Forgetting(), without("O", *guards)) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_it_was_woken_for_leads_to_its_end_without_a_sweep(seed: int) -> None:
+    batch_wakes.Woken(seed).search()
+
+
+def test_the_search_finds_that_who_comes_during_a_look_is_forgotten() -> None:
+    assert batch_wakes.broken_by(nothing_is_arranged, range(200)) is not None
 
 
 @pytest.mark.parametrize("what", MUTANTS)

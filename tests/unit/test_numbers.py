@@ -133,7 +133,7 @@ NUMBERS: list[tuple[ModuleType, dict[str, Any]]] = [
     (shown, {"MOST": 1_000}),
     (batches_attend, {"MAX_STEPS": 3}),
     (hints, {"EVERY_MS": 1_000, "_MANY": 10_000}),
-    (look, {"AT_ONCE": 300, "LAZY_SPACING_MS": 250, "LARGE": 10, "BUDGET_MS": 30_000, "MARK_MS": 45_000, "REST": 2}),
+    (look, {"AT_ONCE": 300, "LAZY_SPACING_MS": 250, "LARGE": 3, "BUDGET_MS": 30_000, "MARK_MS": 45_000, "REST": 2}),
     (tally, {"FORGOTTEN_MS": 3_600_000, "NOTED_EVERY_MS": 600_000}),
     (members, {"FIRED_AGAIN_MS": 10_000, "_TRIES": 4}),
     (pages, {"MAX_PAGE_BYTES": 3_145_728, "MAX_EXAMINED": 1_000}),
