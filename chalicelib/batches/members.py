@@ -51,9 +51,13 @@ def new_run(svc: Service, batch: Batch, index: int, item: Item) -> moves.NewRun:
     )  # fmt: skip
 
 
-def begin(svc: Service, batch: Batch, manifest: Manifest, index: int) -> None:
-    """Make the run of this index one of the present pass, and fire it; what is that already is left alone."""
-    found = None if batch.pass_number == 1 else svc.store.get(run_id(batch, index), svc.now_ms())
+def begin(svc: Service, batch: Batch, manifest: Manifest, index: int, found: Head | None = None) -> None:
+    """Make the run of this index one of the present pass, and fire it; what is that already is left alone.
+
+    `found`: the run as it was read a moment ago. It is old by now at worst: then a write is refused, and tells.
+    """
+    if found is None and batch.pass_number > 1:
+        found = svc.store.get(run_id(batch, index), svc.now_ms())
     if found is None:
         item = manifest[index]
         new = gated.under_gates(svc, new_run(svc, batch, index, item))
@@ -91,7 +95,7 @@ def _into_this_pass(svc: Service, batch: Batch, found: Head) -> tuple[Head | Non
 def stop(svc: Service, batch: Batch, manifest: Manifest, index: int, found: Head | None) -> None:
     """Cancel the run of this index: born cancelled, cancelled, or asked to stop. One that has ended stays so.
 
-    `found`: the run as it was read a moment ago; whatever has happened since, the writes are refused and tell it.
+    `found`: as for `begin`.
     """
     if found is None:
         item = manifest[index]

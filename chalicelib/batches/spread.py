@@ -48,10 +48,10 @@ def work(
         if taken is None:
             return done
         manifest = manifest or read_manifest(svc, batch)
-        chunk, token = taken
+        chunk, token, before = taken
         whole = False
         try:
-            whole = _do(svc, batch, manifest, chunk, kind, until_ms, threads)
+            whole = _do(svc, batch, manifest, chunk, kind, until_ms, threads, before=before)
         finally:
             move = batch_moves.end_chunk(batch, chunk, token, svc.now_ms(), done=whole, kind=kind)
             svc.store.put_part(move)
@@ -64,8 +64,8 @@ def read_manifest(svc: Service, batch: Batch) -> Manifest:
     return Manifest(svc.payloads.object((batch.input_ref or "").removeprefix("s3:")))
 
 
-def _take(svc: Service, batch: Batch, worker: int, kind: str) -> tuple[int, str] | None:
-    """(chunk, token) of one that nobody has; workers begin at different places."""
+def _take(svc: Service, batch: Batch, worker: int, kind: str) -> tuple[int, str, bool] | None:
+    """(chunk, token, whether another had it before) of one that nobody has; workers begin at different places."""
     known = records.chunks(svc, batch, kind=kind)
     first = worker * batch.chunks // WORKERS
     for step in range(batch.chunks):
@@ -74,7 +74,7 @@ def _take(svc: Service, batch: Batch, worker: int, kind: str) -> tuple[int, str]
             continue
         move = batch_moves.take_chunk(batch, chunk, svc.now_ms(), kind)
         if not isinstance(svc.store.put_part(move), Unwritten):
-            return chunk, str(move.set["token"])
+            return chunk, str(move.set["token"]), chunk in known
     return None
 
 
@@ -85,11 +85,14 @@ def free(chunk: Item | None, now_ms: int) -> bool:
     return not chunk.get("done") and int(chunk.get("at") or 0) <= now_ms - batch_moves.CHUNK_LEASE_MS
 
 
-def _do(svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, until_ms: int, threads: int) -> bool:
-    """Every index of a chunk; False: time was over before."""
+def _do(
+    svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, until_ms: int, threads: int, *, before: bool
+) -> bool:
+    """Every index of a chunk; False: time was over before. What may be a run already is read, all of it at once."""
     ended = _ended(svc, batch, chunk)
     left = [index for index in batch.indexes(chunk) if index % CHUNK not in ended]
-    there = records.heads(svc, batch, left) if kind == "stop" else {}  # to ask by a write would cost one each
+    may_be_there = before or kind == "stop" or batch.pass_number > 1
+    there = records.heads(svc, batch, left) if may_be_there else {}  # to ask by a write would cost one each
 
     def one(index: int) -> bool:
         if svc.now_ms() >= until_ms:
@@ -97,7 +100,7 @@ def _do(svc: Service, batch: Batch, manifest: Manifest, chunk: int, kind: str, u
         if kind == "stop":
             members.stop(svc, batch, manifest, index, there.get(index))
         else:
-            members.begin(svc, batch, manifest, index)
+            members.begin(svc, batch, manifest, index, there.get(index))
         return True
 
     with several(threads) as each:

@@ -190,6 +190,20 @@ def test_a_cancel_writes_once_for_each_run_that_there_is_and_none_for_those_that
     assert world.streaming.refused == 0
 
 
+def test_who_takes_a_chunk_over_writes_nothing_for_what_is_a_run_already() -> None:
+    world = Streamed()
+    batch_id = world.post(20).batch.run_id
+    with suppress(Dies), dying(world.streaming, "write", 11):  # the chunk, and ten runs
+        world.attend(world.queues.attends.pop(0))
+    world.queues.attends.clear()
+    world.clock.step(spread.RESPREAD_MS)
+    world.attend({"spread": batch_id, "worker": 0})
+    assert len(world.runs(batch_id)) == 20 and world.streaming.refused == 0
+    assert {event["invoke_once"]["run_id"] for event in world.queues.targets} == {
+        r.run_id for r in world.runs(batch_id)
+    }
+
+
 def test_a_look_that_lost_to_another_one_comes_again() -> None:
     """The other has read before this one's run ended. Of a batch with `max_running` nobody else would go on."""
     world = Streamed(large=look.LARGE)
