@@ -69,11 +69,10 @@ class Pauses(Struct):
     _known: dict[str, tuple[int, Paused]] = field(default_factory=dict)
 
     def of(self, store: Store, function: str, now_ms: int) -> Paused:
-        at_ms, known = self._known.get(function, (0, Paused(function)))
-        if not at_ms <= now_ms < at_ms + KEPT_MS:
-            known = read(store, function, consistent=False)
-            self._known[function] = now_ms, known
-        return known
+        known = self._known.get(function)
+        if known is None or not known[0] <= now_ms < known[0] + KEPT_MS:
+            known = self._known[function] = now_ms, read(store, function, consistent=False)
+        return known[1]
 
     def of_now(self, store: Store, function: str, now_ms: int) -> Paused:
         """As it is stored now: for what is about to be held back, which nobody would look at again if it was over."""

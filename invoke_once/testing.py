@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from invoke_once.errors import PayloadCorrupt
+from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 from invoke_once.life import moves
 from invoke_once.life.head import HEAD, INDEX_KEYS, Head
 from invoke_once.life.move import Move
@@ -62,6 +62,8 @@ class MemoryTable:
                 return Unwritten(dict(found))
             self.writes += 1
             keys = {"run_id": move.run_id, "part": move.part}
+            if not move.replace and keys.keys() & move.set.keys():
+                raise StoreUnavailable("an update may not set an item's key", "ValidationException")
             item = dict(move.set) if move.replace else keys | move.changed(found)
             self.items[move.run_id, move.part] = item
             return Written(dict(item))

@@ -16,7 +16,6 @@ from typing import Any
 from msgspec import Struct
 
 SUCCESS = "Success"
-TRIED = "RetriesExhausted"
 UNTOLD = {
     "EventAgeExceeded": "Lambda could not start it before the event became too old",
     "ZeroReservedConcurrency": "the function's reserved concurrency is 0: Lambda starts none of it",

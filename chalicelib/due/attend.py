@@ -8,11 +8,11 @@ dies in between leaves a run that is due again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.due import gated, jobs
 from chalicelib.runs import dispatch
 from chalicelib.service import Service
+from chalicelib.several import several
 from invoke_once import log
 from invoke_once.handler import recovery
 from invoke_once.life import moves
@@ -52,10 +52,8 @@ def attend(svc: Service, run_id: str, deliver: Deliver) -> Due:
 
 def attend_to_all(svc: Service, run_ids: Sequence[str], deliver: Deliver) -> dict[str, Due | None]:
     """What was done for each; None where it raised, which does not stop the others. None waits for another."""
-    if len(run_ids) == 1:
-        return {run_ids[0]: attend_safely(svc, run_ids[0], deliver)}
-    with ThreadPoolExecutor(max(len(run_ids), 1)) as pool:
-        return dict(zip(run_ids, pool.map(lambda run_id: attend_safely(svc, run_id, deliver), run_ids), strict=True))
+    with several(max(len(run_ids), 1)) as each:
+        return dict(each(lambda run_id: (run_id, attend_safely(svc, run_id, deliver)), run_ids))
 
 
 def attend_safely(svc: Service, run_id: str, deliver: Deliver) -> Due | None:

@@ -70,21 +70,20 @@ def on_stream(svc: Service, queue: Queue, event: Mapping[str, Any]) -> dict[str,
     """Every record of a batch; those that raised are reported, so that the others are not repeated."""
     due_now: list[str] = []
 
-    def failed(record: Mapping[str, Any]) -> bool:
+    def failed(record: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:
             _wake(svc, queue, record, due_now)
         except Exception as error:  # one bad record must not stop the others
             log.event("stream_record_failed", reason=type(error).__name__, metrics={"StreamRecordFailed": 1})
-            return True
-        return False
+            return [{"itemIdentifier": record.get("dynamodb", {}).get("SequenceNumber")}]
+        return []
 
     records = event.get("Records", [])
     with ThreadPoolExecutor(WORKERS) as pool:  # the last of a hundred must not wait for the others' messages
-        bad = list(pool.map(failed, records))
+        failures = [one for found in pool.map(failed, records) for one in found]
     gated.on_stream(svc, records, lambda gate, delay_s: queue.send(gate, delay_s) if delay_s <= MAX_DELAY_S else None)
     fire_attend(svc.invoker, svc.settings.attend_function, due_now)
-    sequences = [record.get("dynamodb", {}).get("SequenceNumber") for record in records]
-    return {"batchItemFailures": [{"itemIdentifier": n} for n, was in zip(sequences, bad, strict=True) if was]}
+    return {"batchItemFailures": failures}
 
 
 def _wake(svc: Service, queue: Queue, record: Mapping[str, Any], due_now: list[str]) -> None:

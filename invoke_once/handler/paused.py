@@ -20,11 +20,10 @@ _known: dict[str, tuple[int, bool]] = {}
 def is_paused(rt: Runtime, function: str) -> bool:
     """For everybody. A pause of one tenant's runs is the service's to keep; without the table nobody knows."""
     now_ms = rt.now_ms()
-    at_ms, known = _known.get(function, (0, False))
-    if not at_ms <= now_ms < at_ms + KEPT_MS:
-        known = _read(rt, function)
-        _known[function] = now_ms, known
-    return known
+    known = _known.get(function)
+    if known is None or not known[0] <= now_ms < known[0] + KEPT_MS:
+        known = _known[function] = now_ms, _read(rt, function)
+    return known[1]
 
 
 def _read(rt: Runtime, function: str) -> bool:

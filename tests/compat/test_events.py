@@ -54,6 +54,12 @@ def test_an_event_fired_today_has_all_that_an_older_wrapper_reads(release: Path)
     assert kinds(merged["invoke_once"]).items() >= kinds(event(release, "unwrapped")["invoke_once"]).items()
 
 
+@pytest.mark.parametrize("text", [b"[1]", b"7", b'"{}"', b""])
+def test_an_input_that_takes_no_member_is_not_sent_to_an_unwrapped_function(text: bytes) -> None:
+    with pytest.raises(ValueError, match="is an object"):
+        merged_event(Maker().claimed(mode="destination"), text)
+
+
 def kinds(meta: dict[str, Any]) -> dict[str, type]:
     return {name: type(value) for name, value in meta.items()}
 

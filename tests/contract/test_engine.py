@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from invoke_once.errors import PayloadCorrupt, PayloadTooLarge
+from invoke_once.errors import PayloadCorrupt, PayloadTooLarge, StoreUnavailable
 from invoke_once.life import keys, moves
 from invoke_once.life.head import Head
+from invoke_once.life.move import Move
 from invoke_once.life.status import Status
 from invoke_once.store import marshal, payloads
 from invoke_once.store.payloads import Payloads
@@ -85,6 +87,18 @@ def test_an_output_comes_back_whole_and_checked(store: Store, claimed: Callable[
         objects.objects[key] = b'"another"'
         with pytest.raises(PayloadCorrupt):
             kept.output(result.head)
+
+
+def test_an_update_may_not_set_the_key_of_an_item(engine: Engine, tenant: str) -> None:
+    run_id = f"run_{tenant}"
+    item = {"run_id": run_id, "part": "input#x", "expires_at": NOW}
+    move = Move("input", run_id, (), item, part="input#x")
+    with pytest.raises(StoreUnavailable) as refused:
+        engine.write(move)
+    assert refused.value.for_good
+    assert engine.parts(run_id, "input") == []
+    engine.write(replace(move, replace=True))
+    assert engine.parts(run_id, "input") == [item]
 
 
 def test_payloads_over_the_limits_are_refused_before_anything_is_written(engine: Engine, tenant: str) -> None:

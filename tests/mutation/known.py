@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -41,8 +42,9 @@ QUIET = (
 )
 TRACED = (*(option for option in QUIET if option != "-x"), "--continue-on-collection-errors")
 CACHE = LOCAL / "mutation"
-#: Of one mistake: seconds of tests as they were traced, and how many of them.
-BUDGET_S, MOST_TESTS = 40.0, 400
+#: Of one mistake: seconds of tests as they were traced, how many of them, and the seconds of one test file, unless it
+#: is the module's own: a slow one leaves the others their time.
+BUDGET_S, MOST_TESTS, SHARE_S = 40.0, 400, 8.0
 
 
 @dataclass
@@ -75,10 +77,13 @@ class Known:
         near = sorted((test for file in naming for test in by_file.get(file, [])), key=self.seconds.__getitem__)
         in_turns = (test for row in zip_longest(*by_file.values()) for test in row if test is not None)
         room = 2 if at_import else 1  #: who looks at a constant is found by its import alone
-        budget, chosen = room * BUDGET_S, list[str]()
+        budget, chosen, spent = room * BUDGET_S, list[str](), Counter[str]()
         for test in dict.fromkeys([*near, *in_turns]):
-            if len(chosen) < room * MOST_TESTS and self.seconds[test] < budget:
-                budget -= self.seconds[test]
+            file, takes_s = test.partition("::")[0], self.seconds[test]
+            its_share = file in naming or spent[file] + takes_s < room * SHARE_S
+            if len(chosen) < room * MOST_TESTS and takes_s < budget and its_share:
+                budget -= takes_s
+                spent[file] += takes_s
                 chosen.append(test)
         return sorted(chosen, key=self.seconds.__getitem__)
 

@@ -99,6 +99,10 @@ class _Finder:
                 return
             case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
                 return
+            case ast.Assign(
+                value=ast.Subscript(value=ast.Name(id="Callable" | "Mapping" | "dict"))
+            ):  # a type's own name
+                return
             case ast.If() | ast.While():
                 self._head(node, node.test)
                 yield self._of(node.test, f"not ({self._said(node.test)})")

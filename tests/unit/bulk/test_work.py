@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.batches import start as batch_start
 from chalicelib.batches.manifest import Item
-from chalicelib.bulk import start, work
+from chalicelib.bulk import documents, start, work
 from chalicelib.due import jobs
 from chalicelib.due.sweep import sweep
 from chalicelib.due.wake import wanted_at
 from chalicelib.runs import dispatch
 from chalicelib.runs.dispatch import KeyReused
+from chalicelib.runs.documents import rfc3339
+from chalicelib.runs.filters import Filters
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life.bulk import Counts
 from invoke_once.life.due import Due
@@ -107,6 +111,50 @@ def test_a_dry_run_counts_and_writes_nothing_but_its_own_item() -> None:
     job = world.work(job)
     assert (job.status, job.counted) == ("done", Counts(7, 0, 2))
     assert {key: item for key, item in world.table.items.items() if key[0] != job.run_id} == before
+
+
+def test_a_key_is_known_once_it_has_a_job() -> None:
+    world = World()
+    asked = start.BulkRequest("demo", "cancel", {}, Filters(None, None, (), (), 0, 1), key="k")
+    assert not start.is_known(world.svc, asked)
+    start.accept(world.svc, asked)
+    assert start.is_known(world.svc, asked)
+    assert not start.is_known(world.svc, structs.replace(asked, key=None))
+
+
+@pytest.mark.parametrize(("later_ms", "seconds"), [(29_999, 1), (30_000, 5)])
+def test_a_job_is_worth_another_look_in_a_second_and_later_in_five(later_ms: int, seconds: int) -> None:
+    job = World().bulk("cancel", function="echo")
+    assert documents.retry_after_s(job, job.created_at + later_ms) == seconds
+    shown = documents.document(job)
+    assert (shown["expires_at"], shown["finished_at"]) == (rfc3339(job.expires_at * 1000), None)
+
+
+def test_a_job_tells_of_its_beginning_its_stop_its_end_and_what_it_could_not_do(capsys: Any) -> None:
+    world = World()
+    (bad,) = world.ended(1)
+    world.svc.payloads.renew_input = _refused  # type: ignore[method-assign]
+    job = world.bulk("retry", **FAILED)
+    for _ in range(work.TRIES - 1):
+        with pytest.raises(StoreUnavailable):
+            world.work(job)
+    start.stop(world.svc, other := world.bulk("cancel", function="echo"))
+    world.work(job)
+    world.work(other)
+    told = {(line["event"], line["bulk"]): line for line in map(json.loads, capsys.readouterr().out.splitlines())
+            if "bulk" in line}  # fmt: skip
+    begun = told["bulk_accepted", job.run_id]
+    assert (begun["tenant"], begun["action"], begun["dry_run"], begun["BulkAccepted"]) == ("demo", "retry", False, 1)
+    failed = told["bulk_run_failed", job.run_id]
+    assert (failed["run_id"], failed["reason"]) == (bad, "StoreUnavailable")
+    ended = told["bulk_ended", job.run_id]
+    assert (ended["run_status"], ended["matched"], ended["done"], ended["refused"]) == ("done", 1, 0, 1)
+    assert ("bulk_stop_requested", other.run_id) in told
+    assert told["bulk_ended", other.run_id]["run_status"] == "stopped"
+
+
+def _refused(*_: Any) -> None:
+    raise StoreUnavailable("S3 refused put_object: AccessDenied", "AccessDenied")
 
 
 def test_a_key_has_one_job() -> None:
@@ -300,7 +348,8 @@ def test_stream_and_sweep_wake_its_workers() -> None:
     image = {"run_id": {"S": job.run_id}, "part": {"S": "bulk"}, "not_before": {"N": str(job.not_before)}}
     assert wanted_at({"dynamodb": {"NewImage": image}}) == (job.run_id, world.clock() - 1 + start.SETTLE_MS + 1)
     world.clock.step(start.SETTLE_MS)
-    sweep(world.svc, lambda *_: None, workers=1)  # in an invocation of its own: it may take a while
+    swept = sweep(world.svc, lambda *_: None, workers=1)  # in an invocation of its own: it may take a while
+    assert (swept.looked_at, swept.failed) == (1, 0)
     assert world.fires.attends == [job.run_id] and world.look(job).step == 0
     jobs.attend(world.svc, job.run_id, lambda *_: None)
     assert world.look(job).status == "done"

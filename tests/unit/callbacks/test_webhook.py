@@ -14,6 +14,7 @@ from email.utils import format_datetime
 import pytest
 import trustme
 
+from chalicelib.callbacks.pinned import READ_LIMIT, Deadline, Pinned
 from chalicelib.callbacks.urls import CallbackUrl
 from chalicelib.callbacks.webhook import Outcome, _exchange, _take_leave, send
 from tests.raw_receiver import RawReceiver, Script, answer
@@ -27,6 +28,22 @@ def url_of(
     receiver: RawReceiver, host: str = "127.0.0.1", scheme: str = "http", target: str = "/hook?a=1"
 ) -> CallbackUrl:
     return CallbackUrl(scheme, host, receiver.port, target)
+
+
+def test_no_more_of_an_answer_s_head_is_read_than_four_kilobytes_and_all_of_those() -> None:
+    class Drip:
+        left = bytearray(b"x" * 5_000)
+
+        def settimeout(self, _seconds: float) -> None: ...
+
+        def recv(self, most: int) -> bytes:
+            piece = bytes(self.left[: min(most, READ_LIMIT - 1)])
+            del self.left[: len(piece)]
+            return piece
+
+    connection = Pinned(CallbackUrl("http", "127.0.0.1", 80, "/"), [], Deadline(5), None)
+    connection.sock = Drip()
+    assert len(connection.read_head()) == READ_LIMIT == 4_096
 
 
 def here(*addresses: str):

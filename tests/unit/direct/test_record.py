@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from chalicelib.destinations import reports
 from chalicelib.destinations.record import record
 from chalicelib.due.attend import attend
 from chalicelib.functions import Function, Retry
@@ -251,12 +252,40 @@ def test_its_failure_is_kept_too(here: Recorded) -> None:
     assert (run.status, (here.world.error(run) or {})["type"]) == ("failed", "Error")
 
 
-def test_told_twice_it_is_one_run(here: Recorded) -> None:
+def test_told_twice_it_is_one_run(here: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
     what = aws.record(NODE, events.eventbridge("e-1"), {"hello": 1})
     here.told(what)
     (before,) = here.world.runs()
-    here.told(what)
+    again = here.told(what)
     assert here.world.runs() == [before]
+    assert isinstance(again, Refused) and again.head == before
+    told = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line["event"] == "reported"]
+    assert [line["run_id"] for line in told] == [before.run_id] * 2
+    assert [(line["condition"], line["run_status"]) for line in told] == [("Success", "succeeded")] * 2
+    assert [(line.get("refused"), line["Reported"]) for line in told] == [(None, 1), (True, 1)]
+
+
+@pytest.mark.parametrize(
+    ("told", "type_"),
+    [({"errorType": "E", "name": "N"}, "E"), ({"name": "N"}, "N"), ({}, "")],
+    ids=["Python", "Node.js", "nothing"],
+)
+def test_an_error_has_its_runtime_s_name(told: dict[str, Any], type_: str) -> None:
+    assert reports.read(aws.failed(NODE, {}, told)).error_type == type_
+
+
+@pytest.mark.parametrize(("count", "answered", "invoked"), [(0, False, False), (1, False, True), (0, True, True)])
+@pytest.mark.parametrize("condition", ["EventAgeExceeded", "ZeroReservedConcurrency"])
+def test_a_function_was_started_when_lambda_counted_a_start_or_had_an_answer(
+    condition: str, count: int, answered: bool, invoked: bool
+) -> None:
+    what = aws.never_started(NODE, {}, condition) | ({"responseContext": {"statusCode": 200}} if answered else {})
+    what["requestContext"]["approximateInvokeCount"] = count
+    found = reports.read(what)
+    assert found.invoked is invoked
+    assert found.message == reports.UNTOLD[condition]
+    del what["requestContext"]["approximateInvokeCount"]
+    assert reports.read(what).invoked is answered, "without a count its condition says that it was not started"
 
 
 def test_a_telling_that_was_cut_off_is_finished_by_the_next(here: Recorded) -> None:

@@ -45,6 +45,12 @@ def test_an_idle_sweep_has_nothing_old(stage: Stage) -> None:
     assert sweep(stage.svc, lambda *_: None).oldest_due_ms == 0
 
 
+def test_a_sweep_whose_time_is_just_not_over_goes_on(stage: Stage) -> None:
+    stage.post()
+    stage.clock.step(FIRST_LOOK_MS)
+    assert not sweep(stage.svc, lambda *_: None, budget_ms=0).unfinished
+
+
 def test_a_sweep_with_little_time_takes_the_oldest_of_a_shard_first(stage: Stage) -> None:
     heads = []
     for n in range(40):

@@ -5,7 +5,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -14,6 +13,7 @@ from chalicelib.due.wake import MAX_DELAY_S, WORKERS, on_stream, on_wake
 from chalicelib.invoker import TOGETHER, Answer, Fired
 from chalicelib.service import Service
 from chalicelib.settings import read
+from invoke_once.life import gates
 from invoke_once.testing import Bench
 
 NOW_MS = 1_800_000_000_000
@@ -100,12 +100,13 @@ def test_what_is_further_off_than_the_queue_can_wait_is_left_to_the_sweep() -> N
         (RUNNING, RUNNING),
         (None, ended()),
         (image(run_id="run_a", part="delivery#x#0001", at=1), None),
+        (image(run_id="run_a", part="head", not_before=NOW_MS, wait_shard="gate_paused_a#1"), None),
     ],
-    ids=["nothing new", "delivered", "a heartbeat", "deleted", "another part"],
+    ids=["nothing new", "delivered", "a heartbeat", "deleted", "another part", "held by a gate"],
 )
 def test_what_asks_for_nothing_new_wakes_nobody(new: dict[str, Any] | None, old: dict[str, Any] | None) -> None:
     stage = Stage()
-    stage.records(record(new, old))
+    assert stage.records(record(new, old)) == {"batchItemFailures": []}
     assert stage.queue.sent == [] and stage.attends.runs == []
 
 
@@ -123,10 +124,26 @@ def test_no_message_stops_the_others_of_its_batch(body: Any) -> None:
     assert stage.attends.runs == ["run_a"]
 
 
-def test_a_start_that_waits_goes_through_the_queue() -> None:
+@pytest.mark.parametrize("part", ["head", "batch", "bulk"])
+def test_a_start_that_waits_goes_through_the_queue(part: str) -> None:
     stage = Stage()
-    stage.records(record(image(run_id="run_a", part="head", not_before=NOW_MS + 3_000)))
+    stage.records(record(image(run_id="run_a", part=part, not_before=NOW_MS + 3_000)))
     assert stage.queue.sent == [("run_a", 3)]
+
+
+def test_a_batch_is_looked_at_when_a_run_of_it_has_ended() -> None:
+    stage = Stage()
+    run = image(run_id="run_a", part="head", batch="batch_of_one_run")
+    stage.records(record(run | image(status="succeeded"), run | image(status="running")))
+    assert stage.attends.runs == ["batch_of_one_run"]
+
+
+@pytest.mark.parametrize(("left_s", "sent"), [(MAX_DELAY_S, True), (MAX_DELAY_S + 1, False)])
+def test_a_gate_is_looked_at_when_a_slot_will_be_free_as_far_as_the_queue_can_wait(left_s: int, sent: bool) -> None:
+    stage, rack = Stage(), gates.rack_id(gates.of_function("two"), 0)
+    held = image(run_id="run_a", part="head", slot=gates.Slot(rack, "s0").text, hold="h")
+    stage.records(record(image(run_id="run_a", part="head", slot_until=NOW_MS + left_s * 1000), held))
+    assert stage.queue.sent == ([(rack, left_s)] if sent else [])
 
 
 def test_one_bad_record_is_reported_and_stops_no_other() -> None:
@@ -162,11 +179,11 @@ def test_a_message_whose_delay_is_over_is_attended_to_and_an_unreadable_one_is_h
 
 
 def test_a_message_names_its_run_and_waits_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    sqs = boto3.client("sqs", aws_access_key_id="a", aws_secret_access_key="s")
+    for name, value in (("DEFAULT_REGION", "us-east-1"), ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "s")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    wake._sqs.cache_clear()
     sent = {"QueueUrl": "https://sqs.example/1/wake", "MessageBody": '{"run_id": "run_a"}', "DelaySeconds": 5}
-    monkeypatch.setattr(wake, "_sqs", lambda: sqs)
-    with Stubber(sqs) as stub:
+    with Stubber(wake._sqs()) as stub:
         stub.add_response("send_message", {}, sent)
         wake.SqsQueue("https://sqs.example/1/wake").send("run_a", 5)
         stub.assert_no_pending_responses()

@@ -39,11 +39,12 @@ FUNCTIONS = {
 
 
 class Streaming(MemoryTable):
-    """A table with a stream; `refuses` names letters that find DynamoDB away."""
+    """A table with a stream. `tried` are the letters of all moves, `letters` those of the moves that were made."""
 
     def __init__(self) -> None:
         super().__init__()
         self.records: list[dict[str, Any]] = []
+        self.tried: list[str] = []
         self.letters: list[str] = []
         self.written: list[tuple[Item | None, Item]] = []
         self.dies_before = ""
@@ -52,6 +53,7 @@ class Streaming(MemoryTable):
         if self.dies_before and move.letter == self.dies_before:
             self.dies_before = ""
             raise Died
+        self.tried.append(move.letter)
         old = self.items.get((move.run_id, move.part))
         outcome = super().write(move)
         if isinstance(outcome, Written):

@@ -260,6 +260,25 @@ def test_more_slots_than_a_rack_has(line: Line) -> None:
     assert len(racks.read(line.svc, gates.of_key("demo", "many")).taken) == 20
 
 
+PLACES = [gates.slot("gate_k1", n) for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken", "freed", "handed", "new"),
+    [
+        (2, [], [], [], [0, 1]), (2, [0], [], [], [1]), (2, [0, 1], [], [], []), (2, [0, 1], [1], [1], []),
+        (3, [0, 1], [1], [1], [2]), (2, [0, 1, 2], [2], [], []), (2, [0, 1, 2], [0], [], []),
+        (2, [0, 1, 2], [0, 2], [0], []), (2, [1, 2], [2], [], [0]), (0, [0], [0], [], []),
+    ],
+)  # fmt: skip
+def test_slots_are_handed_on_within_the_limit_and_above_it_none(
+    limit: int, taken: list[int], freed: list[int], handed: list[int], new: list[int]
+) -> None:
+    found = racks.Racks("gate_k1", limit, {PLACES[n]: f"run_{n}.h" for n in taken})
+    opened = found.openings({PLACES[n]: f"run_{n}.h" for n in freed})
+    assert opened == [(PLACES[n], f"run_{n}.h") for n in handed] + [(PLACES[n], None) for n in new]
+
+
 def test_a_gate_that_nobody_uses_is_left_alone_and_wakes_again(line: Line) -> None:
     line.end(line.claim(line.post("free", "c")))
     line.stream()

@@ -14,6 +14,8 @@ from chalicelib.invoker import Answer, Fired
 from chalicelib.pauses import KEPT_MS
 from chalicelib.runs import dispatch
 from invoke_once.life import gates, moves
+from invoke_once.life.due import Due
+from invoke_once.life.moves import gate_moves
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Refused
 from tests.unit.gates.line import Line
@@ -194,9 +196,33 @@ def test_a_pause_is_written_over_by_nobody_and_rests_when_it_is_over(line: Line)
     pausing.pause(line.svc, "free", gates.EVERYBODY, "ops", "again")
     found = line.svc.pauses.of(line.store, "free", line.clock()).of[gates.EVERYBODY]
     assert found.reason == "again" and found.since is not None
-    resume(line)
+    assert pausing.resume(line.svc, "free", gates.EVERYBODY).of[gates.EVERYBODY].since is None
+    line.sweep()
     line.minutes(4)
     assert "due_at" not in line.table.items[gates.pause_id("free"), gates.PAUSE]
+
+
+@pytest.mark.parametrize("left_ms", [0, 1])
+def test_a_pause_that_is_over_is_looked_at_until_it_was_found_empty_for_a_while(line: Line, left_ms: int) -> None:
+    pause(line)
+    line.clock.step(1_000)
+    resume(line)
+    item = line.table.items[gates.pause_id("free"), gates.PAUSE]
+    assert item["empty_at"] == line.clock() and item["due_at"] == line.clock() + pausing.LOOK_MS
+    line.clock.step(gate_moves.EMPTY_MS - left_ms)
+    line.sweep()
+    item = line.table.items[gates.pause_id("free"), gates.PAUSE]
+    assert ("due_at" in item) is bool(left_ms)
+    assert gated.look_at(line.svc, gates.pause_id("free"), lambda _: None) == Due.ASK
+    assert not pausing.look_at(line.svc, "slot_none", lambda _svc, head: head)
+
+
+def test_a_look_at_a_pause_tells_its_process_what_it_is_now(line: Line) -> None:
+    other = line.process()
+    other.pauses.of(other.store, "free", line.clock())
+    pause(line)
+    gated.look_at(other, gates.pause_id("free"), lambda _: None)
+    assert other.pauses.of(other.store, "free", line.clock()).whom("demo") == gates.EVERYBODY
 
 
 def test_a_look_whose_time_is_over_has_itself_followed_by_another(line: Line) -> None:

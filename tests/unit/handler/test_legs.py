@@ -257,6 +257,14 @@ def test_without_legs_a_checkpoint_ends_nothing() -> None:
     assert (run.status, run.output) == ("succeeded", {"pages": 40, "legs": 1})
 
 
+def test_what_was_told_last_is_in_the_head_when_a_leg_ends(work: Work) -> None:
+    work.attempt.progress(0.5)
+    work.attempt.checkpoint([1], 0.75, "half of the second half")
+    assert isinstance(work.attempt.settle(raised(ContinueLater())), Applied)
+    now = work.now()
+    assert (now.progress, now.message, now.status) == (0.75, "half of the second half", "queued")
+
+
 def test_a_leg_that_is_timed_out_goes_on_from_its_checkpoint_and_not_before_it_is_dead() -> None:
     bench = Bench(on_timeout="continue")
     handler = bill(4, lambda page: bench.time_out() if page == 2 and current_run().leg == 1 else None)

@@ -47,6 +47,16 @@ def test_an_unclaimed_run_is_fired_again_when_its_time_comes(past_ms: int, due: 
     assert is_due(head("queued", due_at=NOW), NOW + past_ms) == due
 
 
+@pytest.mark.parametrize(
+    ("past_ms", "dispatches", "due"), [(-1, 1, Due.NOTHING), (0, 1, Due.DISPATCH), (0, 2, Due.NOTHING)]
+)
+def test_what_a_gate_let_through_and_nobody_claimed_is_fired_again_once_after_a_minute(
+    past_ms: int, dispatches: int, due: Due
+) -> None:
+    through = head("queued", slot_at=NOW, dispatches=dispatches, due_at=NOW + 9_000_000)
+    assert is_due(through, NOW + FIRST_LOOK_MS + past_ms) == due
+
+
 @pytest.mark.parametrize("status", ["scheduled", "queued"])
 @pytest.mark.parametrize(("past_ms", "due"), [(-1, Due.NOTHING), (0, Due.RELEASE)])
 def test_a_held_back_run_is_released_when_its_time_comes(status: str, past_ms: int, due: Due) -> None:

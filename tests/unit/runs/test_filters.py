@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from chalicelib.runs import inputs
 from chalicelib.runs.filters import MAX_MS, Filters, labels_of, ms
 from chalicelib.runs.inputs import wrong
 from chalicelib.runs.links import Link, seal, unseal
@@ -123,6 +124,12 @@ def test_what_is_wrong_with_an_input_is_told_with_its_place(value: Any, at: str 
     found = wrong(structs.replace(ECHO, input_schema=SCHEMA), value)
     assert (found and found[0]) == at
     assert found is None or found[1].startswith("input")
+
+
+def test_a_schema_is_made_into_python_once_and_not_for_each_input() -> None:
+    function, made = structs.replace(ECHO, input_schema=dict(SCHEMA)), inputs._compiled.cache_info().misses
+    assert [wrong(function, value) for value in ({}, {"a": 1})] == [None, None]
+    assert inputs._compiled.cache_info().misses == made + 1
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,12 @@ def test_a_state_lasts_with_a_run_that_is_kept_longer() -> None:
     head = replace(head, **fields)
     ((place, item),) = [(key, item) for key, item in bench.table.items.items() if key[1].startswith("state#")]
     at_first = item["expires_at"]
-    states.last_until(bench.payloads, head, head.expires_at)
+    half_a_day_s, writes = RENEW_EVERY_MS // 1000, bench.table.writes
+    begin_s = head.expires_at // half_a_day_s * half_a_day_s
+    for expires_at in (begin_s, head.expires_at, begin_s + half_a_day_s - 1):
+        states.last_until(bench.payloads, head, expires_at)
     assert bench.table.items[place]["expires_at"] == at_first, "nothing is written for what lasts"
+    assert bench.table.writes == writes
     longer_s = head.expires_at + RENEW_EVERY_MS // 1000
     states.last_until(bench.payloads, head, longer_s)
     assert bench.table.items[place]["expires_at"] == longer_s
@@ -69,6 +73,19 @@ def test_a_state_has_256_kilobytes_at_most(size: int, taken: bool) -> None:
     made = Checkpoints(bench.payloads, bench.start(1), 0, 1_000)
     with nullcontext() if taken else pytest.raises(CheckpointTooLarge):
         made.make("a" * (size - 2), 0)
+
+
+def test_a_checkpoint_that_is_kept_is_not_written_again() -> None:
+    bench = Bench()
+    made = Checkpoints(bench.payloads, bench.start(1), 0, 1_000)
+    made.make([1], 0)
+    first = made.write({})
+    made.make([2], 0)
+    made.wrote(first)
+    newer = made.write({})
+    assert newer is not None and newer.seq == 2, "an older one's write leaves the newer to be written"
+    made.wrote(newer)
+    assert made.write({}) is None and made.newer
 
 
 @pytest.mark.parametrize(("has", "renewed"), [((), 0), (("input",), 1), (("state",), 1), (("input", "state"), 2)])
