@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from invoke_once.cli import exits, names
-from invoke_once.cli.types import duration, label, statuses
+from invoke_once.cli.types import duration, label, labels_of, statuses
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
@@ -142,7 +142,7 @@ def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "function": given["function"],
         "status": [name for several in given["status"] for name in several] or None,
-        "labels": dict(given["labels"]),
+        "labels": labels_of(given["labels"]),
         "batch": given["batch"],
         "created_after": None if since_s is None else datetime.now(UTC) - timedelta(seconds=since_s),
     }

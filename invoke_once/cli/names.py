@@ -67,6 +67,18 @@ def function_known(once: Once, typed: str) -> Iterator[None]:
         raise click.UsageError(f"there is no function {typed}. {_near(typed, known)}") from error
 
 
+@contextmanager
+def key_told(key: str, what: str) -> Iterator[None]:
+    """Ctrl-C before the answer to a start says how to find what may have been started by now."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from invoke_once.cli.output import note
+
+        note(f"\nthe {what} may have been started; the same command with --key {key} finds it")
+        raise
+
+
 def _functions(once: Once) -> list[str]:
     try:
         return [str(entry.get("name")) for entry in once.functions()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -55,6 +55,8 @@ def statuses(text: str) -> tuple[str, ...]:
 
     known = [status.value for status in Status]
     names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter(f"{text!r} names no status: there are {', '.join(known)}")
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, 1)
@@ -69,6 +71,15 @@ def label(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} is not a label: name=value")
     return name, value
+
+
+def labels_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What was given with several `--label`. Raises click.UsageError where one of them would go unheard."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name in found if sum(name == one for one, _ in pairs) > 1)
+        raise click.UsageError(f"a label has one value, and {twice!r} is given twice")
+    return found
 
 
 def at_most(text: str) -> tuple[str, int]:

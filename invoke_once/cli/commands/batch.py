@@ -9,7 +9,7 @@ import click
 
 from invoke_once.cli import exits, names
 from invoke_once.cli.inputs import read_lines
-from invoke_once.cli.types import all_of, duration, examples, label, whole
+from invoke_once.cli.types import all_of, duration, examples, label, labels_of, whole
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
@@ -49,15 +49,18 @@ def command() -> None:
 @click.pass_obj
 def start(session: Session, /, **given: Any) -> int:
     """Start a run for each line of a file. Prints the batch's id, or waits. Exit 0: all succeeded, 1: some did not."""
+    import uuid
+
     from invoke_once.cli.output import note
     from invoke_once.cli.words import replayed
 
     inputs = read_lines(given["path"])
     with session.once(timeout_s=60.0) as once:
         retry_max = given["retry_max"]
-        with names.function_known(once, given["function"]):
+        key = given["key"] if given["key"] is not None else str(uuid.uuid4())
+        with names.key_told(key, "batch"), names.function_known(once, given["function"]):
             batch = once.map(
-                given["function"], inputs, key=given["key"], callback=given["callback"], labels=dict(given["labels"]),
+                given["function"], inputs, key=key, callback=given["callback"], labels=labels_of(given["labels"]),
                 delay_seconds=whole(given["delay"]), queue_timeout_seconds=whole(given["queue_timeout"]),
                 retry=None if retry_max is None else {"max_attempts": retry_max}, max_running=given["max_running"],
                 if_failed=given["if_failed"],

@@ -9,7 +9,7 @@ import click
 
 from invoke_once.cli import exits, names
 from invoke_once.cli.inputs import read_input
-from invoke_once.cli.types import at_most, duration, examples, label, whole
+from invoke_once.cli.types import at_most, duration, examples, label, labels_of, whole
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
@@ -72,28 +72,22 @@ def _start(once: Once, value: Any, given: Mapping[str, Any]) -> RunHandle:
     """Send the request. Ctrl-C before its answer says how to find the run that may exist by now."""
     import uuid
 
-    from invoke_once.cli.output import note
-
     key = given["key"] if given["key"] is not None else str(uuid.uuid4())
     limit = given["concurrency"]
     retry = {name: whole(given[option]) for option, name in _RETRY.items() if given[option] is not None}
-    try:
-        with names.function_known(once, given["function"]):
-            return once.start(
-                given["function"],
-                value,
-                key=key,
-                callback=False if given["no_callback"] else given["callback"],
-                delay_seconds=whole(given["delay"]),
-                queue_timeout_seconds=whole(given["queue_timeout"]),
-                retry=cast("Retry", retry) or None,
-                if_failed=given["if_failed"],
-                labels=dict(given["labels"]),
-                concurrency=None if limit is None else {"key": limit[0], "max": limit[1]},
-            )
-    except KeyboardInterrupt:
-        note(f"\nthe run may have been started; the same command with --key {key} finds it")
-        raise
+    with names.key_told(key, "run"), names.function_known(once, given["function"]):
+        return once.start(
+            given["function"],
+            value,
+            key=key,
+            callback=False if given["no_callback"] else given["callback"],
+            delay_seconds=whole(given["delay"]),
+            queue_timeout_seconds=whole(given["queue_timeout"]),
+            retry=cast("Retry", retry) or None,
+            if_failed=given["if_failed"],
+            labels=labels_of(given["labels"]),
+            concurrency=None if limit is None else {"key": limit[0], "max": limit[1]},
+        )
 
 
 def _tell_of_replay(seen: RunInfo) -> None:

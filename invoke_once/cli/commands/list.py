@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from invoke_once.cli.names import complete_functions
-from invoke_once.cli.types import duration, examples, label, statuses
+from invoke_once.cli.types import duration, examples, label, labels_of, statuses
 
 if TYPE_CHECKING:
     from invoke_once.cli.session import Session
@@ -63,7 +63,7 @@ def _runs(once: Once, given: Mapping[str, Any]) -> Sequence[RunInfo]:
         function=given["function"],
         status=[name for names in given["status"] for name in names] or None,
         key=given["key"],
-        labels=dict(given["labels"]),
+        labels=labels_of(given["labels"]),
         created_after=None if since_s is None else datetime.now(UTC) - timedelta(seconds=since_s),
         limit=None if given["everything"] else given["limit"],
     )

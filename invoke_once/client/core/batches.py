@@ -46,7 +46,7 @@ def start_batch(core: Core, function: str, inputs: Iterable[Any], given: MapOpti
     body = {
         "function": function,
         "items": JsonText(f"[{items}]"),
-        "callback": {"url": callback} if callback else None,
+        "callback": None if callback is None else {"url": callback},
         "labels": dict(given.get("labels") or {}) or None,
         **{name: given.get(name)
            for name in ("delay_seconds", "queue_timeout_seconds", "retry", "if_failed", "max_running")},

@@ -36,19 +36,25 @@ class BulkOptions(TypedDict, total=False):
 
 
 def start_bulk(core: Core, action: Action, given: BulkOptions, *, dry_run: bool) -> Flow[RunInfo]:
-    """`POST /bulk`. The key is settled before the first try. Raises TypeError for an option that there is not."""
+    """`POST /bulk`. The key is settled before the first try. Raises TypeError for an option that there is not.
+
+    What is given is sent, empty or not: without it the filter would mean more runs, and the service refuses it.
+    """
     known_only("bulk", given, BulkOptions.__annotations__)
     key, status = given.get("key"), given.get("status")
     key = str(uuid.uuid4()) if key is None else key
     wanted: dict[str, Any] = {
         "function": given.get("function"),
-        "status": [status] if isinstance(status, str) else status and list(status),
+        "status": status if status is None else [status] if isinstance(status, str) else list(status),
         "label": [f"{name}:{value}" for name, value in (given.get("labels") or {}).items()] or None,
         "batch": given.get("batch"),
         "created_after": moment(given.get("created_after")),
         "created_before": moment(given.get("created_before")),
     }
-    body: dict[str, Any] = {"action": action, "filter": {name: each for name, each in wanted.items() if each}}
+    body: dict[str, Any] = {
+        "action": action,
+        "filter": {name: each for name, each in wanted.items() if each is not None},
+    }
     if dry_run:
         body["dry_run"] = True
     try:

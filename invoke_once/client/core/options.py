@@ -67,7 +67,7 @@ def start_request(function: str, value: Any, given: StartOptions) -> Start:
     known_only("concurrency", given.get("concurrency") or {}, Concurrency.__annotations__)
     callback = given.get("callback")
     options = {
-        "callback": JsonText("null") if callback is False else {"url": callback} if callback else None,
+        "callback": JsonText("null") if callback is False else None if callback is None else {"url": callback},
         "labels": dict(given.get("labels") or {}) or None,
         **{
             name: given.get(name)
@@ -114,7 +114,7 @@ def token_body(tenant: str | None, scopes: Sequence[str] | None, expires_in_seco
     """The body of `POST /tokens`."""
     body = {
         "tenant": tenant,
-        "scopes": list(scopes) if scopes else None,
+        "scopes": None if scopes is None else list(scopes),
         "expires_in_seconds": expires_in_seconds,
     }
     return {name: value for name, value in body.items() if value is not None}

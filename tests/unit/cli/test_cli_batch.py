@@ -93,6 +93,22 @@ def test_start_sends_a_line_an_item_and_prints_the_id(
                     "labels": {"a": "b"}}  # fmt: skip
 
 
+def test_ctrl_c_before_the_answer_tells_the_key_that_finds_the_batch(
+    inputs: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asked for again without it, all of its runs would begin once more."""
+    keys = []
+
+    def interrupted(_self: Any, *_args: Any, **options: Any) -> None:
+        keys.append(options["key"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("ONCE_TOKEN", "once_x_y")
+    monkeypatch.setattr("invoke_once.client.Once.map", interrupted)
+    assert run(["--url", "http://127.0.0.1:1", "batch", "start", "-f", "echo", "-p", inputs]) == 130
+    assert f"the same command with --key {keys[0]} finds it" in capsys.readouterr().err
+
+
 def test_a_function_that_there_is_not_is_told_with_the_one_that_was_meant(
     service: type[Pretended], inputs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

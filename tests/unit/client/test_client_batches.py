@@ -107,6 +107,9 @@ async def test_runs_cancel_and_retry(once: Callable[[Fake], Any]) -> None:
 async def test_a_mistyped_option_is_refused(once: Callable[[Fake], Any]) -> None:
     with pytest.raises(TypeError, match="did you mean 'key'"):
         await ask(once(Fake()).map("echo", [1], kee="x"))
+    fake = Fake()
+    await ask(once(fake).map("echo", [1], callback=""))  # a variable that is not set: the service refuses it
+    assert json.loads(fake.seen[0].content)["callback"] == {"url": ""}
 
 
 @pytest.fixture

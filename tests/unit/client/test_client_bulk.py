@@ -94,6 +94,15 @@ async def test_a_stop_that_comes_too_late_gives_the_job_as_it_ended(once: Callab
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("name", ["function", "status", "batch", "created_after", "created_before"])
+async def test_a_filter_that_is_given_empty_is_sent(once: Callable[[Fake], Any], name: str) -> None:
+    """Left out, it would mean all runs that the others show; the service refuses it."""
+    fake, empty = Fake(), [] if name == "status" else ""
+    await ask(once(fake).bulk("cancel", **{"function": "echo", name: empty}))
+    assert json.loads(fake.seen[0].content)["filter"] == {"function": "echo", name: empty}
+
+
+@pytest.mark.anyio
 async def test_a_mistyped_filter_is_refused_and_nothing_is_sent(once: Callable[[Fake], Any]) -> None:
     fake = Fake()
     with pytest.raises(TypeError, match="did you mean 'status'"):

@@ -238,6 +238,8 @@ def test_tokens_are_made_listed_and_revoked(fake: FakeOnce, play: Play) -> None:
         assert await all_of(once.tokens.list()) == []
         with pytest.raises(client_errors.NotFound):
             await ask(once.tokens.revoke(made["id"]))
+        await ask(once.tokens.create("acme", []))  # none are not those that a token has unless told: it is refused
+        assert json.loads(fake.last().body) == {"tenant": "acme", "scopes": []}
 
     play(scenario)
 

@@ -127,6 +127,8 @@ def test_no_callback_is_not_the_same_as_none_given(fake: FakeOnce, play: Play) -
         assert "callback" not in json.loads(fake.last().body)
         await ask(once.start("echo", callback=False))
         assert json.loads(fake.last().body) == {"function": "echo", "callback": None}
+        await ask(once.start("echo", callback=""))  # a variable that is not set: the service refuses it
+        assert json.loads(fake.last().body) == {"function": "echo", "callback": {"url": ""}}
 
     play(scenario)
 
