@@ -113,19 +113,19 @@ system:
 	@$(PYTHON) -m infra.system_packages
 
 venv:
-	@$(PYTHON) infra/venvs.py run
+	@$(PYTHON) -m infra.venvs run
 
 venv-dev:
-	@$(PYTHON) infra/venvs.py dev
+	@$(PYTHON) -m infra.venvs dev
 
 venv-test:
-	@$(PYTHON) infra/venvs.py test
+	@$(PYTHON) -m infra.venvs test
 
 venv-bench:
-	@$(PYTHON) infra/venvs.py bench
+	@$(PYTHON) -m infra.venvs bench
 
 venv-audit:
-	@$(PYTHON) infra/venvs.py audit
+	@$(PYTHON) -m infra.venvs audit
 
 venv-docs:
-	@$(PYTHON) infra/venvs.py docs
+	@$(PYTHON) -m infra.venvs docs

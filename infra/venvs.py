@@ -5,16 +5,20 @@
     .local/audit      what `make audit` asks; .local/cloud and .local/sam too, which pin other versions
     .local/docs       what builds the documentation site
     .local/bench/venv the project beside what it is measured against; for `make bench` alone
+    .local/uv         what fills the others, where it is to be had (`installers.py`)
 
 Runs on the system's Python with the standard library alone. A stamp in each virtualenv holds the hash of what
-was installed; a warm start reads two small files. Errors end in one sentence, the whole log stays in .local/.
+was installed; a warm start reads two small files. One whose installation was interrupted is made anew.
+Errors end in one sentence, the whole log stays in .local/.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,11 +28,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-LOCAL = ROOT / ".local"
+from infra import installers
+from infra.paths import LOCAL, ROOT
+
 EXTRAS = {"run": "cli,lambda,deploy", "dev": "cli,lambda,deploy,dev", "bench": "cli,lambda,deploy,bench"}
-
-
+#: Their processes keep what they compile, a twentieth of what is there.
+COMPILED_AT_IMPORT = ("uv", "emulator")
 #: Directories of libraries whose Python is not run, or by few and once: compiled where it is.
 SELDOM_IMPORTED = "/(mypy|mypyc|setuptools|pip|lexers|tests?)/"
 
@@ -39,11 +44,11 @@ class SetupFailed(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """One virtualenv: where it is, what pip installs into it, which files decide that."""
+    """One virtualenv: where it is, what is installed into it, which files decide that."""
 
     name: str
     path: Path
-    pip_arguments: tuple[str, ...]
+    arguments: tuple[str, ...]
     inputs: tuple[Path, ...]
 
     @property
@@ -54,17 +59,26 @@ class Environment:
     def stamp(self) -> Path:
         return self.path / f".installed-{self.name}"
 
+    @property
+    def unfinished(self) -> Path:
+        """There while something is installed."""
+        return self.path / ".unfinished"
+
+    @property
+    def log(self) -> Path:
+        return LOCAL / f"install-{self.name}.log"
+
     def wanted(self) -> str:
         parts = [
             sys.version,
             str(self.path),
-            *self.pip_arguments,
+            *self.arguments,
             *(file.read_text() for file in self.inputs),
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def is_current(self) -> bool:
-        return self.stamp.exists() and self.stamp.read_text() == self.wanted()
+        return not self.unfinished.exists() and self.stamp.exists() and self.stamp.read_text() == self.wanted()
 
 
 def project(kind: str) -> Environment:
@@ -74,29 +88,30 @@ def project(kind: str) -> Environment:
     return Environment(kind, path, arguments, (ROOT / "pyproject.toml", ROOT / "requirements.txt"))
 
 
+def listed(name: str) -> Environment:
+    """The virtualenv .local/NAME, of what infra/NAME-requirements.txt lists."""
+    requirements = ROOT / "infra" / f"{name}-requirements.txt"
+    return Environment(name, LOCAL / name, ("-r", str(requirements)), (requirements,))
+
+
 def emulator() -> Environment:
-    requirements = ROOT / "infra" / "emulator-requirements.txt"
-    return Environment("emulator", LOCAL / "emulator", ("-r", str(requirements)), (requirements,))
+    return listed("emulator")
 
 
 def audit() -> Environment:
-    requirements = ROOT / "infra" / "audit-requirements.txt"
-    return Environment("audit", LOCAL / "audit", ("-r", str(requirements)), (requirements,))
+    return listed("audit")
 
 
 def cloud() -> Environment:
-    requirements = ROOT / "infra" / "cloud-requirements.txt"
-    return Environment("cloud", LOCAL / "cloud", ("-r", str(requirements)), (requirements,))
+    return listed("cloud")
 
 
 def sam() -> Environment:
-    requirements = ROOT / "infra" / "sam-requirements.txt"
-    return Environment("sam", LOCAL / "sam", ("-r", str(requirements)), (requirements,))
+    return listed("sam")
 
 
 def docs() -> Environment:
-    requirements = ROOT / "infra" / "docs-requirements.txt"
-    return Environment("docs", LOCAL / "docs", ("-r", str(requirements)), (requirements,))
+    return listed("docs")
 
 
 def needs(kind: str) -> list[Environment]:
@@ -120,10 +135,9 @@ def ensure(kind: str) -> None:
         if not wanted:
             return
         started = time.monotonic()
-        for environment in wanted:
-            _create(environment)
+        _get_uv()
         with ThreadPoolExecutor(len(wanted)) as pool:
-            list(pool.map(_install, wanted))
+            list(pool.map(install, wanted))
         print(f"  installed in {time.monotonic() - started:.0f} s", flush=True)
 
 
@@ -132,38 +146,72 @@ def _has(environment: Environment) -> bool:
     return environment.is_current() or (environment.name == "run" and project("dev").is_current())
 
 
-def _create(environment: Environment) -> None:
-    if environment.python.exists():
-        return
-    # functions see the emulator's site-packages, so pip is not there: the project's installs into all
-    options = ["--without-pip"] if environment.name in ("emulator", "docs") else []
-    _step(environment, "ab", [sys.executable, "-m", "venv", *options, str(environment.path)])
+def _get_uv() -> None:
+    try:
+        if not listed("uv").is_current():
+            install(listed("uv"))
+    except SetupFailed as problem:
+        print(f"  pip installs, which takes longer. {problem}", flush=True)
 
 
-def _install(environment: Environment) -> None:
+def install(environment: Environment) -> None:
+    """It holds what it is to hold, and says so. SetupFailed: it is as it was, or empty."""
     print(f"  installing {environment.path.relative_to(ROOT)} ({environment.name})", flush=True)
-    pip = [str(ROOT / ".venv" / "bin" / "python"), "-m", "pip", "--python", str(environment.python)]
-    _step(
-        environment, "wb", [*pip, "install", "--no-compile", "--disable-pip-version-check", *environment.pip_arguments]
-    )
-    # pip compiles on one core; what is compiled here is what other processes would compile each for itself
-    compiling = [str(environment.python), "-m", "compileall", "-q", "-j", "0", "-x", SELDOM_IMPORTED]
-    compiling.append(str(environment.path / "lib"))
-    subprocess.run(compiling, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment.log.unlink(missing_ok=True)
+    if environment.unfinished.exists() or not environment.python.exists():
+        _create(environment)
+    environment.unfinished.touch()
+    _fill(environment)
+    if environment.name not in COMPILED_AT_IMPORT:  # else its processes would compile, each for itself
+        compiling = [str(environment.python), "-m", "compileall", "-q", "-j", "0", "-x", SELDOM_IMPORTED]
+        compiling.append(str(environment.path / "lib"))
+        subprocess.run(compiling, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     environment.stamp.write_text(environment.wanted())
+    environment.unfinished.unlink()
 
 
-def _step(environment: Environment, mode: str, command: list[str]) -> None:
-    log = LOCAL / f"install-{environment.name}.log"
-    with log.open(mode) as out:
-        done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+def _create(environment: Environment) -> None:
+    shutil.rmtree(environment.path, ignore_errors=True)
+    environment.path.mkdir(parents=True)
+    environment.unfinished.touch()
+    # functions see the emulator's site-packages, so pip is in no virtualenv that does not list it
+    bare = [] if environment.name == "uv" and not installers.has_pip() else ["--without-pip"]
+    _step(environment, [sys.executable, "-m", "venv", *bare, str(environment.path)])
+
+
+def _fill(environment: Environment) -> None:
+    """By the first installer that succeeds. One that failed half way leaves an empty virtualenv."""
+    for command, variables in installers.commands(environment.python, environment.arguments):
+        before = _packages(environment)
+        try:
+            return _step(environment, command, variables)
+        except SetupFailed as problem:
+            failed = problem
+        if _packages(environment) != before:
+            _create(environment)
+    environment.unfinished.unlink()
+    raise failed
+
+
+def _packages(environment: Environment) -> set[tuple[str, int]]:
+    """Changes whenever a package comes, goes or is replaced."""
+    return {(str(found), found.stat().st_mtime_ns) for found in environment.path.glob("lib/python*/site-packages/*")}
+
+
+def _step(environment: Environment, command: list[str], variables: dict[str, str] | None = None) -> None:
+    with environment.log.open("a+", errors="replace") as out:
+        begin = out.seek(0, os.SEEK_END)
+        done = subprocess.run(
+            command, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+        out.seek(begin)
+        lines = [line.strip() for line in out if line.strip()]
     if done.returncode == 0:
         return
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"ERROR: |[\w.]*(Error|Exception): ", line)] or lines[-1:]
     raise SetupFailed(
         f"Could not install {environment.path.relative_to(ROOT)}: {errors[0] if errors else 'no output'} "
-        f"(whole log: {log.relative_to(ROOT)}; mend it and run the same command again)."
+        f"(whole log: {environment.log.relative_to(ROOT)}; mend it and run the same command again)."
     )
 
 
@@ -181,6 +229,9 @@ def main() -> int:
     except SetupFailed as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command begins anew", file=sys.stderr)
+        return 130
     return 0
 
 

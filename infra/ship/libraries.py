@@ -1,7 +1,7 @@
 """The layer's content: what requirements.lock names, installed by hash, for Lambda and not for this machine.
 
-Chalice would download the same by name; so it is given next to nothing to install, and its layer this content. pip
-refuses a file whose SHA-256 is not in the lock, whatever index it comes from. Kept in build/.libraries by the lock's
+Chalice would download the same by name; so it is given nothing to install, and its layer this content. uv and pip
+refuse a file whose SHA-256 is not in the lock, whatever index it comes from. Kept in build/.libraries by the lock's
 hash: a package after a code change installs nothing.
 
 `python -m infra.ship.libraries` (`make lock`) writes the lock anew from requirements.txt.
@@ -17,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from infra.installers import commands
 from infra.paths import BUILD, LOCAL, ROOT, VENV
 from infra.ship import zips
 
@@ -24,7 +25,10 @@ LOCK = ROOT / "requirements.lock"
 #: Lambda's Python runtimes run on Amazon Linux 2023 (glibc 2.34)
 PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux2014")
 WHEELS = {"x86_64": "x86_64", "arm64": "aarch64"}  # what wheels call Lambda's architectures
-NOT_SHIPPED = ("bin",)
+#: programs, and what tells of the installation and not of the libraries: so uv and pip make the same bytes
+NOT_SHIPPED = (
+    "bin", ".lock", "*.dist-info/INSTALLER", "*.dist-info/RECORD", "*.dist-info/REQUESTED", "*.dist-info/uv_*.json",
+)  # fmt: skip
 COMPILE = (
     "--generate-hashes", "--strip-extras", "--no-annotate", "--no-header", "--no-emit-index-url",
     "--no-emit-find-links", "--no-emit-trusted-host", "--quiet",
@@ -53,18 +57,26 @@ def installed(python: str, lock: Path = LOCK, architecture: str = "x86_64") -> P
 
 
 def _install(python: str, architecture: str, lock: Path, target: Path) -> None:
-    platforms = [part for name in PLATFORMS for part in ("--platform", f"{name}_{WHEELS[architecture]}")]
-    done = subprocess.run(
-        [str(VENV / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
-         *platforms, "--implementation", "cp", "--python-version", python.removeprefix("python"),
-         "--target", str(target), "--no-compile", "--disable-pip-version-check", "--quiet", "-r", str(lock)],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    if done.returncode != 0:
+    wheels = WHEELS[architecture]
+    version = python.removeprefix("python")
+    platforms = [part for name in PLATFORMS for part in ("--platform", f"{name}_{wheels}")]
+    arguments = [
+        "--require-hashes", "--no-deps", "--only-binary=:all:", "--quiet", "--upgrade", "--target", str(target),
+        "--python-version", version, "-r", str(lock),
+    ]  # fmt: skip
+    for_uv = ["--python-platform", f"{wheels}-{PLATFORMS[0]}"]
+    for command, variables in commands(
+        VENV / "bin" / "python", arguments, for_uv=for_uv, for_pip=[*platforms, "--implementation", "cp"]
+    ):
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            break
+    else:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")] or [done.stderr.strip()]
         raise NotInstalled(errors[0])
     for name in NOT_SHIPPED:
-        shutil.rmtree(target / name, ignore_errors=True)
+        for found in [*target.glob(name)]:
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
 
 
 def lock() -> None:

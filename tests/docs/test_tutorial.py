@@ -24,7 +24,9 @@ def checkout(place: Path) -> Path:
         if (ROOT / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, place / name)
-    for venv in (".venv", ".local/emulator"):
+    for venv in (".venv", ".local/emulator", ".local/uv"):
+        if not (ROOT / venv).exists():  # there is a machine without uv
+            continue
         (place / venv).parent.mkdir(exist_ok=True)
         subprocess.run(["cp", "-al", str(ROOT / venv), str(place / venv)], check=True)
         for file in [*(place / venv / "bin").iterdir(), *(place / venv / "lib").glob("python*/site-packages/*.pth")]:

@@ -19,7 +19,7 @@ from infra.paths import ROOT
 TREES = ("invoke_once", "chalicelib", "infra")
 #: What every room may import, and what every room of `infra` may besides: small, and knowing nothing itself.
 LEAVES = frozenset({"invoke_once.errors", "invoke_once.locator", "invoke_once.log", "invoke_once.version"})
-INFRA_LEAVES = frozenset({"infra.paths"})
+INFRA_LEAVES = frozenset({"infra.paths", "infra.installers"})
 #: Room: the rooms it may import, beside the leaves.
 MAY_IMPORT: Mapping[str, str] = {
     # the library
