@@ -107,9 +107,8 @@ def _go_on(svc: Service, found: Tally, began_ms: int, threads: int) -> None:
             sets["born"] = born
         if to_begin:
             look_at = began_ms + (spread.RESPREAD_MS if wanted == to_begin else LAZY_SPACING_MS)
-    now_ms = svc.now_ms()
-    look_from = began_ms + max(spacing_ms(batch), REST * (now_ms - began_ms))
-    if records.made(svc, batch_moves.look(batch, now_ms, look_from, sets, look_at)) is None:
+    look_from = began_ms + max(spacing_ms(batch), REST * (svc.now_ms() - began_ms))
+    if records.made(svc, batch_moves.look(batch, began_ms, look_from, sets, look_at)) is None:
         _after_another(svc, batch)
     elif to_begin:
         _begin(svc, batch, to_begin, threads)

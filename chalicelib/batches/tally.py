@@ -137,5 +137,5 @@ def _note(svc: Service, tally: Tally, chunk: int, letters: str, now_ms: int) -> 
     batch, seen = tally.batch, tally.stored[chunk].get("letters")
     if letters == seen or (seen is None and letters.count(LIVE) == len(letters)):
         return
-    if LIVE not in letters or now_ms // NOTED_EVERY_MS != batch.look_from // NOTED_EVERY_MS:
+    if LIVE not in letters or now_ms // NOTED_EVERY_MS != batch.counted_at // NOTED_EVERY_MS:
         svc.store.put_part(batch_moves.note_letters(batch, chunk, seen, letters, now_ms))

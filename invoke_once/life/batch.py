@@ -38,6 +38,7 @@ class Batch(Head):
     born: int = 0  #: BL; with `max_running`: the indexes below it may be runs
     options: str | None = None  #: BA; JSON: what every item is asked to be
     counts: str | None = None  #: BL (a hint), BE (exact); JSON
+    counted_at: int = 0  #: BL; when the look that counted last began
     look_from: int = 0  #: BL; no look begins before: one is under way, or ended a moment ago
     spread_at: int = 0  #: BA, BL, BM, BO; when workers were last sent; removed when there is nothing left for them
 

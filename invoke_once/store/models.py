@@ -178,6 +178,7 @@ class RunModel(Model):
     max_running = _number()
     options = _text()
     counts = _text()
+    counted_at = _number()
     look_from = _number()
     spread_at = _number()
     letters = _text()

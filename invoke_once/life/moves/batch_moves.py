@@ -38,8 +38,8 @@ SWEPT_MS = 60_000  #: a running batch is looked at by the sweep this often, what
 CHUNK_LEASE_MS = 20_000  #: of a chunk that a worker has taken: its budget; two on one chunk double nothing
 _KEPT_WHILE_RUNNING_S = 60 * DAY_S
 _CHUNKS_KEPT_S = 400 * DAY_S
-_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "look_from", "spread_at", "born",
-            "not_before", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
+_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "counted_at", "look_from", "spread_at",
+            "born", "not_before", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +117,16 @@ def begin_look(batch: Batch, until_ms: int) -> Move:
     return Move("BL", batch.run_id, _looked_as_seen(batch), {"look_from": until_ms}, part=BATCH)
 
 
-def look(batch: Batch, now_ms: int, look_from: int, sets: Mapping[str, Any], look_at: int | None) -> Move:
+def look(batch: Batch, began_ms: int, look_from: int, sets: Mapping[str, Any], look_at: int | None) -> Move:
     """BL. What a look has found: counts (a hint), how far it may be spread. The next one may begin at `look_from`.
 
     Refused: it has ended, or another look was quicker. Without `look_at`, what others arranged meanwhile stays.
     """
     due = batch.due_at or 0
-    changes = {"look_from": look_from, **sets}
-    if due <= now_ms + SWEPT_MS // 4:
-        changes |= _swept(batch.run_id, now_ms)
-        changes["expires_at"] = now_ms // 1000 + batch.retention_s + _KEPT_WHILE_RUNNING_S
+    changes = {"counted_at": began_ms, "look_from": look_from, **sets}
+    if due <= began_ms + SWEPT_MS // 4:
+        changes |= _swept(batch.run_id, began_ms)
+        changes["expires_at"] = began_ms // 1000 + batch.retention_s + _KEPT_WHILE_RUNNING_S
     if look_at is not None:
         changes["not_before"] = look_at
     return Move("BL", batch.run_id, _looked_as_seen(batch), changes, part=BATCH)

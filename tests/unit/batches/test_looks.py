@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib.batches import look, spread
+from chalicelib.batches import look, spread, tally
 from chalicelib.batches.start import cancel
-from invoke_once.life.batch import CHUNK
+from invoke_once.life.batch import CHUNK, chunk_part
 from invoke_once.life.move import Move
 from tests.unit.batches.streamed import Streamed
 from tests.unit.dying import Dies, dying
@@ -121,6 +121,21 @@ def test_with_the_sweep_alone_a_look_that_died_is_followed_within_two_minutes() 
         while world.queues.attends:
             world.attend(world.queues.attends.pop(0))
     assert world.batch(batch_id).status == "succeeded"
+
+
+@pytest.mark.parametrize("large", [0, look.LARGE])
+def test_the_letters_of_a_chunk_that_is_not_complete_are_noted_every_ten_minutes(large: int) -> None:
+    world, batch_id = begun(8)
+    world.large = large
+    look_at(world, batch_id)
+    for _ in range(3):
+        world.run_body(world.queues.targets.pop(0))
+    world.clock.to((world.clock() // tally.NOTED_EVERY_MS + 1) * tally.NOTED_EVERY_MS - 1_000)
+    for _ in range(2):  # the sweep comes at the same second of each minute
+        look_at(world, batch_id)
+        world.clock.step(60_000)
+    batch = world.batch(batch_id)
+    assert (world.store.part(batch_id, chunk_part(batch.generation, 0)) or {}).get("letters") == "sss-----"
 
 
 def test_looks_that_are_all_cut_off_come_to_an_end_all_the_same() -> None:
