@@ -22,6 +22,7 @@ class FakeBulk:
         job: Document = {
             "id": f"bulk_{os.urandom(8).hex()}",
             "status": "running",
+            "created_at": rfc3339(now_ms()),
             "matched": len(ids),
             "done": 0,
             "refused": 0,

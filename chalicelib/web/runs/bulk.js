@@ -3,7 +3,7 @@
 import { getBulk, offers, startBulk, stopBulk } from "./api.js";
 import { confirm } from "./confirm.js";
 import { announce, button, h, replace } from "./dom.js";
-import { plural } from "./format.js";
+import { millis, plural } from "./format.js";
 
 const LOOK_MS = 700;
 const ACTS = {
@@ -32,12 +32,14 @@ export function bulkBar(query, changed) {
     hold(true);
     try {
       tell("Counting…");
-      const { matched, refused } = await ended(await startBulk({ ...request, dry_run: true }));
+      const { matched, refused, created_at: counted } = await ended(await startBulk({ ...request, dry_run: true }));
       const able = matched - refused;
       tell("");
       if (!able) return tell(`Nothing to ${action}.`);
       if (await confirm(`${title.split(" ")[0]} ${plural(able, "run")}?`, hint, `${title.split(" ")[0]} ${plural(able, "run")}`, "Leave them")) {
-        const job = await ended(await startBulk(request), (now) => show(action, now));
+        // what was counted, and nothing newer: the question may have stood there for an hour
+        const until = millis(filter.created_before) < millis(counted) ? filter.created_before : counted;
+        const job = await ended(await startBulk({ action, filter: { ...filter, created_before: until } }), (now) => show(action, now));
         show(action, job);
         announce(words(action, job));
         changed();

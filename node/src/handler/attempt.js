@@ -77,17 +77,30 @@ export class Attempt {
    * Keep `state`, any JSON to 256 KB: another leg, a retry and a redrive begin with it. As often as you like: one write
    * per 2 s, and the newest is written when the leg ends. `now`: await it, it is written then. Where the function has
    * `on_timeout = "continue"`, it throws `ContinueLater` when the time left would not do for another stretch of work.
+   * One that nobody awaits cannot end the leg: then the watchdog does, and the process lives.
    */
-  async checkpoint(state, fraction, message, { now = false } = {}) {
+  checkpoint(state, fraction, message, options) {
+    const kept = new Promise((resolve, reject) => {
+      this.#checkpoint(state, fraction, message, options).then((legIsOver) => {
+        if (!legIsOver) return resolve();
+        kept.catch(() => {});
+        return reject(new ContinueLater(0, false));
+      }, reject);
+    });
+    return kept;
+  }
+
+  async #checkpoint(state, fraction, message, { now = false } = {}) {
     this.#telling.note(fraction, message);
     const nowMs = this.#rt.now();
     await this.ready();
     const { checkpoints } = this.#telling;
     checkpoints.make(state, nowMs);
-    if (this.#head.on_timeout === "continue" && checkpoints.isLegOver(nowMs)) throw new ContinueLater(0, false);
+    if (this.#head.on_timeout === "continue" && checkpoints.isLegOver(nowMs)) return true;
     if (now) await this.#inBackground(this.#tell(null, true));
     else if (nowMs - this.#toldMs >= TELL_EVERY_MS) this.#inBackground(this.#tell());
     if (now && this.#superseded) throw new AttemptSuperseded();
+    return false;
   }
 
   /** End this leg: throws `ContinueLater`, which the handler lets pass. Another one begins after so many seconds, with the state. */

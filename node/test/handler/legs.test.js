@@ -131,6 +131,28 @@ test("checkpoints are one write per 2 s, and cost a plain run nothing", async ()
   assert.equal(bench.table.writes, 4, "a claim, two checkpoints, an outcome");
 });
 
+test("a checkpoint that nobody awaits does not end the process: the watchdog ends the leg, with the newest state", async () => {
+  const bench = new Bench(), event = await bench.queued(null, { on_timeout: "continue" }), unhandled = [];
+  const hear = (error) => unhandled.push(error);
+  process.on("unhandledRejection", hear);
+  try {
+    await bench.call(tracked(async () => {
+      for (let page = 1; page < 10; page++) {
+        await bench.step(1_000);
+        currentRun().checkpoint({ page });
+        for (let n = 0; n < 5; n++) await new Promise(setImmediate);
+      }
+    }), event, bench.context(10_000));
+    await new Promise(setImmediate);
+  } finally {
+    process.off("unhandledRejection", hear);
+  }
+  const head = bench.head(idOf(event));
+  assert.deepEqual([unhandled, head.status, head.leg, head.between_legs], [[], "queued", 2, true]);
+  await toTheEnd(bench, tracked(async () => currentRun().state), event);
+  assert.ok((await bench.output(idOf(event))).page >= 7);
+});
+
 test("a state with half a surrogate pair is refused, as an output is, and the one before stays", async () => {
   const bench = new Bench(), event = await bench.queued();
   await bench.call(tracked(async () => {
