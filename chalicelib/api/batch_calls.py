@@ -22,6 +22,7 @@ from chalicelib.batches.manifest import Item
 from chalicelib.runs import inputs
 from chalicelib.runs.dispatch import KeyReused, input_limit
 from chalicelib.runs.documents import etag, run_json
+from invoke_once.errors import PayloadCorrupt
 from invoke_once.life import keys
 from invoke_once.life.batch import Batch
 from invoke_once.life.head import BATCH
@@ -106,9 +107,11 @@ def cancel(call: Call, batch_id: str) -> Response:
 
 def retry(call: Call, batch_id: str) -> Response:
     found = find(call, batch_id)
-    return moved(
-        call, start.retry(call.service, found), found, "Only a batch that ended without success can run again."
-    )
+    try:
+        again = start.retry(call.service, found)
+    except PayloadCorrupt:
+        raise problems.NotFound("Its items are not kept any more.") from None
+    return moved(call, again, found, "Only a batch that ended without success can run again.")
 
 
 def send_again(call: Call, batch_id: str) -> Response:

@@ -17,6 +17,7 @@ from chalicelib.pauses import Pause, Paused
 from chalicelib.service import Service
 from chalicelib.several import Each
 from invoke_once import log
+from invoke_once.errors import StoreUnavailable
 from invoke_once.life import gates
 from invoke_once.life.moves import gate_moves
 from invoke_once.store.store import Written
@@ -27,7 +28,10 @@ RELEASE_MS = 20_000  #: of one look
 
 
 def pause(svc: Service, function: str, whom: str, by: str, reason: str) -> Paused:
-    """From now on nothing of `function` is fired for `whom`. Paused already: only its reason changes."""
+    """From now on nothing of `function` is fired for `whom`. Paused already: only its reason changes.
+
+    Raises `StoreUnavailable` where others change it at the same time, again and again.
+    """
 
     def begin(was: Pause, now_ms: int) -> Pause:
         return replace(was, since=now_ms if was.since is None else was.since, by=by, reason=reason)
@@ -57,7 +61,7 @@ def _change(svc: Service, function: str, whom: str, change: Callable[[Pause, int
             svc.pauses.learn(changed, now_ms)
             log.event("paused" if after.since is not None else "resumed", function=function, whom=whom, by=after.by)
             return changed
-    raise RuntimeError(f"the pause of {function} is being changed by others, again and again")
+    raise StoreUnavailable(f"the pause of {function} is being changed by others, again and again")
 
 
 def look_at(svc: Service, item_id: str, fire: Fire, *, each: Each = map, budget_ms: int = RELEASE_MS) -> bool:

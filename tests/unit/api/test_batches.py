@@ -137,6 +137,15 @@ def test_the_failed_are_listed_and_sent_again(world: World) -> None:
     assert world.call("POST", "/batches/{batch_id}/retry", batch_id=batch_id).json["batch_status"] == "succeeded"
 
 
+def test_a_batch_whose_items_are_gone_says_so_and_stays_as_it_ended(world: World) -> None:
+    batch_id = post(world, {"function": "echo", "items": items(2)}).json["id"]
+    do(world, batch_id, frozenset({1}))
+    world.bench.payloads.objects.objects.clear()  # type: ignore[attr-defined]
+    answer = world.call("POST", "/batches/{batch_id}/retry", batch_id=batch_id)
+    assert (answer.status, answer.json["detail"]) == (404, "Its items are not kept any more.")
+    assert show(world, batch_id).json["status"] == "failed"
+
+
 def test_cancel_ends_what_never_began(world: World) -> None:
     batch_id = post(world, {"function": "echo", "items": items(12), "max_running": 3}).json["id"]
     assert world.call("POST", "/batches/{batch_id}/cancel", batch_id=batch_id).status == 202

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from invoke_once.store.store import Unwritten
 from tests.unit.api.world import World
 
 ONE = {"key": "customer-17", "max": 1}
@@ -26,6 +27,14 @@ def test_a_key_may_not_come_again_with_another_limit(world: World) -> None:
     keyed = {"Idempotency-Key": '"k"'}
     assert world.post({"function": "echo", "concurrency": ONE}, headers=keyed).status == 202
     assert world.post({"function": "echo"}, headers=keyed).status == 422
+
+
+def test_a_pause_that_others_change_all_the_time_may_be_asked_for_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(world.store), "put_part", lambda _store, _move: Unwritten({}))
+    answer = world.call("POST", "/functions/{name}/pause", name="echo", json_body={})
+    assert answer.status == 503 and "retry-after" in answer.headers
 
 
 def test_a_paused_function_says_so_and_its_runs_wait(world: World) -> None:
