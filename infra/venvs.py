@@ -150,8 +150,10 @@ def _get_uv() -> None:
     try:
         if not listed("uv").is_current():
             install(listed("uv"))
-    except SetupFailed as problem:
-        print(f"  pip installs, which takes longer. {problem}", flush=True)
+    except SetupFailed:
+        if not installers.has_pip() and not _packages(listed("uv")):
+            raise  # nor is there any pip
+        print(f"  without uv, pip installs: it takes longer ({listed('uv').log.relative_to(ROOT)})", flush=True)
 
 
 def install(environment: Environment) -> None:
@@ -209,8 +211,9 @@ def _step(environment: Environment, command: list[str], variables: dict[str, str
     if done.returncode == 0:
         return
     errors = [line for line in lines if re.match(r"ERROR: |[\w.]*(Error|Exception): ", line)] or lines[-1:]
+    told = re.sub(r" \(from versions: .*\)", "", errors[0]) if errors else "no output"
     raise SetupFailed(
-        f"Could not install {environment.path.relative_to(ROOT)}: {errors[0] if errors else 'no output'} "
+        f"Could not install {environment.path.relative_to(ROOT)}: {told} "
         f"(whole log: {environment.log.relative_to(ROOT)}; mend it and run the same command again)."
     )
 
