@@ -44,7 +44,7 @@ TRACED = (*(option for option in QUIET if option != "-x"), "--continue-on-collec
 CACHE = LOCAL / "mutation"
 #: Of one mistake: seconds of tests as they were traced, how many of them, and the seconds of one test file, unless it
 #: is the module's own: a slow one leaves the others their time.
-BUDGET_S, MOST_TESTS, SHARE_S = 40.0, 400, 8.0
+BUDGET_S, MOST_TESTS, SHARE_S = 40.0, 1_000, 8.0
 
 
 @dataclass

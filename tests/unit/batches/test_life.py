@@ -73,6 +73,17 @@ def test_a_retry_runs_the_unsuccessful_ones_alone_and_tells_again() -> None:
     assert len({webhook_id for webhook_id, *_ in world.told}) == 2
 
 
+@pytest.mark.parametrize(("first", "passes"), [(Status.FAILED, 2), (Status.SUCCEEDED, 1)])
+def test_a_repeat_with_rerun_runs_a_failed_batch_again_and_no_other(first: Status, passes: int) -> None:
+    world = World(body=lambda _index, time: first if time == 1 else Status.SUCCEEDED)
+    batch_id = world.post(3).batch.run_id
+    world.drain()
+    again = world.post(3, if_failed="rerun")
+    assert (again.replayed, again.batch.pass_number) == (True, passes)
+    world.drain()
+    assert set(world.bodies.values()) == {passes} and world.batch(batch_id).status == "succeeded"
+
+
 def test_with_max_running_no_more_are_begun_at_once() -> None:
     world = World()
     batch_id = world.post(40, max_running=3).batch.run_id

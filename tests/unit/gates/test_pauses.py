@@ -217,6 +217,14 @@ def test_a_pause_that_is_over_is_looked_at_until_it_was_found_empty_for_a_while(
     assert not pausing.look_at(line.svc, "slot_none", lambda _svc, head: head)
 
 
+def test_a_run_that_a_pause_held_is_kept_as_much_longer(line: Line) -> None:
+    head = line.post("free", queue_ms=120_000)
+    pause(line)
+    line.clock.step(120_001)
+    line.attend(head)
+    assert line.now(head).expires_at == line.now(head).queue_until // 1000 + 86_400 + head.retention_s
+
+
 def test_a_look_at_a_pause_tells_its_process_what_it_is_now(line: Line) -> None:
     other = line.process()
     other.pauses.of(other.store, "free", line.clock())

@@ -113,7 +113,8 @@ def test_a_link_shows_these_members_and_no_others() -> None:
     ("head", "after_ms", "seconds"),
     [
         ({"not_before": NOW + 1}, 0, 1), ({"not_before": NOW + 2_001}, 0, 3), ({"not_before": NOW + 61_000}, 0, 60),
-        ({"not_before": NOW}, 0, 1), ({"not_before": NOW + 9_000, "wait_shard": "gate_k1#0"}, 0, 1),
+        ({"not_before": NOW}, 0, 1), ({"not_before": NOW, "attempt_started_at": NOW - 100_000}, 0, 5),
+        ({"not_before": NOW + 9_000, "wait_shard": "gate_k1#0"}, 0, 1),
         ({}, 9_999, 1), ({}, 10_000, 2), ({}, 29_999, 2), ({}, 30_000, 5), ({}, 179_999, 5), ({}, 180_000, 10),
         ({"attempt_started_at": NOW + 100_000}, 109_999, 1),
     ],

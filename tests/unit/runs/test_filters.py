@@ -15,6 +15,7 @@ from chalicelib.runs.filters import MAX_MS, Filters, labels_of, ms
 from chalicelib.runs.inputs import wrong
 from chalicelib.runs.links import Link, seal, unseal
 from chalicelib.runs.walk import newest
+from invoke_once.errors import ConfigurationError
 from invoke_once.life.head import Head
 from invoke_once.store.store import Store
 from invoke_once.testing import MemoryTable
@@ -130,6 +131,22 @@ def test_a_schema_is_made_into_python_once_and_not_for_each_input() -> None:
     function, made = structs.replace(ECHO, input_schema=dict(SCHEMA)), inputs._compiled.cache_info().misses
     assert [wrong(function, value) for value in ({}, {"a": 1})] == [None, None]
     assert inputs._compiled.cache_info().misses == made + 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "scheduled", "complaint"),
+    [
+        (SCHEMA, {"a~/b": "x"}, r"\[functions.echo.schedule_input\]/a~0~1b: input"),
+        ({"type": 7}, None, r"\[functions.echo.input_schema\] is not a JSON Schema"),
+    ],
+)
+def test_a_schema_that_is_none_or_refuses_its_own_schedule_is_told_before_a_deploy(
+    schema: Any, scheduled: Any, complaint: str
+) -> None:
+    function = structs.replace(ECHO, input_schema=schema, schedule_input=scheduled)
+    with pytest.raises(ConfigurationError, match=complaint):
+        inputs.check_schemas([function])
+    inputs.check_schemas([structs.replace(ECHO, input_schema=SCHEMA, schedule_input={"a~/b": [1]}), ECHO])
 
 
 @pytest.mark.parametrize(

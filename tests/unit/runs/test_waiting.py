@@ -298,6 +298,7 @@ def answer_to(client: Refusing, **more: Any) -> Answer:
         ("SerializedRequestEntityTooLargeException", "TargetPayloadTooLarge"),
         ("NoPublishedVersionException", "TargetNotFound"),
         ("ModeNotSupportedException", "TargetRefused"),
+        ("ValidationException", "TargetRefused"),
         *FINAL.items(),
     ],
 )

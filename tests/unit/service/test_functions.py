@@ -143,6 +143,11 @@ def test_a_file_without_functions_is_refused(tmp_path: Path, text: str) -> None:
         loaded(tmp_path, text)
 
 
+def test_a_function_that_is_no_table_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[functions.mine\] is not a table"):
+        loaded(tmp_path, "[functions]\nmine = 3")
+
+
 def test_what_is_not_toml_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is not TOML: .*line 1"):
         loaded(tmp_path, "[functions.mine\n")

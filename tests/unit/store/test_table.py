@@ -15,9 +15,9 @@ from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribu
 from infra import stages
 from infra.template import storage
 from invoke_once.errors import StoreUnavailable
-from invoke_once.life import moves
+from invoke_once.life import conditions, moves
 from invoke_once.life.head import INDEX_KEYS, Head
-from invoke_once.life.move import Move
+from invoke_once.life.move import Arm, Move
 from invoke_once.life.status import Status
 from invoke_once.store.connection import Connection, described
 from invoke_once.store.dynamo import BATCH_PAUSES_S, DynamoTable, plain, stored
@@ -96,6 +96,40 @@ def test_a_write_asks_for_the_winner_and_gives_it() -> None:
     assert table(refuses).write(move) == Unwritten({"run_id": "run_a", "part": "head", "attempt": 2})
     assert sent[0]["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
     assert sent[0]["ReturnValues"] == "ALL_NEW"
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "values"),
+    [
+        (conditions.equals("attempt", 1), "#0 = :0", [{"N": "1"}]),
+        (conditions.at_most("due_at", 2), "#0 <= :0", [{"N": "2"}]),
+        (conditions.below("due_at", 2), "#0 < :0", [{"N": "2"}]),
+        (conditions.below_field("leg", "max_legs"), "#0 < #1", []),
+        (conditions.one_of("status", ("a", "b")), "#0 IN (:0, :1)", [{"S": "a"}, {"S": "b"}]),
+        (
+            conditions.any_of(conditions.missing("bulk"), conditions.differs("bulk", "b")),
+            "(attribute_not_exists (#0) OR #0 <> :0)", [{"S": "b"}],
+        ),
+        (
+            conditions.all_of(conditions.missing("bulk"), conditions.equals("attempt", 1)),
+            "(attribute_not_exists (#0) AND #1 = :0)", [{"N": "1"}],
+        ),
+    ],
+)  # fmt: skip
+def test_a_condition_is_sent_as_dynamodb_writes_it(
+    asked: conditions.Condition, text: str, values: list[dict[str, str]]
+) -> None:
+    key = {"run_id": {"S": "run_a"}, "part": {"S": "head"}}
+    put = Move("A", "run_a", (Arm("a", asked),), {"run_id": "run_a", "part": "head", "attempt": 3}, replace=True)
+    sent = table(lambda *_: {}).request(put)
+    assert sent.pop("ConditionExpression") == text
+    assert sent.pop("ExpressionAttributeValues", {}) == {f":{n}": value for n, value in enumerate(values)}
+    del sent["ExpressionAttributeNames"]
+    told = {"TableName": "runs", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    assert sent == told | {"Item": key | {"attempt": {"N": "3"}}}
+    changed = table(lambda *_: {}).request(dataclasses.replace(put, set={"attempt": 3}, replace=False))
+    assert (changed["ConditionExpression"], changed["Key"]) == (text, key)
+    assert "Item" not in changed and {"N": "3"} in changed["ExpressionAttributeValues"].values()
 
 
 @pytest.mark.parametrize(("error", "text"), [
