@@ -30,8 +30,8 @@ class Report(Struct, frozen=True):
     request_id: str
     payload: Any  #: what the function was invoked with
     response: Any  #: what it returned; of a failure `{"errorType", "errorMessage", "stackTrace"}`
-    count: int | None = None  #: starts, as Lambda counts them; None: not told
-    answered: bool = False  #: there is a response context
+    count: int | None  #: starts, as Lambda counts them; None: not told
+    answered: bool  #: there is a response context
 
     @property
     def succeeded(self) -> bool:

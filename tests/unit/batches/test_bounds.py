@@ -93,6 +93,17 @@ def test_a_pass_is_looked_at_when_its_workers_should_be_done_or_at_once_where_th
 
 
 @pytest.mark.parametrize(
+    ("chunk", "free"),
+    [
+        (None, True), ({}, True), ({"at": 80_000}, True), ({"at": 80_001}, False),
+        ({"at": 80_000, "done": True}, False),
+    ],
+)  # fmt: skip
+def test_a_chunk_is_free_when_the_worker_that_took_it_is_out_of_time(chunk: Any, free: bool) -> None:
+    assert spread.free(chunk, 100_000) is free
+
+
+@pytest.mark.parametrize(
     ("age_s", "seconds"), [(9.9, 1), (10, 2), (59.9, 2), (60, 5), (599.9, 5), (600, 10), (9_999, 10)]
 )
 def test_an_older_batch_is_worth_a_look_less_often(age_s: float, seconds: int) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec import structs
 from standardwebhooks.webhooks import Webhook
 
 from chalicelib.callbacks.breaker import FAILURES, FIRST_PAUSE_MS, LAST_PAUSE_MS, PROBE_MS, breaker
@@ -437,6 +438,12 @@ def test_a_receiver_that_failed_five_times_in_a_row_is_spared(stage: Stage, line
     assert stage.wire.sent == [] and stage.rows(run_id) == []
     assert (head.cb_status, head.cb_attempt, head.cb_due) == ("pending", 0, stage.clock() + FIRST_PAUSE_MS)
     assert lines.read()[-1]["CallbackPostponed"] == 1
+
+
+def test_those_who_wait_for_a_spared_receiver_do_not_all_come_at_once(stage: Stage) -> None:
+    break_receiver(stage)
+    stage.svc = structs.replace(stage.svc, spread=lambda: 0.5)
+    assert stage.deliver(stage.ended_run()).cb_due == stage.clock() + FIRST_PAUSE_MS + 5_000
 
 
 def test_attempts_that_were_under_way_together_are_all_counted_and_make_no_longer_pause(stage: Stage) -> None:

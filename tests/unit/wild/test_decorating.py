@@ -120,6 +120,13 @@ def test_a_decorator_outside_is_told_where_tracked_goes(options: dict[str, Any])
     assert ran == []
 
 
+@pytest.mark.parametrize("event", [None, {}, {"a": 1}, [1], "text", 7, 0.5, True], ids=repr)
+def test_whatever_json_is_an_event_is_lambda_s_own(event: Any) -> None:
+    ran = []
+    Bench().call(tracked(lambda given, _context: ran.append(given)), event)
+    assert ran == [event]
+
+
 def test_an_event_with_something_else_inside_is_told_so_too() -> None:
     with pytest.raises(TypeError, match='"/body".*put @tracked outermost'):
         Bench().call(tracked(plain), {"body": object()})
