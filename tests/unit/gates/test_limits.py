@@ -12,6 +12,7 @@ from chalicelib.gates import racks
 from chalicelib.runs import dispatch
 from invoke_once.life import gates, moves
 from invoke_once.life.head import INDEX_KEYS
+from invoke_once.life.moves import gate_moves
 from invoke_once.life.status import Status
 from invoke_once.store.dynamo import stored
 from invoke_once.store.store import Applied, Refused
@@ -288,6 +289,20 @@ def test_a_gate_that_nobody_uses_is_left_alone_and_wakes_again(line: Line) -> No
     head = line.post("free", "c")
     rack = line.table.items[f"{gates.of_key('demo', 'c')}#0", "rack"]
     assert line.go(head) == ["dispatch"] and "expires_at" not in rack and rack["due_at"] > line.clock()
+
+
+def test_a_gate_that_was_found_empty_is_looked_after_again_when_it_is_used(line: Line) -> None:
+    line.end(line.claim(line.post("free", "c")))
+    line.stream()
+    line.minutes(1)
+    gate = gates.of_key("demo", "c")
+    assert "empty_at" in line.table.items[gates.rack_id(gate, 0), "rack"]
+    assert not racks.is_looked_after(line.svc, gate)
+    line.post("free", "c")
+    assert racks.is_looked_after(line.svc, gate)
+    assert gate_moves.set_limit(gate, 1, 1, 1, 1).remove == gate_moves.take(
+        gates.slot(gate, 0), None, line.post("free", "c"), 1
+    ).remove  # fmt: skip
 
 
 def test_a_redriven_run_waits_in_line(line: Line) -> None:
