@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from chalicelib.api.filters import ListQuery
 from chalicelib.runs import inputs
 from chalicelib.runs.filters import MAX_MS, Filters, labels_of, ms
 from chalicelib.runs.inputs import wrong
@@ -41,6 +42,14 @@ def test_a_run_matches_in_everything_that_is_asked_for(asked: dict[str, Any], ma
     wanted = structs.replace(ANY, **asked)
     assert wanted.match("demo", HEAD) is match
     assert not wanted.match("acme", HEAD)
+
+
+@pytest.mark.parametrize(("created_ms", "listed"), [(5_000, False), (5_001, True), (6_999, True), (7_000, False)])
+def test_bounds_of_a_run_s_creation_are_outside_of_what_is_listed(created_ms: int, listed: bool) -> None:
+    after, before = datetime.fromtimestamp(5, UTC), datetime.fromtimestamp(7, UTC)
+    asked = ListQuery(created_after=after, created_before=before).filters()
+    assert (asked.low_ms <= created_ms <= asked.high_ms) is listed
+    assert asked.match("demo", replace(HEAD, created_at=created_ms)) is listed
 
 
 def test_a_run_without_labels_has_none_that_are_asked_for() -> None:
