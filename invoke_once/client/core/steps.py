@@ -22,6 +22,7 @@ PATIENCE_S = 300.0  # how long a wait without a deadline puts up with a service 
 YOUNG_S = 1.0  # a run whose service asks for a look within this is young, and may end at once
 ASKED_CAP_S = 60.0  # the longest pause that `Retry-After` may ask for: a run that waits for its delay
 POLL_CAP_S = 10.0  # the longest pause where nothing is asked for
+EMPTY_PAGES = 5  # of a log, one after the other, that are asked for at once: a busy log group is searched in parts
 _LOG_PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)  # between looks at a log that gives nothing new; then as the last
 
 
@@ -201,14 +202,15 @@ class LogTail:
     def new(self) -> Flow[Sequence[Mapping[str, Any]]]:
         """What came since the last call, over as many pages as it takes."""
         events: list[Mapping[str, Any]] = []
-        more = not self.complete
-        while more:
+        more, empty = not self.complete, 0
+        while more and empty < EMPTY_PAGES:
             page, more = yield from self._page()
             events += page
+            empty = 0 if page else empty + 1
         return events
 
     def _page(self) -> Flow[tuple[Sequence[Mapping[str, Any]], bool]]:
-        """The new events of the page at the cursor, and whether there is another page."""
+        """The new events of the page at the cursor, and whether there is another page: also behind an empty one."""
         query = {"attempt": self._attempt, "cursor": self._cursor}
         call = self._core.target.call("GET", run_path(self._run_id, "/logs"), query=query)
         reply = yield from flows.fetch(self._core, call)
@@ -218,7 +220,7 @@ class LogTail:
             self._given = len(events)
             return new, False
         self._cursor, self._given = str(following), 0
-        return new, bool(events)
+        return new, True
 
 
 def wait(core: Core, run_id: str, seen: RunInfo | None, timeout_s: float | None) -> Flow[RunInfo]:

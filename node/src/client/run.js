@@ -2,6 +2,7 @@
 import { ended } from "./errors.js";
 import { watch } from "./waiting.js";
 
+const EMPTY_PAGES = 5;
 const OVER = new Set(["succeeded", "failed", "timed_out", "cancelled", "expired"]);
 
 export class Run {
@@ -59,10 +60,11 @@ export class Run {
 
   async logs({ attempt } = {}) {
     const lines = [];
-    for (let cursor; ; ) {
+    for (let cursor, empty = 0; ; ) {
       const page = await this.http.json("GET", `${this.#path}/logs`, { query: { attempt, cursor } });
       lines.push(...page.events);
-      if (!page.next_cursor || page.next_cursor === cursor || !page.events.length) return lines;
+      empty = page.events.length ? 0 : empty + 1; // a busy log group is searched in parts
+      if (!page.next_cursor || page.next_cursor === cursor || empty >= EMPTY_PAGES) return lines;
       cursor = page.next_cursor;
     }
   }

@@ -114,6 +114,20 @@ test("the list goes through its pages as it is read", () =>
     assert.match(seen[0].url, /status=failed.*label=team%3Adata/);
   }));
 
+test("a log is read over empty pages that have more behind them, and not for ever", () => {
+  const line = { time: "t", message: "here", attempt: 1 };
+  return with_([[200, { events: [], next_cursor: "c1" }], [200, { events: [], next_cursor: "c2" }], [200, { events: [line], next_cursor: "c3" }], [200, { events: [], next_cursor: "c3" }]], async (once, { seen }) => {
+    assert.deepEqual(await once.run("run_a").logs(), [line]);
+    assert.equal(seen.length, 4);
+  }).then(() => {
+    let asked = 0;
+    return with_([() => [200, { events: [], next_cursor: `c${asked++}` }]], async (once) => {
+      assert.deepEqual(await once.run("run_a").logs(), []);
+      assert.equal(asked, 5);
+    });
+  });
+});
+
 test("no URL, or none that is one, is a sentence", () => {
   const kept = process.env.ONCE_URL;
   delete process.env.ONCE_URL;

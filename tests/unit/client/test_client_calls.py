@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from invoke_once import client_errors
@@ -270,3 +271,24 @@ def test_a_retry_from_the_start_says_so_and_another_has_no_body(fake: FakeOnce, 
     again.retry()
     first, second = (seen.body for seen in fake.seen if seen.path.endswith("/retry"))
     assert json.loads(first) == {"from": "start"} and not second
+
+
+@pytest.mark.parametrize(("pages", "asked", "lines"), [
+    (["", "", "here", ""], 5, ["here"]),  # the last one's cursor is the one that it was asked with
+    ([""] * 9, 5, []),
+])  # fmt: skip
+def test_a_log_is_read_over_empty_pages_that_have_more_behind_them(
+    pages: list[str], asked: int, lines: list[str]
+) -> None:
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = pages[min(len(seen), len(pages) - 1)]
+        seen.append(request)
+        following = min(len(seen), 3) if len(pages) == 4 else len(seen)
+        events = [{"time": "t", "message": page, "attempt": 1}] if page else []
+        return httpx.Response(200, json={"events": events, "next_cursor": f"c{following}"})
+
+    with Once("http://once.test", "once_x_y", transport=httpx.MockTransport(answer)) as once:
+        assert [line["message"] for line in once.run("run_" + "a" * 26).logs()] == lines
+    assert len(seen) == asked
