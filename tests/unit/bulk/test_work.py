@@ -303,6 +303,7 @@ def test_a_stop_before_the_first_worker_stops_everything() -> None:
     ids = world.start(3)
     job = world.bulk("cancel", function="echo")
     start.stop(world.svc, job)
+    assert world.fires.attends == [job.run_id], "it is ended at once"
     assert world.work(job).status == "stopped" and world.statuses(ids) == {"queued": 3}
 
 

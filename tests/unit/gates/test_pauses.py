@@ -132,6 +132,16 @@ def test_an_earlier_pause_gives_a_later_run_no_time(line: Line) -> None:
     assert line.now(head).status == "expired"
 
 
+def test_an_earlier_pause_gives_a_run_that_is_sent_again_no_time(line: Line) -> None:
+    failed = line.end(line.claim(line.post("free", queue_ms=120_000)), Status.FAILED)
+    pause(line)
+    line.clock.step(3_600_000)
+    resume(line)
+    dispatch.redrive(line.svc, failed)
+    line.minutes(3)
+    assert line.now(failed).status == "expired"
+
+
 def test_those_who_wait_at_a_limit_stay_there_while_its_function_is_paused(line: Line) -> None:
     heads = [line.post("two", queue_ms=120_000) for _ in range(3)]
     pause(line, "two")

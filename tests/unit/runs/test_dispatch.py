@@ -337,6 +337,18 @@ def test_a_redriven_runs_own_input_lasts_as_long_as_the_run_now_does(stage: Stag
     assert part is not None and part["expires_at"] >= result.head.expires_at
 
 
+@pytest.mark.parametrize("from_start", [True, False])
+def test_a_redriven_run_s_checkpoint_lasts_as_long_as_it_may_be_needed(stage: Stage, from_start: bool) -> None:
+    failed = stage.fail(stage.post().head)
+    stage.table.items[failed.run_id, "head"]["state_ref"] = "item:l#000001:x"
+    part = {"run_id": failed.run_id, "part": "state#l#000001", "state": b"\x001", "expires_at": 1}
+    stage.table.items[failed.run_id, "state#l#000001"] = part
+    result = dispatch.redrive(stage.svc, stage.now(failed), from_start=from_start)
+    assert isinstance(result, Applied)
+    kept_until = stage.table.items[failed.run_id, "state#l#000001"]["expires_at"]
+    assert kept_until == (1 if from_start else result.head.expires_at)
+
+
 @pytest.mark.parametrize("status", [Status.FAILED, Status.TIMED_OUT])
 def test_a_repeat_with_rerun_sends_a_failed_run_again(stage: Stage, status: Status) -> None:
     failed = stage.fail(stage.post().head)
