@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,10 @@ def package(stage: Stage) -> Package:
     staging = BUILD / ".staging" / stage.name
     with _one_at_a_time(BUILD / f".{stage.name}.lock"):
         _stage_sources(stage, staging, functions)
-        _run_chalice(stage, staging)
+        with ThreadPoolExecutor(1) as beside:  # `_write_zips` finds them installed
+            installing = beside.submit(libraries.installed, stage.python, architecture=stage.architecture)
+            _run_chalice(stage, staging)
+        installing.result()
         out = BUILD / stage.name
         made = Package(out, _write_zips(stage, staging, out, functions), alarms.values(stage))
         template = exceptions.explained(_finished(stage, staging / "out" / "sam.json"))
