@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from infra.local.emulator import Emulator, EmulatorProblem
 from infra.paths import EMULATOR_STATE, ENV_FILE
@@ -30,15 +31,18 @@ def chosen_port() -> int | None:
 def up() -> None:
     """The local AWS runs, the service is deployed on it, .local/once.env says how to reach it."""
     from infra.ship.account import PROBLEMS
-    from infra.ship.deploy import deploy_locally
+    from infra.ship.deploy import deploy_locally, package_locally
 
+    port = chosen_port()
     print("starting the local AWS", flush=True)
-    url = instance().start(chosen_port())
-    print(f"  {url}", flush=True)
-    try:
-        deployed = deploy_locally(url, ENV_FILE)
-    except PROBLEMS as problem:
-        raise EmulatorProblem(f"The service was not deployed: {problem}") from problem
+    with ThreadPoolExecutor(1) as beside:  # what is deployed for the first time is packaged while it starts
+        packaging = None if ENV_FILE.exists() else beside.submit(package_locally)
+        url = instance().start(port)
+        print(f"  {url}", flush=True)
+        try:
+            deployed = deploy_locally(url, ENV_FILE, packaging=packaging)
+        except PROBLEMS as problem:
+            raise EmulatorProblem(f"The service was not deployed: {problem}") from problem
     print(
         f"the service is up: {deployed.url}  (settings in .local/{ENV_FILE.name}, `make down` stops it)",
         flush=True,

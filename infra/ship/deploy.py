@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from infra import stages
 from infra.ship import bootstrap
 from infra.ship.account import on_aws, plainly
 from infra.ship.env_files import read_env, write_private
-from infra.ship.package import content, package
+from infra.ship.package import Package, content, package
 from infra.ship.stack import Stack
 from infra.stages import LOCAL, Stage, StageProblem
 
 LOCAL_REGION = "us-east-1"
+LOCAL_STACK = "invoke-once-local"
 LOCAL_TENANT = "demo"
 
 
@@ -39,14 +40,23 @@ class Deployed:
     outputs: dict[str, str]
 
 
-def deploy_locally(endpoint: str, env_file: Path, stack: str = "invoke-once-local") -> Deployed:
-    """The service runs on the emulator at `endpoint`; `env_file` (mode 600) says how to reach it."""
+def package_locally(stack: str = LOCAL_STACK) -> Package:
+    return package(stages.load(LOCAL).named(stack))
+
+
+def deploy_locally(
+    endpoint: str, env_file: Path, stack: str = LOCAL_STACK, *, packaging: Future[Package] | None = None
+) -> Deployed:
+    """The service runs on the emulator at `endpoint`; `env_file` (mode 600) says how to reach it.
+
+    `packaging`: `package_locally` that is under way already.
+    """
     stage = stages.load(LOCAL).named(stack)
     session = boto3.Session(
         aws_access_key_id="test", aws_secret_access_key="test", region_name=LOCAL_REGION
     )  # fmt: skip
     deployed = Stack(session, endpoint, stage.stack)
-    _bring_up_to_date(deployed, stage)
+    _bring_up_to_date(deployed, stage, packaging)
     outputs = deployed.outputs()
     _enable_expiry(deployed)
     keys = bootstrap.keyring(deployed.client("ssm"), f"/{stage.stack}/master-key")
@@ -70,14 +80,14 @@ def deploy_to_aws(stage: Stage) -> None:
     print("\n".join(bootstrap.bootstrap(deployed, stage)))
 
 
-def _bring_up_to_date(deployed: Stack, stage: Stage) -> None:
+def _bring_up_to_date(deployed: Stack, stage: Stage, packaging: Future[Package] | None) -> None:
     wanted = content(stage)
     if deployed.content() == wanted:
         print("  nothing to deploy", flush=True)
         return
     started = time.monotonic()
     print("  packaging", flush=True)
-    made = package(stage)
+    made = packaging.result() if packaging else package(stage)
     print("  deploying", flush=True)
     deployed.deploy(made, wanted)
     print(f"  deployed in {time.monotonic() - started:.1f} s", flush=True)
