@@ -105,6 +105,8 @@ def _go_on(svc: Service, found: Tally, began_ms: int, threads: int) -> None:
         to_begin = wanted[:AT_ONCE]
         if born != batch.born:
             sets["born"] = born
+        if born < batch.total:
+            spread.keep_manifest_daily(svc, batch)
         if to_begin:
             look_at = began_ms + (spread.RESPREAD_MS if wanted == to_begin else LAZY_SPACING_MS)
     look_from = began_ms + max(spacing_ms(batch), REST * (svc.now_ms() - began_ms))

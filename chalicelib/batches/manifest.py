@@ -55,3 +55,13 @@ class Manifest:
         length, key, labels = self._entries[index]
         begin = self._starts[index]
         return Item(self._data[begin : begin + length], key, labels)
+
+
+class Lost(Manifest):
+    """Stands in for items that are gone, where their places alone matter: a cancel ends the batch all the same."""
+
+    def __init__(self) -> None:
+        super().__init__(pack(()))
+
+    def __getitem__(self, index: int) -> Item:
+        return Item(b"null")

@@ -8,19 +8,22 @@ Of a cancelled batch the same workers stop what there is.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from chalicelib.batches import members, records
-from chalicelib.batches.manifest import Manifest
+from chalicelib.batches.manifest import Lost, Manifest
 from chalicelib.invoker import Fired
 from chalicelib.service import Service
 from chalicelib.several import several
 from invoke_once import log
+from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 from invoke_once.life.batch import CHUNK, LIVE, Batch, again, chunk_part
 from invoke_once.life.moves import batch_moves
 from invoke_once.store.store import Item, Unwritten
 
 WORKERS = 4  #: of one batch at once; each has `records.THREADS`
 BUDGET_MS = 20_000  #: of one invocation; `attend` has 60 s
+DAY_MS = 86_400_000
 RESPREAD_MS = 21_000  #: then the next workers are sent
 
 
@@ -47,7 +50,7 @@ def work(
         taken = _take(svc, batch, worker, kind)
         if taken is None:
             return done
-        manifest = manifest or read_manifest(svc, batch)
+        manifest = manifest or _manifest_for(svc, batch, kind)
         chunk, token, before = taken
         whole = False
         try:
@@ -61,7 +64,33 @@ def work(
 
 
 def read_manifest(svc: Service, batch: Batch) -> Manifest:
-    return Manifest(svc.payloads.object((batch.input_ref or "").removeprefix("s3:")))
+    """Raises `PayloadCorrupt` where it is gone, `StoreUnavailable`."""
+    return Manifest(svc.payloads.object(_key(batch)))
+
+
+def keep_manifest(svc: Service, batch: Batch) -> None:
+    """Put it anew: a bucket forgets by age. Raises as `read_manifest`."""
+    svc.payloads.keep_object(_key(batch), svc.payloads.object(_key(batch)))
+
+
+def keep_manifest_daily(svc: Service, batch: Batch) -> None:
+    """For a batch that begins runs over weeks. Whoever cannot today does tomorrow."""
+    if svc.now_ms() // DAY_MS != (batch.counted_at or batch.created_at) // DAY_MS:
+        with suppress(PayloadCorrupt, StoreUnavailable):
+            keep_manifest(svc, batch)
+
+
+def _key(batch: Batch) -> str:
+    return (batch.input_ref or "").removeprefix("s3:")
+
+
+def _manifest_for(svc: Service, batch: Batch, kind: str) -> Manifest:
+    try:
+        return read_manifest(svc, batch)
+    except PayloadCorrupt:
+        if kind == "stop":
+            return Lost()
+        raise
 
 
 def _take(svc: Service, batch: Batch, worker: int, kind: str) -> tuple[int, str, bool] | None:

@@ -102,8 +102,7 @@ def retry(svc: Service, batch: Batch) -> Batch | None:
     """Run what did not succeed again, as the batch's next pass. None: it runs, or everything has succeeded."""
     if batch.running or batch.status == "succeeded":
         return None
-    key = (batch.input_ref or "").removeprefix("s3:")
-    svc.payloads.keep_object(key, svc.payloads.object(key))  # a bucket forgets by age
+    spread.keep_manifest(svc, batch)
     first_look_ms = spread.RESPREAD_MS if batch.max_running is None else 0
     moved = records.made(svc, batch_moves.retry_batch(batch, svc.now_ms(), first_look_ms))
     if moved is not None:

@@ -11,7 +11,9 @@ from msgspec import structs
 from chalicelib.batches import documents, hints, pages, spread
 from chalicelib.batches.start import accept, cancel, is_known, retry
 from chalicelib.runs.dispatch import KeyReused
+from invoke_once.errors import PayloadCorrupt
 from invoke_once.life.status import Status
+from invoke_once.testing import Clock, MemoryObjects
 from tests.unit.batches.world import World
 
 
@@ -157,3 +159,55 @@ def test_pages_of_runs_follow_on_each_other_and_are_full_by_number_or_by_bytes()
     assert page(3, 2, 1) == (["3", "4"], None), "a full page that is the last has none after it"
     half = -(-pages.MAX_PAGE_BYTES // 2)
     assert page(1, 5, half) == (["1", "2"], 3)
+
+
+class Aging(MemoryObjects):
+    """A bucket that forgets what was put 40 days ago."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock, self.put_at = clock, dict[str, int]()
+
+    def put(self, key: str, data: bytes) -> None:
+        super().put(key, data)
+        self.put_at[key] = self.clock()
+
+    def get(self, key: str) -> bytes:
+        if self.clock() - self.put_at.get(key, 0) > 40 * spread.DAY_MS:
+            raise PayloadCorrupt("the stored payload is missing")
+        return super().get(key)
+
+
+class OverMonths(World):
+    """Each of its bodies takes three days."""
+
+    def __init__(self) -> None:
+        super().__init__(body=self._three_days)
+
+    @property
+    def objects(self) -> MemoryObjects:
+        self._objects = getattr(self, "_objects", None) or Aging(self.clock)
+        return self._objects
+
+    def _three_days(self, _index: int, _time: int) -> Status:
+        self.clock.step(3 * spread.DAY_MS)
+        return Status.SUCCEEDED
+
+
+def test_a_batch_that_begins_its_runs_over_months_keeps_its_items() -> None:
+    world = OverMonths()
+    batch_id = world.post(30, max_running=1).batch.run_id
+    world.drain()
+    assert world.batch(batch_id).status == "succeeded"
+    assert set(world.bodies.values()) == {1} and len(world.bodies) == 30
+
+
+def test_a_batch_whose_items_are_gone_is_ended_by_a_cancel() -> None:
+    world = World()
+    batch_id = world.post(150, max_running=2).batch.run_id
+    world.attend(world.queues.attends.pop(0))
+    world.objects.objects.clear()
+    assert cancel(world.svc, world.batch(batch_id)) is not None
+    world.drain()
+    counts = json.loads(world.batch(batch_id).counts or "{}")
+    assert (world.batch(batch_id).status, counts["cancelled"] + counts["succeeded"]) == ("cancelled", 150)
