@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -20,6 +23,8 @@ from invoke_once.store.dynamo import DynamoTable
 from invoke_once.store.objects import S3Objects
 from invoke_once.store.payloads import Payloads
 from invoke_once.store.store import Store
+
+Each = Callable[..., Iterable[Any]]  #: `map`, or a pool's
 
 
 class Service(Struct, frozen=True):
@@ -51,3 +56,13 @@ def _from_environment() -> Service:
 
 service = Locator(_from_environment)
 use_service = service.use
+
+
+@contextmanager
+def several(threads: int) -> Iterator[Each]:
+    """A `map` that does several at once; with one thread the plain one: in order, in this thread."""
+    if threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map

@@ -14,8 +14,7 @@ from typing import Any
 
 from chalicelib.batches import members, records, spread, tally
 from chalicelib.batches.tally import Tally
-from chalicelib.service import Service
-from chalicelib.several import several
+from chalicelib.service import Service, several
 from invoke_once import log
 from invoke_once.life.batch import LIVE, Batch
 from invoke_once.life.moves import batch_moves

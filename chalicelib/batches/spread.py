@@ -13,8 +13,7 @@ from contextlib import suppress
 from chalicelib.batches import members, records
 from chalicelib.batches.manifest import Lost, Manifest
 from chalicelib.invoker import Fired
-from chalicelib.service import Service
-from chalicelib.several import several
+from chalicelib.service import Service, several
 from invoke_once import log
 from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 from invoke_once.life.batch import CHUNK, LIVE, Batch, again, chunk_part

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from chalicelib.batches import records
-from chalicelib.service import Service
-from chalicelib.several import several
+from chalicelib.service import Service, several
 from invoke_once.life.batch import CHUNK, LETTER, LIVE, Batch, again
 from invoke_once.life.head import Head
 from invoke_once.life.moves import batch_moves

@@ -18,8 +18,7 @@ import msgspec
 from chalicelib.bulk import acts, found, records
 from chalicelib.runs.filters import Filters
 from chalicelib.runs.walk import CHUNK
-from chalicelib.service import Service
-from chalicelib.several import several
+from chalicelib.service import Service, several
 from invoke_once import log
 from invoke_once.errors import InvokeOnceError
 from invoke_once.life.bulk import Bulk, BulkStatus, Counts, Pin

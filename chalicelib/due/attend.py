@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.due import gated, jobs
 from chalicelib.runs import dispatch
-from chalicelib.service import Service
-from chalicelib.several import several
+from chalicelib.service import Service, several
 from invoke_once import log
 from invoke_once.handler import recovery
 from invoke_once.life import moves

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from chalicelib.gates import admission, healing, letting, pausing
 from chalicelib.invoker import fire_attend
 from chalicelib.runs import dispatch
-from chalicelib.service import Service
-from chalicelib.several import Each, several
+from chalicelib.service import Each, Service, several
 from invoke_once import log
 from invoke_once.life import gates, moves
 from invoke_once.life.due import Due

@@ -14,8 +14,7 @@ from chalicelib.due import jobs
 from chalicelib.due.attend import Deliver, attend_safely
 from chalicelib.due.gated import WORKERS
 from chalicelib.invoker import fire_attend
-from chalicelib.service import Service
-from chalicelib.several import several
+from chalicelib.service import Service, several
 from invoke_once import log
 from invoke_once.life.due import Due
 from invoke_once.life.keys import due_shards

@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 from chalicelib.gates import letting, racks
 from chalicelib.gates.letting import Fire
-from chalicelib.service import Service
-from chalicelib.several import Each
+from chalicelib.service import Each, Service
 from invoke_once.life import gates
 from invoke_once.life.due import Due, is_due
 from invoke_once.life.gates import Slot

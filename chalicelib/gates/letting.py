@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from chalicelib.gates import admission, racks
-from chalicelib.service import Service
-from chalicelib.several import Each
+from chalicelib.service import Each, Service
 from invoke_once import log
 from invoke_once.life import gates
 from invoke_once.life.gates import Slot

@@ -14,8 +14,7 @@ from chalicelib import pauses
 from chalicelib.gates import letting
 from chalicelib.gates.letting import Fire
 from chalicelib.pauses import Pause, Paused
-from chalicelib.service import Service
-from chalicelib.several import Each
+from chalicelib.service import Each, Service
 from invoke_once import log
 from invoke_once.errors import StoreUnavailable
 from invoke_once.life import gates

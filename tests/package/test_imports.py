@@ -41,7 +41,6 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.settings": "",
     "chalicelib.targets": "",
     "chalicelib.tables": "",
-    "chalicelib.several": "",
     "chalicelib.functions": "chalicelib.targets chalicelib.tables",
     "chalicelib.keyring": "invoke_once.signing invoke_once.store",
     "chalicelib.tokens": "invoke_once.store",
@@ -49,17 +48,16 @@ MAY_IMPORT: Mapping[str, str] = {
     "chalicelib.pauses": "invoke_once.life invoke_once.store",
     "chalicelib.service": "chalicelib.settings chalicelib.functions chalicelib.invoker chalicelib.pauses"
     " invoke_once.store invoke_once.handler",
-    "chalicelib.gates": "chalicelib.service chalicelib.several chalicelib.functions chalicelib.pauses invoke_once.life"
-    " invoke_once.store",
+    "chalicelib.gates": "chalicelib.service chalicelib.functions chalicelib.pauses invoke_once.life invoke_once.store",
     "chalicelib.runs": "chalicelib.gates chalicelib.service chalicelib.functions chalicelib.invoker invoke_once.life"
     " invoke_once.store invoke_once.handler",
-    "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.several chalicelib.functions"
+    "chalicelib.batches": "chalicelib.runs chalicelib.service chalicelib.functions"
     " chalicelib.invoker invoke_once.life invoke_once.store",
-    "chalicelib.bulk": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.several chalicelib.invoker"
+    "chalicelib.bulk": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.invoker"
     " invoke_once.life"
     " invoke_once.store",
     "chalicelib.due": "chalicelib.batches chalicelib.bulk chalicelib.gates chalicelib.runs chalicelib.service"
-    " chalicelib.several"
+    ""
     " chalicelib.invoker invoke_once.life invoke_once.store invoke_once.handler",
     "chalicelib.callbacks": "chalicelib.batches chalicelib.runs chalicelib.service chalicelib.settings"
     " chalicelib.invoker chalicelib.keyring invoke_once.life invoke_once.store invoke_once.signing",
@@ -85,6 +83,8 @@ MAY_IMPORT: Mapping[str, str] = {
     "infra.operate": "infra.local infra.ship infra.template infra.stages chalicelib.functions chalicelib.keyring",
     "infra.demo": "infra.local infra.ship invoke_once invoke_once.client invoke_once.outside",
 }
+#: How many modules may lie directly in a tree, side by side: a newcomer reads their names at once.
+SIDE_BY_SIDE: Mapping[str, int] = {"invoke_once": 10, "chalicelib": 10, "infra": 12}
 #: A library that only these rooms may import.
 ONLY_IN: Mapping[str, str] = {
     "pynamodb": "invoke_once.store chalicelib.tokens",
@@ -155,6 +155,12 @@ def test_every_import_is_in_the_table() -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert circle(imports()) == []
+
+
+@pytest.mark.parametrize("tree", SIDE_BY_SIDE)
+def test_few_modules_lie_side_by_side(tree: str) -> None:
+    flat = [name for name, file in modules().items() if file.parent == ROOT / tree and file.name != "__init__.py"]
+    assert 0 < len(flat) <= SIDE_BY_SIDE[tree], sorted(flat)
 
 
 def test_the_table_names_what_is_there() -> None:

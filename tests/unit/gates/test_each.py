@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.due import gated
 from chalicelib.gates import pausing
-from chalicelib.several import several
+from chalicelib.service import several
 from invoke_once.life import gates
 from tests.unit.gates.line import Line
 
