@@ -12,7 +12,7 @@ from chalicelib.batches.look import LARGE
 from chalicelib.batches.start import cancel
 from invoke_once.life.move import Move
 from invoke_once.life.status import Status
-from tests.machine.history import Broken
+from tests.machine.history import Broken, first_broken
 from tests.unit.batches.streamed import Streamed
 
 Rewrite = Callable[[Move], Move]
@@ -82,9 +82,4 @@ class Woken(Streamed):
 
 
 def broken_by(rewrite: Rewrite, seeds: range) -> str | None:
-    for seed in seeds:
-        try:
-            Woken(seed, rewrite).search()
-        except Broken as found:
-            return str(found)
-    return None
+    return first_broken(lambda seed: Woken(seed, rewrite).search(), seeds)

@@ -25,7 +25,7 @@ from invoke_once.life.move import Move
 from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store.store import Item, Key, Store, Unwritten, Written
 from invoke_once.testing import MemoryTable
-from tests.machine.history import Broken
+from tests.machine.history import Broken, first_broken
 from tests.unit.batches.world import World
 
 Rewrite = Callable[[Move], Move]
@@ -291,14 +291,8 @@ class Search(World):
 
 def broken_by(rewrite: Rewrite, seeds: range) -> str | None:
     """What the search finds first where moves are made like that; None: nothing."""
-    for seed in seeds:
-        try:
-            Search(seed, rewrite).search()
-        except Broken as found:
-            return str(found)
-        except AssertionError as never:
-            return str(never)
-    return None
+    never = AssertionError  # it does not come to rest
+    return first_broken(lambda seed: Search(seed, rewrite).search(), seeds, (Broken, never))
 
 
 __all__: Sequence[str] = ["Broken", "Mapping", "Search", "broken_by"]

@@ -23,7 +23,7 @@ from invoke_once.life.status import REDRIVABLE, Status
 from invoke_once.store.store import Applied, Item
 from invoke_once.testing import MemoryTable
 from tests.machine.batches import Rewrite, Shaky
-from tests.machine.history import Broken
+from tests.machine.history import Broken, first_broken
 from tests.unit.bulk.world import World
 
 ACTIONS = ("cancel", "retry", "resend")
@@ -220,9 +220,4 @@ class Search(World):
 
 def broken_by(rewrite: Rewrite, seeds: range) -> str | None:
     """What the search finds first where moves are made like that; None: nothing."""
-    for seed in seeds:
-        try:
-            Search(seed, rewrite).search()
-        except Broken as found:
-            return str(found)
-    return None
+    return first_broken(lambda seed: Search(seed, rewrite).search(), seeds)

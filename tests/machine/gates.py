@@ -27,7 +27,7 @@ from invoke_once.store.store import Applied, Store
 from invoke_once.testing import MemoryObjects
 from tests.machine.batches import Rewrite, Shaky
 from tests.machine.gate_rules import FUNCTIONS, Body, Rules
-from tests.machine.history import Broken
+from tests.machine.history import Broken, first_broken
 from tests.unit.gates.line import SETTINGS
 
 BEAT_MS, LIVES_MS = 6_000, 60_000
@@ -276,12 +276,7 @@ class Search(Rules):
 
 def broken_by(seeds: range, **wrong: Any) -> str | None:
     """What the search finds first with that mistake; None: nothing."""
-    for seed in seeds:
-        try:
-            Search(seed, **wrong).search()
-        except Broken as found:
-            return f"{seed}: {found}"
-    return None
+    return first_broken(lambda seed: Search(seed, **wrong).search(), seeds)
 
 
 __all__ = ["Broken", "Search", "broken_by"]

@@ -7,7 +7,7 @@ lets a write through that one of these refuses. Numbers I1 … I13 are those of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -212,3 +212,15 @@ class History:
         farthest_ms = self.clock() + WORST_SKEW_MS + LAST_LOOK_MS
         latest = max(item.get("not_before") or 0, item.get("lease_until", 0) + 1, farthest_ms)
         need(item["due_at"] <= latest, "I2", item["status"], "is looked at too late")
+
+
+def first_broken(
+    search: Callable[[int], None], seeds: Iterable[int], breaks: tuple[type[Exception], ...] = (Broken,)
+) -> str | None:
+    """What the search finds first, and with which seed; None: nothing. `breaks` is what counts as found."""
+    for seed in seeds:
+        try:
+            search(seed)
+        except breaks as found:
+            return f"{seed}: {found}"
+    return None

@@ -36,7 +36,7 @@ from invoke_once.life.status import TERMINAL, Status
 from invoke_once.store.store import Item
 from tests.machine.gate_rules import FUNCTIONS, Body
 from tests.machine.gates import Search
-from tests.machine.history import Broken
+from tests.machine.history import Broken, first_broken
 from tests.unit.gates.line import SETTINGS
 
 ANY = Filters(function=None, key=None, statuses=(), labels=(), low_ms=0, high_ms=MAX_MS)
@@ -237,12 +237,7 @@ class Together(Search):
 
 def broken_by(seeds: range, **wrong: Any) -> str | None:
     """What the search finds first with that mistake; None: nothing."""
-    for seed in seeds:
-        try:
-            Together(seed, **wrong).search()
-        except Broken as found:
-            return f"{seed}: {found}"
-    return None
+    return first_broken(lambda seed: Together(seed, **wrong).search(), seeds)
 
 
 __all__ = ["Broken", "Together", "broken_by"]
