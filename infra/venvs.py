@@ -94,37 +94,17 @@ def listed(name: str) -> Environment:
     return Environment(name, LOCAL / name, ("-r", str(requirements)), (requirements,))
 
 
-def emulator() -> Environment:
-    return listed("emulator")
-
-
-def audit() -> Environment:
-    return listed("audit")
-
-
-def cloud() -> Environment:
-    return listed("cloud")
-
-
-def sam() -> Environment:
-    return listed("sam")
-
-
-def docs() -> Environment:
-    return listed("docs")
-
-
 def needs(kind: str) -> list[Environment]:
     """The project's own virtualenv for `kind`, and what goes with it."""
     if kind == "audit":
-        return [project("run"), audit(), cloud(), sam()]
+        return [project("run"), listed("audit"), listed("cloud"), listed("sam")]
     if kind == "docs":
-        return [project("run"), docs()]
+        return [project("run"), listed("docs")]
     if kind == "test":
-        return [project("dev"), emulator(), docs()]
+        return [project("dev"), listed("emulator"), listed("docs")]
     if kind == "bench":
-        return [project("run"), project(kind), emulator()]
-    return [project(kind), emulator()]
+        return [project("run"), project(kind), listed("emulator")]
+    return [project(kind), listed("emulator")]
 
 
 def ensure(kind: str) -> None:

@@ -31,7 +31,9 @@ def checkout(place: Path) -> Path:
         subprocess.run(["cp", "-al", str(ROOT / venv), str(place / venv)], check=True)
         for file in [*(place / venv / "bin").iterdir(), *(place / venv / "lib").glob("python*/site-packages/*.pth")]:
             _point_at(file, place)
-    stamp = "from infra import venvs\nfor e in [venvs.project('run'), venvs.project('dev'), venvs.emulator()]:\n"
+    stamp = (
+        "from infra import venvs\nfor e in [venvs.project('run'), venvs.project('dev'), venvs.listed('emulator')]:\n"
+    )
     stamp += "    e.stamp.unlink(missing_ok=True)\n    e.stamp.write_text(e.wanted())\n"
     subprocess.run([sys.executable, "-c", stamp], cwd=place, check=True)
     return place
