@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
 
 from chalicelib.batches import hints
 from chalicelib.due import gated, jobs
 from chalicelib.invoker import fire_attend
-from chalicelib.service import Service
+from chalicelib.service import Service, several
 from invoke_once import log
 from invoke_once.life.head import HEAD
 from invoke_once.store.aws import client
@@ -79,8 +78,8 @@ def on_stream(svc: Service, queue: Queue, event: Mapping[str, Any]) -> dict[str,
         return []
 
     records = event.get("Records", [])
-    with ThreadPoolExecutor(WORKERS) as pool:  # the last of a hundred must not wait for the others' messages
-        failures = [one for found in pool.map(failed, records) for one in found]
+    with several(WORKERS) as each:  # the last of a hundred must not wait for the others' messages
+        failures = [one for found in each(failed, records) for one in found]
     gated.on_stream(svc, records, lambda gate, delay_s: queue.send(gate, delay_s) if delay_s <= MAX_DELAY_S else None)
     fire_attend(svc.invoker, svc.settings.attend_function, due_now)
     return {"batchItemFailures": failures}

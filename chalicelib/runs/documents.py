@@ -99,8 +99,9 @@ def _checkpoint(head: Head) -> Document | None:
     if not head.has_state:
         return None
     told: Document = {"at": rfc3339(head.state_at), "leg": head.state_leg, "size": head.state_size}
-    state = None if head.state is None else json.loads(unpack(head.state))
-    return told if head.state is None or not _shows(state) else told | {"state": state}
+    if head.state is not None and _shows(state := json.loads(unpack(head.state))):
+        told["state"] = state
+    return told
 
 
 def _shows(value: Any) -> bool:
