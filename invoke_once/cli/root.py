@@ -134,11 +134,18 @@ def run(args: Sequence[str]) -> int:
         note(f"once: cannot write the output: {error.strerror or error}")
         return exits.NOT_WRITTEN
     except Exception as error:
+        if _on_the_way_out(error):
+            return exits.INTERRUPTED
         if os.environ.get("ONCE_DEBUG"):
             raise
         note(f"once: a mistake in once itself: {type(error).__name__}: {one_line(error)[:300]}")
         note("      with ONCE_DEBUG=1 it shows where; please report it")
         return exits.INTERNAL
+
+
+def _on_the_way_out(error: BaseException) -> bool:
+    """True for an error of Ctrl-C's: where it strikes a wait between two steps, the wait's lock complains of itself."""
+    return isinstance(error.__context__, KeyboardInterrupt)
 
 
 def _tell(error: InvokeOnceError) -> int:

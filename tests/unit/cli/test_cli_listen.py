@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from invoke_once.cli.root import run
 from invoke_once.signing import sign, verify
 from tests.once_fake import TOKEN, FakeOnce, serve
 from tests.once_process import OnceProcess, environment, in_pipes
@@ -168,6 +169,18 @@ def test_ctrl_c_ends_it(env: dict[str, str]) -> None:
     with in_pipes(["listen"], env) as once:
         assert once.until("(Ctrl-C").interrupt().finish() == 130
     assert "Traceback" not in once.seen
+
+
+def test_ctrl_c_within_the_steps_of_a_wait_is_ctrl_c(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(*_: object) -> int:
+        lock = threading.Lock()
+        with lock:  # `Condition.wait` lets go of its lock just before the `try` that takes it again
+            lock.release()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("invoke_once.cli.commands.listen._receive", wait)
+    monkeypatch.setenv("ONCE_WEBHOOK_SECRET", SECRET)
+    assert run(["listen"]) == 130
 
 
 def test_without_a_secret_it_says_where_to_put_one(env: dict[str, str]) -> None:
