@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -84,9 +85,16 @@ def test_a_region_tells_its_partition(region: str, partition: str) -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", [("a b", "1" * 12, "eu-west-1"), ("s", "1", "eu-west-1"), ("s", "1" * 12, "here")])
-def test_a_place_that_cannot_be_is_refused(wrong: tuple[str, str, str]) -> None:
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (("a b", "1" * 12, "eu-west-1"), "'a b' is not the name of a stack"),
+        (("s", "1", "eu-west-1"), "'1' is not an account: 12 digits"),
+        (("s", "1" * 12, "here"), "'here' is not a region"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused(wrong: tuple[str, str, str], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(says)):
         Place.at(*wrong)
 
 
@@ -95,6 +103,33 @@ def test_its_table_in_functions_toml_is_one_that_is_taken(tmp_path: Any) -> None
     file.write_text(outside.entry("destination", "billing", "acme", "billing"))
     function = load(file, "s")["billing"]
     assert (function.target, function.tenant, function.mode) == ("billing", "acme", "destination")
+
+
+def test_its_table_in_functions_toml_to_the_letter() -> None:
+    table = '[functions.billing]\ntarget = "acme-billing"\ntenant = "acme"\nmode = "tracked"\n'
+    assert outside.entry("tracked", "billing", "acme", "acme-billing") == table
+    assert outside.entry("tracked", "billing", "acme", "acme-billing", "live") == table + 'qualifier = "live"\n'
+
+
+def test_what_it_needs_of_a_real_place() -> None:
+    place = Place.at("s", "111122223333", "eu-west-1")
+    record = "arn:aws:lambda:eu-west-1:111122223333:function:s-record"
+    tell = {"Sid": "TellRecord", "Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": record}
+    assert outside.policy(place, "destination", "billing") == {"Version": "2012-10-17", "Statement": [tell]}
+    assert outside.policy(place, "tracked", "billing")["Statement"][-1] == tell
+    failure = {"OnFailure": {"Destination": record}}
+    assert outside.destinations(place, "tracked") == {"MaximumRetryAttempts": 0, "DestinationConfig": failure}
+    assert outside.destinations(place, "destination", "live") == {
+        "Qualifier": "live",
+        "MaximumRetryAttempts": 0,
+        "DestinationConfig": failure | {"OnSuccess": {"Destination": record}},
+    }
+    assert outside.environment(place, "tracked", "billing", "acme") == {
+        "ONCE_RUNS_TABLE": "s-runs",
+        "ONCE_BUCKET": "s-data-111122223333-eu-west-1",
+        "ONCE_FUNCTION": "billing",
+        "ONCE_TENANT": "acme",
+    }
 
 
 def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,46 @@ def test_no_secret_at_all_accepts_nothing() -> None:
         verify([], HEADERS, BODY, now=at(AT_S))
 
 
+@pytest.mark.parametrize(
+    ("headers", "body", "why"),
+    [
+        (HEADERS, b"{}", "no signature matches: wrong secret, or the message was changed on its way"),
+        (changed(webhook_id=""), BODY, "missing header webhook-id"),
+        (changed(webhook_timestamp=None), BODY, "missing header webhook-timestamp"),
+        (changed(webhook_signature=""), BODY, "missing header webhook-signature"),
+        ({}, BODY, "missing header webhook-id, webhook-timestamp, webhook-signature"),
+        (changed(webhook_timestamp="now"), BODY, "webhook-timestamp is not a number of seconds since 1970"),
+        (changed(webhook_timestamp=str(AT_S - 301)), BODY, "webhook-timestamp is too old by more than 300 s"),
+        (changed(webhook_timestamp=str(AT_S + 301)), BODY, "webhook-timestamp is too new by more than 300 s"),
+        (
+            changed(webhook_id="\ud800"),
+            BODY,
+            "no signature matches: wrong secret, or the message was changed on its way",
+        ),
+        (HEADERS, "\ud800", "no signature matches: wrong secret, or the message was changed on its way"),
+        (HEADERS, None, "the body is no bytes: pass it as it was received, before any JSON is parsed"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(headers: dict[str, str], body: Any, why: str) -> None:
+    with pytest.raises(SignatureError) as refused:
+        verify(SECRET, headers, body, now=at(AT_S))
+    assert str(refused.value) == why
+
+
+def test_a_key_has_24_to_64_bytes_with_or_without_the_padding_of_its_base64() -> None:
+    for size in (24, 25, 26, 64):
+        text = base64.b64encode(b"k" * size).decode()
+        signed = {sign(f"whsec_{text}", "m", AT_S, b"{}"), sign(f"whsec_{text.rstrip('=')}", "m", AT_S, b"{}")}
+        assert signed == {sign(text, "m", AT_S, b"{}")}
+    for size in (23, 65):
+        with pytest.raises(SignatureError, match="not a webhook secret: whsec_ and the base64 of 24 to 64 bytes"):
+            sign("whsec_" + base64.b64encode(b"k" * size).decode(), "m", AT_S, b"{}")
+
+
+def test_an_id_of_256_characters_is_signed() -> None:
+    assert sign(SECRET, "x" * 256, AT_S, BODY).startswith("v1,")
+
+
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_not base64!", "whsec_" + "A" * 88, None])
 def test_a_secret_that_anybody_could_guess_or_that_is_none_is_refused(secret: str) -> None:
     with pytest.raises(SignatureError, match="24 to 64 bytes"):
