@@ -40,10 +40,10 @@ class Manifest:
 
     def __init__(self, data: bytes) -> None:
         try:
-            length, _, _ = data[:20].partition(b"\n")
-            begin = len(length) + 1
-            self._entries: Sequence[Any] = json.loads(data[begin : begin + int(length)])
-            self._starts = list(accumulate((entry[0] for entry in self._entries), initial=begin + int(length)))
+            begin = data.index(b"\n") + 1
+            end = begin + int(data[:begin])
+            self._entries: Sequence[Any] = json.loads(data[begin:end])
+            self._starts = list(accumulate((entry[0] for entry in self._entries), initial=end))
         except (ValueError, TypeError, IndexError):
             raise PayloadCorrupt("the batch's items cannot be read") from None
         self._data = data

@@ -41,7 +41,7 @@ def new_run(svc: Service, batch: Batch, index: int, item: Item) -> moves.NewRun:
     options: Mapping[str, Any] = json.loads(batch.options or "{}")
     delay_ms = max(batch.created_at + int(options.get("delay_ms", 0)) - svc.now_ms(), 0)
     request = dispatch.StartRequest(
-        function=function_of(svc, batch), tenant=batch.tenant, input=item.text, labels=item.labels or None,
+        function=function_of(svc, batch), tenant=batch.tenant, labels=item.labels,
         delay_ms=delay_ms if batch.pass_number == 1 else 0,
         **{name: value for name, value in options.items() if name != "delay_ms"},
     )  # fmt: skip

@@ -76,7 +76,7 @@ def noted(svc: Service, batch: Batch) -> Tally:
         fresh = again(str(before[chunk].get("letters", ""))) if chunk in before else ""
         letters.append(str(known.get(chunk, {}).get("letters") or fresh or LIVE * len(batch.indexes(chunk))))
     stops = records.chunks(svc, batch, kind="stop") if batch.cancel_requested else {}
-    return Tally(batch, letters, [known.get(chunk, {}) for chunk in range(batch.chunks)], stops, unbegun=[])
+    return Tally(batch, letters, [known.get(chunk, {}) for chunk in range(batch.chunks)], stops)
 
 
 class _Read(Struct):
@@ -114,7 +114,7 @@ def read(svc: Service, tally: Tally, until_ms: int, threads: int = records.THREA
 
 def _taken_in(tally: Tally, chunk: int, heads: dict[int, Head], now_ms: int) -> _Read:
     batch, text, done = tally.batch, list(tally.letters[chunk]), tally.stored[chunk]
-    found = _Read("", unbegun=[])
+    found = _Read("")
     forgotten = bool(done.get("done")) and int(done.get("at") or now_ms) < now_ms - FORGOTTEN_MS
     for index in tally.live(batch.indexes(chunk)):
         head = heads.get(index)
