@@ -83,11 +83,9 @@ class LambdaInvoker:
     def fire(self, target: str, payload: bytes, *, qualifier: str = "", tries: int = 1, tenant: str = "") -> Answer:
         request = {"FunctionName": target, "InvocationType": "Event", "Payload": payload}
         request |= {name: text for name, text in (("Qualifier", qualifier), ("TenantId", tenant)) if text}
-        answer: Answer = Unavailable("not tried", known=True)
-        for _ in range(tries):
-            answer = self._fire_once(request)
-            if not isinstance(answer, Unavailable) or answer.known:
-                break
+        answer = self._fire_once(request)
+        while tries > 1 and isinstance(answer, Unavailable) and not answer.known:
+            answer, tries = self._fire_once(request), tries - 1
         return answer
 
     def _fire_once(self, request: dict[str, Any]) -> Answer:

@@ -25,7 +25,8 @@ def text(pattern: str, description: str, *, empty: bool = True) -> Meta:
 def document(path: Path) -> dict[str, Any]:
     """What the file holds. Raises ConfigurationError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            return tomllib.load(file)
     except OSError as problem:
         raise ConfigurationError(f"{path.name} cannot be read: {problem.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
@@ -44,7 +45,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean NAME?`, or nothing."""
     from difflib import get_close_matches  # only a mistake needs it
 
-    found = get_close_matches(name, list(known), 1)
+    found = get_close_matches(name, list(known))
     return f"; did you mean {found[0]}?" if found else ""
 
 
@@ -63,7 +64,7 @@ def _told(message: str, given: Any, kind: type) -> str:
         known = [str(value) for value in node.values]
         return f"{path} = {given!r}: it is one of {', '.join(known)}{nearest(given, known)}"
     expected = re.sub(r"\\A\(\?:(.*)\)\??\\Z", r"\1", what.replace("`", "").replace("\\\\", "\\"))
-    expected = expected.replace("Expected", "expected", 1)
+    expected = expected.replace("Expected", "expected")
     shown = f" ({', '.join(given)})" if isinstance(given, dict) else f" = {given!r}"  # no values of an environment
     return f"{path}{shown}: {expected}"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -113,11 +112,7 @@ class TenantTokens(GlobalSecondaryIndex["TokenModel"]):
 
 
 class TokenModel(Model):
-    """An item of the tokens table. TTL on `expires_at`, in seconds."""
-
-    class Meta:
-        table_name = os.environ.get("ONCE_TOKENS_TABLE", "")
-        billing_mode = "PAY_PER_REQUEST"
+    """An item of the tokens table, whatever its name. TTL on `expires_at`, in seconds."""
 
     id = UnicodeAttribute(hash_key=True)
     by_tenant = TenantTokens()

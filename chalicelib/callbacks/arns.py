@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from msgspec import Struct
 
@@ -53,7 +53,7 @@ class AwsTarget(Struct, frozen=True):
         return self.arn
 
 
-def is_arn(text: object) -> bool:
+def is_arn(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and text.startswith("arn:")
 
 

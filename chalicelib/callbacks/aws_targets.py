@@ -41,11 +41,15 @@ def _client(service: str, region: str) -> Any:
 
 
 def send(
-    target: AwsTarget, headers: Mapping[str, str], body: bytes, *, sending: int = 0, clients: Clients = _client
-) -> Outcome:
+    target: AwsTarget, headers: Mapping[str, str], body: bytes, *, sending: int = 0, clients: Clients = _client,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:  # fmt: skip
     """One try. `sending` tells a person's sending again from the schedule's tries, which a FIFO queue takes for one."""
-    began = time.monotonic()
-    event = json.loads(body)
+    began, event = clock(), json.loads(body)
+
+    def took_ms() -> int:
+        return round((clock() - began) * 1000)
+
     try:
         client = clients(target.service, target.region)
         if target.service == "events":
@@ -57,12 +61,10 @@ def send(
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return _refused(target, code, status, _since_ms(began))
+        return _refused(target, code, status, took_ms())
     except (BotoCoreError, OSError) as error:
-        return Outcome(None, f"the {target.kind} did not answer: {type(error).__name__}", _since_ms(began))
-    return (
-        Outcome(200, None, _since_ms(began)) if problem is None else _refused(target, problem, None, _since_ms(began))
-    )
+        return Outcome(None, f"the {target.kind} did not answer: {type(error).__name__}", took_ms())
+    return Outcome(200, None, took_ms()) if problem is None else _refused(target, problem, None, took_ms())
 
 
 def _put_event(client: Any, target: AwsTarget, headers: Mapping[str, str], event: dict[str, Any]) -> str | None:
@@ -105,7 +107,3 @@ def _refused(target: AwsTarget, code: str, status: int | None, latency_ms: int) 
     short = code.removeprefix("AWS.SimpleQueueService.").removesuffix("Exception")
     for_good = bool({code, short} & FOR_GOOD)
     return Outcome(status, f"the {target.kind} refused it: {short}", latency_ms, for_good=for_good)
-
-
-def _since_ms(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)

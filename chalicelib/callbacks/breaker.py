@@ -66,7 +66,7 @@ class Breaker(Struct, frozen=True):
             return
         spared = self.failures >= FAILURES
         pause_ms = min(max(2 * self.pause_ms, FIRST_PAUSE_MS), LAST_PAUSE_MS) if spared else FIRST_PAUSE_MS
-        asked_ms = round(1000 * min(outcome.retry_after_s or 0, LAST_PAUSE_MS / 1000))
+        asked_ms = round(1000 * min(outcome.retry_after_s or 0.0, LAST_PAUSE_MS / 1000))
         standing = {"closed_until": now_ms + max(pause_ms, asked_ms), "pause_ms": pause_ms}
         if suspected:
             self._write(standing)

@@ -172,11 +172,12 @@ def _a_person_asked(head: Head) -> bool:
 
 def _began_ms(svc: Service, head: Head) -> int:
     """When this round of the schedule began: at the run's end, or with the first try that a person asked for."""
+    assert head.finished_at is not None  # only what has ended has a callback that is due
     if head.cb_base == 0:
-        return head.finished_at or 0
+        return head.finished_at
     first = callback_moves.delivery_part(head.generation, head.cb_base + 1)
     item = svc.store.part(head.run_id, first) or {}
-    return int(item.get("at", head.finished_at or 0))
+    return int(item.get("at", head.finished_at))
 
 
 def _signed(msg_id: str, now_ms: int, body: bytes, valid: Sequence[str]) -> dict[str, str]:
@@ -207,7 +208,7 @@ def _encoded(head: Head, document: Document) -> bytes:
     """ASCII alone, so that no reader can misread it: JSON escapes the rest."""
     kind = "run" if head.part == HEAD else "batch"
     event = {"type": f"{kind}.{head.status}", "timestamp": rfc3339(head.finished_at), "data": document}
-    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _without_output(document: Document) -> Document:

@@ -21,7 +21,7 @@ def deliveries(svc: Service, head: Head) -> list[Row]:
 
     An attempt that is under way, or whose sender died, has no status code, error and latency.
     """
-    items = svc.store.parts(head.run_id, callback_moves.delivery_part(head.generation, 0)[:-4])
+    items = svc.store.parts(head.run_id, callback_moves.delivery_part(head.generation, 0).removesuffix("0000"))
     ends = {int(item["delivery_attempt"]) - 1: item.get("previous") for item in items}
     ends[head.cb_attempt] = head.cb_last
     return [_row(head, item, ends.get(int(item["delivery_attempt"]))) for item in items]

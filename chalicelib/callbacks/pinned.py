@@ -79,15 +79,14 @@ class Pinned(http.client.HTTPConnection):
 
     def _first_that_answers(self) -> socket.socket:
         """Each address has its equal share of the time that is left; the last one's error is raised."""
-        candidates = self._addresses[:_ADDRESSES_TRIED]
+        candidates, error = self._addresses[:_ADDRESSES_TRIED], OSError("the name has no address")
         for position, address in enumerate(candidates):
             share_s = self._deadline.left_s() / (len(candidates) - position)
             try:
                 return socket.create_connection((address, self._url.port), timeout=share_s)
-            except OSError:
-                if position == len(candidates) - 1:
-                    raise
-        raise OSError("the name has no address")
+            except OSError as refused:
+                error = refused
+        raise error
 
     def post(self, headers: Mapping[str, str], body: bytes) -> None:
         """Write the request in pieces, each with the time that is left."""

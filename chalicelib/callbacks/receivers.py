@@ -14,6 +14,6 @@ Receiver = CallbackUrl | AwsTarget
 
 def check_receiver(settings: Settings, tenant: str, url: object, own_hosts: Collection[str] = ()) -> Receiver:
     """The receiver in its normal form. Raises UrlRefused; nothing is resolved or asked."""
-    if isinstance(url, str) and arns.is_arn(url):
+    if arns.is_arn(url):
         return arns.check_target(url, tenant, settings.callback_targets)
     return urls.check_url(url, local=settings.local, own_hosts=own_hosts)

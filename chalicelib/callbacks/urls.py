@@ -120,7 +120,7 @@ def check_url(url: object, *, local: bool = False, own_hosts: Collection[str] = 
 
 def system_resolver(host: str, port: int) -> list[str]:
     """Every address of a name, by the system's resolver. Raises OSError (socket.gaierror)."""
-    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port)]
 
 
 def resolve(url: CallbackUrl, *, local: bool = False, resolver: Resolver = system_resolver) -> list[str]:
@@ -228,7 +228,7 @@ def _ascii(host: str) -> str:
         same = False
     if not same:
         raise UrlRefused("has a host that is not a plain name; write it in its ASCII form (xn--…)")
-    return encoded.decode("ascii")
+    return encoded.decode()
 
 
 def _target(parts: SplitResult) -> str:

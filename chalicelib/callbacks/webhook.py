@@ -128,10 +128,10 @@ def _field(head: bytes, name: bytes) -> bytes:
 
 def _take_leave(sock: socket.socket, missing: int, allowed: int) -> None:
     """Let a short body come in, so that closing does not cut the receiver off; the outcome stands already."""
-    missing, until_s = min(missing, allowed), time.monotonic() + _FAREWELL_S
+    missing, farewell = min(missing, allowed), Deadline(_FAREWELL_S)
     with contextlib.suppress(OSError):
-        while missing > 0 and (left_s := until_s - time.monotonic()) > 0:
-            sock.settimeout(left_s)
+        while missing > 0:
+            sock.settimeout(farewell.left_s())
             missing -= len(sock.recv(missing)) or missing
 
 

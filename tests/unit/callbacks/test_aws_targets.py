@@ -139,7 +139,7 @@ def test_an_entry_that_a_bus_refused_in_a_good_answer_is_not_delivered() -> None
 
 
 @pytest.mark.parametrize(
-    ("service", "arn", "code", "for_good"),
+    ("of", "arn", "code", "for_good"),
     [
         ("sqs", QUEUE, "AWS.SimpleQueueService.NonExistentQueue", False),
         ("sqs", QUEUE, "AccessDeniedException", False),  # also for seconds after a deploy that grants it
@@ -155,10 +155,10 @@ def test_an_entry_that_a_bus_refused_in_a_good_answer_is_not_delivered() -> None
     ],
 )
 def test_what_aws_refuses_is_tried_again_unless_no_time_will_change_it(
-    service: str, arn: str, code: str, for_good: bool
+    of: str, arn: str, code: str, for_good: bool
 ) -> None:
-    aws = Aws(service)
-    method = {"sqs": "send_message", "sns": "publish", "events": "put_events"}[service]
+    aws = Aws(of)
+    method = {"sqs": "send_message", "sns": "publish", "events": "put_events"}[of]
     aws.stub.add_client_error(method, code, "it quotes what was sent", http_status_code=400)
     found = aws.send(arn)
     assert (found.status_code, found.delivered, found.for_good) == (400, False, for_good)
