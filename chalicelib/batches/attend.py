@@ -12,29 +12,20 @@ from invoke_once.life.due import Due, is_due, next_look_ms
 from invoke_once.life.head import Head
 
 PREFIX = "batch_"
-MAX_STEPS = 3
 
 Deliver = Callable[[Service, Head], None]
 
 
 def attend(svc: Service, batch_id: str, deliver: Deliver, *, threads: int = records.THREADS, large: int = LARGE) -> Due:
-    """Do what is due for the batch and return the last thing done."""
-    done = Due.NOTHING
-    for _ in range(MAX_STEPS):
+    """Do what is due for the batch and return it: what its end asks for too, where this look has ended it."""
+    batch = records.find(svc, batch_id)
+    if batch is not None and batch.running and look(svc, batch, threads=threads, large=large):
         batch = records.find(svc, batch_id)
-        if batch is None:
-            return done
-        if batch.running:
-            if not look(svc, batch, threads=threads, large=large):
-                return done
-            continue
-        due = is_due(batch, svc.now_ms())
-        if due == Due.NOTHING:
-            return done
-        done = due
-        if due == Due.DELIVER:
-            deliver(svc, batch)
-            return done
+    if batch is None or batch.running:
+        return Due.NOTHING
+    due = is_due(batch, svc.now_ms())
+    if due == Due.DELIVER:
+        deliver(svc, batch)
+    elif due != Due.NOTHING:
         svc.store.apply(moves.rearm(batch, next_look_ms(batch, svc.now_ms()) if due == Due.REARM else None))
-        return done
-    return done
+    return due

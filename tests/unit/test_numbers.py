@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.batches import attend as batches_attend
 from chalicelib.batches import hints, look, members, pages, records, spread, tally
 from chalicelib.bulk import found, start, work
 from chalicelib.callbacks import breaker, deliver, pinned, redelivery, urls, webhook
@@ -131,7 +130,6 @@ NUMBERS: list[tuple[ModuleType, dict[str, Any]]] = [
     (letting, {"LOOK_MS": 60_000, "TOGETHER": 16, "ROUNDS": 40, "AHEAD": 12}),
     (pausing, {"TRIES": 8, "LOOK_MS": 60_000, "RELEASE_MS": 20_000}),
     (shown, {"MOST": 1_000}),
-    (batches_attend, {"MAX_STEPS": 3}),
     (hints, {"EVERY_MS": 1_000, "_MANY": 10_000}),
     (look, {"AT_ONCE": 300, "LAZY_SPACING_MS": 250, "LARGE": 3, "BUDGET_MS": 30_000, "MARK_MS": 45_000, "REST": 2}),
     (tally, {"FORGOTTEN_MS": 3_600_000, "NOTED_EVERY_MS": 600_000}),

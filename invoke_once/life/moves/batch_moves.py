@@ -38,8 +38,8 @@ SWEPT_MS = 60_000  #: a running batch is looked at by the sweep this often, what
 CHUNK_LEASE_MS = 20_000  #: of a chunk that a worker has taken: its budget; two on one chunk double nothing
 _KEPT_WHILE_RUNNING_S = 60 * DAY_S
 _CHUNKS_KEPT_S = 400 * DAY_S
-_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "counted_at", "look_from", "spread_at",
-            "born", "not_before", "cb_status", "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
+_OUTCOME = ("finished_at", "cancel_requested", "cancelled_by", "counts", "counted_at", "look_from", "born", "cb_status",
+            "cb_attempt", "cb_base", "cb_due", "cb_last")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,7 @@ def retry_batch(batch: Batch, now_ms: int, look_ms: int) -> Move:
         "batch_pass": batch.pass_number + 1, "not_before": now_ms + look_ms, "spread_at": now_ms,
         "expires_at": now_ms // 1000 + batch.retention_s + _KEPT_WHILE_RUNNING_S, **_swept(batch.run_id, now_ms),
     }  # fmt: skip
-    remove = tuple(name for name in _OUTCOME if name not in sets)
-    return Move("BO", batch.run_id, guard, sets, part=BATCH, remove=remove, mine={"generation": generation})
+    return Move("BO", batch.run_id, guard, sets, part=BATCH, remove=_OUTCOME, mine={"generation": generation})
 
 
 def tombstone(new: NewRun, now_ms: int, by: str | None = None) -> Move:
