@@ -180,6 +180,8 @@ def test_a_run_shows_its_attempts_and_legs_with_their_own_times_and_where_it_wou
     checkpoint = tab.panel("Checkpoint")
     checkpoint.locator("summary").click()
     expect(checkpoint.get_by_role("region")).to_contain_text('"page": 17')
+    run.document["checkpoint"] = {"at": rfc3339(at + 14_500), "leg": 1, "size": 11, "state": {"page": 18}}
+    expect(checkpoint.get_by_role("region")).to_contain_text('"page": 18')
     select = tab.page.get_by_label("Attempt", exact=True)
     assert select.locator("option").all_text_contents() == ["All", "1", "2"]
     run.document |= {"status": "failed", "finished_at": rfc3339(at + 20_000), "waiting_for": None}

@@ -6,6 +6,7 @@ import { ORDER, unsuccessful } from "./counts.js";
 import { announce, button, copyButton, glyph, h, replace, setText } from "./dom.js";
 import { actButton, asking, crumbs, noticeLine, stateBox, titled } from "./frames.js";
 import { ago, duration, ended, millis, plural, stamp, statusLabel } from "./format.js";
+import { memberText } from "./json-member.js";
 import { download } from "./json-view.js";
 import { countBar } from "./outcomes.js";
 import { runsTable } from "./runs-table.js";
@@ -26,7 +27,7 @@ export function mount(root, { id, setTitle }) {
   const failures = runsPart("Failures", "No run has failed.", true);
   const others = runsPart("All runs, by their place", "No run has begun.", false);
   const body = h("div", { class: "batch", hidden: true }, h("section", { class: "card pad", "aria-label": "Progress" }, bar.elements, facts), whole ? [failures.element, others.element] : null);
-  let [batch, last, acted] = [null, null, ""];
+  let [batch, last, acted, stale] = [null, null, "", true];
   replace(root, crumbs(...(whole ? [h("a", { href: "#/batches" }, "Batches")] : []), h("span", {}, h("span", { class: "mono break" }, id), copyButton("Copy", () => id))), h("div", { class: "title-row" }, heading, badge, actions), notice.element, box.element, body);
   const poller = asking(read, box);
   return { heading, title: "Batch", poller, step: (by) => (failures.table.element.hidden ? others : failures).table.step(by), unmount() { poller.stop(); } };
@@ -35,7 +36,9 @@ export function mount(root, { id, setTitle }) {
     last = await getBatch(id, last, signal);
     const before = batch;
     batch = last.data;
-    if (whole && (last.changed || !before)) await Promise.all([failures.load(FAILED, signal), others.load("", signal)]);
+    stale ||= last.changed;
+    if (whole && stale) await Promise.all([failures.load(FAILED, signal), others.load("", signal)]);
+    stale = false;
     if (before && before.status !== batch.status) announce(`Batch ${statusLabel(batch.status).toLowerCase()}`);
     paint();
     return ended(batch) ? (batch.callback?.status === "pending" ? 4000 : null) : 1500;
@@ -79,15 +82,18 @@ export function mount(root, { id, setTitle }) {
 
   /** All results, page by page, as one JSON file: the order is that of the inputs. */
   async function results() {
-    const all = [];
+    const pages = [];
+    let read = 0;
     for (let cursor = null, first = true; first || cursor; first = false) {
-      const page = await batchResults(id, { cursor });
-      all.push(...page.results);
+      const text = await batchResults(id, { cursor });
+      const page = JSON.parse(text);
+      if (page.results.length) pages.push(memberText(text, "results").slice(1, -1));
+      read += page.results.length;
       cursor = page.next_cursor;
-      notice.say(`${all.length} of ${batch.counts.total} results read…`);
+      notice.say(`${read} of ${batch.counts.total} results read…`);
     }
-    download(JSON.stringify(all, null, 1), `${id}-results.json`);
-    notice.say(`${plural(all.length, "result")} saved as ${id}-results.json`);
+    download(`[${pages.join(",\n")}]`, `${id}-results.json`);
+    notice.say(`${plural(read, "result")} saved as ${id}-results.json`);
   }
 
   /** A table of the batch's runs in `status`; the first page is kept up to date. */

@@ -1,8 +1,8 @@
 // `#/batches`: the batches, newest first, with how far each is.
 
 import { listBatches } from "./api.js";
-import { button, glyph, h, reconcile, replace, setText } from "./dom.js";
-import { asking, stateBox, titled } from "./frames.js";
+import { glyph, h, reconcile, replace, setText } from "./dom.js";
+import { actButton, asking, noticeLine, stateBox, titled } from "./frames.js";
 import { ago, duration, ended, millis, plural, shortId, stamp, statusLabel } from "./format.js";
 import { ORDER } from "./counts.js";
 import { countBar } from "./outcomes.js";
@@ -18,10 +18,11 @@ export function mount(root) {
   const table = h("table", { class: "runs batches" }, h("caption", { class: "sr-only" }, "Batches, newest first"),
     h("thead", {}, h("tr", {}, COLUMNS.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))), body);
   const box = stateBox("Loading batches…");
-  const more = button("Load more", loadMore, "wide-button", { hidden: true });
+  const notice = noticeLine();
+  const more = actButton("Load more", loadMore, "wide-button", notice.say);
   let [last, older, cursor] = [null, [], null];
-  replace(root, h("div", { class: "title-row" }, heading, count), h("div", { class: "card table-card" }, table, box.element), more);
-  table.hidden = true;
+  replace(root, h("div", { class: "title-row" }, heading, count), h("div", { class: "card table-card" }, table, box.element), notice.element, more);
+  table.hidden = more.hidden = true;
   const poller = asking(read, box);
   return { heading, title: "Batches", poller, step: (by) => stepRow(body, by), unmount() { poller.stop(); } };
 

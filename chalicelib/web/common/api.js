@@ -118,7 +118,8 @@ export const getCheckpoint = (id, signal) => text(run(id, "/checkpoint"), signal
 export const listBatches = (query, last, signal) => fresh("batches", query, last, signal);
 export const getBatch = (id, last, signal) => fresh(batch(id), {}, last, signal);
 export const batchRuns = (id, query, signal) => json("GET", batch(id, "/runs"), { query, signal });
-export const batchResults = (id, query, signal) => json("GET", batch(id, "/results"), { query, signal });
+/** A page of results as text: numbers keep their digits. */
+export const batchResults = (id, query) => exchange("GET", batch(id, "/results"), { query }).then((response) => response.text());
 export const cancelBatch = (id) => post(batch(id, "/cancel"));
 export const retryBatch = (id) => post(batch(id, "/retry"));
 

@@ -40,8 +40,7 @@ function draw(doc) {
   replace(document.getElementById("operations"), h("a", { href: "#top-of-page", class: "nav-intro" }, "Introduction"), groups.map(navGroup));
   replace(main, intro(doc), groups.map((group) => groupSection(group, doc)));
   document.title = `${doc.info.title} API reference`;
-  const wanted = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (wanted) wanted.scrollIntoView();
+  document.getElementById(location.hash.slice(1))?.scrollIntoView(); // ids are plain words
 }
 
 /** Operations by tag, in the order of `tags`, then in the order of `paths`: [{name, description, operations}]. */

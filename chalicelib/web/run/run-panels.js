@@ -22,7 +22,7 @@ export function panel(title, { open = false, onOpen = () => {}, tools = [] } = {
   return { element, body, note };
 }
 
-/** Input or output of a run. `load()` resolves to what `getInput` and `getOutput` do. */
+/** Input or output of a run. `load()` resolves to what `getInput` and `getOutput` do; `renew()`: it is another now. */
 export function payloadPanel(title, name, load, open) {
   let text = null;
   const tools = [copyButton("Copy", () => text), button("Download", () => download(text, name), "quiet small")];
@@ -44,7 +44,7 @@ export function payloadPanel(title, name, load, open) {
       replace(body, failed(error, () => fetchOnce(true)));
     }
   }
-  return { element, open() { element.open = true; fetchOnce(true); } };
+  return { element, open() { element.open = true; fetchOnce(true); }, renew() { asked = false; if (element.open) fetchOnce(); } };
 }
 
 function shown(text, title) {

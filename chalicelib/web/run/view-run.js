@@ -49,7 +49,7 @@ export function mount(root, { id, params, setTitle }) {
     wait = last.changed ? SOONEST_MS : Math.min(wait * 1.5, LATEST_MS);
     await take(last.data, signal);
     if (!ended(run)) return wait;
-    return run.callback?.status === "pending" ? Math.max(wait, 2500) : null;
+    return run.callback?.status === "pending" || (run.callback && !tries) ? Math.max(wait, 2500) : null;
   }
 
   function gone(error) {
@@ -62,9 +62,10 @@ export function mount(root, { id, params, setTitle }) {
     const before = run;
     run = next;
     if (!before) build();
+    if (before?.checkpoint?.at !== run.checkpoint?.at) checkpoint.renew();
     if (before && before.status !== run.status) announce(`Run ${statusLabel(run.status).toLowerCase()}`);
     if (ended(run) && before?.status !== run.status) settle();
-    if (run.callback && wantsTries(before)) tries = await calls.load(signal).catch(() => tries ?? []);
+    if (run.callback && wantsTries(before)) tries = await calls.load(signal).catch(({ kind }) => (kind === "down" || kind === "busy" ? tries : tries ?? []));
     paint();
     logs?.follow();
   }

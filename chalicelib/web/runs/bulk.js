@@ -33,6 +33,7 @@ export function bulkBar(query, changed) {
     try {
       tell("Counting…");
       const { matched, refused, created_at: counted } = await ended(await startBulk({ ...request, dry_run: true }));
+      if (gone) return;
       const able = matched - refused;
       tell("");
       if (!able) return tell(`Nothing to ${action}.`);

@@ -6,6 +6,7 @@ import { durationChart, outcomeChart } from "./charts.js";
 import { announce, button, h, replace, setText } from "./dom.js";
 import { SINCE, filterBar } from "./filters.js";
 import { plural } from "./format.js";
+import { actButton, noticeLine } from "./frames.js";
 import { pausedBanner } from "./paused.js";
 import { Poller } from "./poll.js";
 import { RunList } from "./run-list.js";
@@ -24,7 +25,8 @@ export function mount(root, { params, go }) {
   const heading = h("h1", { tabindex: "-1" }, "Runs");
   const count = h("span", { class: "count" });
   const state = h("div", { class: "state" });
-  const more = button("Load more", loadMore, "wide-button", { hidden: true });
+  const notice = noticeLine();
+  const more = actButton("Load more", loadMore, "wide-button", notice.say);
   const filters = filterBar(params, go);
   const query = queryOf(params);
   const bulk = bulkBar(query, () => { last = null; poller.now(); });
@@ -33,7 +35,7 @@ export function mount(root, { params, go }) {
   const plots = h("section", { class: "charts", id: "charts", "aria-label": "Charts of the runs below" }, charts.map((chart) => chart.element));
   replace(root,
     h("div", { class: "title-row" }, heading, count, h("div", { class: "actions push fold-row" }, filters.fold, foldButton(plots), h("a", { class: "button primary", href: "#/start" }, "Start a run"))),
-    paused.element, filters.element, plots, bulk.element, h("div", { class: "card table-card" }, table.element, state), more);
+    paused.element, filters.element, plots, bulk.element, h("div", { class: "card table-card" }, table.element, state), notice.element, more);
 
   let last = null;
   let quiet = 0;
@@ -81,18 +83,12 @@ export function mount(root, { params, go }) {
   }
 
   async function loadMore() {
-    more.disabled = true;
     const rows = table.element.tBodies[0].rows;
     const end = rows.length;
-    try {
-      list.takeOlder((await listRuns({ ...query, cursor: list.cursor })).data);
-      paint();
-      announce(`${plural(list.runs.length, "run")} loaded`);
-      if (more.hidden) rows[Math.min(end, rows.length - 1)]?.querySelector("a")?.focus();
-    } catch (error) {
-      announce(error.message, true);
-    }
-    more.disabled = false;
+    list.takeOlder((await listRuns({ ...query, cursor: list.cursor })).data);
+    paint();
+    announce(`${plural(list.runs.length, "run")} loaded`);
+    if (more.hidden) rows[Math.min(end, rows.length - 1)]?.querySelector("a")?.focus();
   }
 
   function announceNew(before) {

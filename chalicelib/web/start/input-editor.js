@@ -30,22 +30,23 @@ export function inputEditor(schema, text) {
 
   function fill(json) {
     code.value = indent(json);
-    const value = JSON.parse(json);
-    if (form && value !== null && typeof value === "object" && !Array.isArray(value) && faithful(value)) form.write(value);
-    else raw = true;
+    raw ||= !shows(json);
   }
 
-  /** Can the form show all of `value`? */
-  function faithful(value) {
+  /** Can the form show all of it, to its last digit? Then it does. */
+  function shows(json) {
+    const value = JSON.parse(json);
+    if (!form || value === null || typeof value !== "object" || Array.isArray(value) || rounds(json)) return false;
     form.write(value);
-    const { json, faults } = form.read();
-    return !faults.length && same(JSON.parse(json), value);
+    const shown = same(JSON.parse(form.read().json), value);
+    form.clear();
+    return shown;
   }
 
   function swap() {
-    if (raw && !check() && code.value.trim()) form.write(JSON.parse(code.value));
-    else if (!raw) code.value = indent(form.read().json);
-    if (raw && error.textContent) return;
+    if (!raw) code.value = indent(form.read().json);
+    else if (check()) return;
+    else if (code.value.trim() && !shows(code.value)) return mark("The form cannot show all of this.");
     raw = !raw;
     paint();
   }
@@ -75,7 +76,12 @@ export function inputEditor(schema, text) {
   }
 }
 
-const indent = (json) => (json.length > 100_000 || /\d{16}/.test(json) ? json : JSON.stringify(JSON.parse(json), null, 2));
+const NUMBERS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** Has it a number that JavaScript's would not hold? 15 digits are safe in any of them. */
+const rounds = (json) => (json.match(NUMBERS) ?? []).some((token) => !token.startsWith('"') && (!Number.isFinite(Number(token)) || token.replace(/[eE].*|[-.]/g, "").replace(/^0+/, "").length > 15));
+
+const indent = (json) => (json.length > 100_000 || rounds(json) ? json : JSON.stringify(JSON.parse(json), null, 2));
 
 function same(one, other) {
   if (typeof one !== "object" || one === null || other === null || typeof other !== "object") return one === other;

@@ -7,7 +7,7 @@ const WHOLE = /^\d+$/;
 /** Each option: its id, the pointer the service calls it by, its label and hint. */
 const OPTIONS = [
   ["key", "", "Idempotency key", "The same key is the same run. Empty: a new one each time.", "text"],
-  ["labels", "/labels", "Labels", "As team=billing, separated by commas or spaces.", "text"],
+  ["labels", "/labels", "Labels", "As team=billing, separated by commas or spaces; a value that has some in quotes.", "text"],
   ["callback", "/callback/url", "Callback URL", "Told, signed, when the run has ended; again until it answers, so perhaps twice.", "url"],
   ["delay", "/delay_seconds", "Delay", "Seconds to wait before it starts.", "numeric"],
   ["attempts", "/retry/max_attempts", "Attempts", "How often the function may be started.", "numeric"],
@@ -18,7 +18,7 @@ const OPTIONS = [
 export function startOptions(chosen, labels) {
   const fields = Object.fromEntries(OPTIONS.map((option) => [option[0], optionField(option)]));
   fields.attempts.input.placeholder = String(chosen.retry?.max_attempts ?? 1);
-  fields.labels.input.value = Object.entries(labels ?? {}).map(([name, value]) => `${name}=${value}`).join(", ");
+  fields.labels.input.value = Object.entries(labels ?? {}).map(([name, value]) => `${name}=${quoted(value)}`).join(", ");
   const element = h("details", { class: "options", open: Boolean(fields.labels.input.value) }, h("summary", {}, "Options"), h("div", { class: "fields pair" }, Object.values(fields).map((field) => field.element)));
   return {
     element,
@@ -52,10 +52,15 @@ function numbersOf({ delay, attempts, queue }) {
   return [delay, attempts, queue].filter(({ input }) => input.value.trim() && !WHOLE.test(input.value.trim())).map((field) => [field, "A whole number, please."]);
 }
 
-const pairs = (text) => text.split(/[\s,]+/).filter(Boolean).map((part) => part.split(/=(.*)/s));
+const LABELS = /([^\s,="]+)=("(?:[^"\\]|\\["\\])*"|[^\s,"]*)(?=[\s,]|$)|[^\s,]+/g;
+const quoted = (value) => (/[\s,"]/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value);
+const plain = (value) => (value?.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, "$1") : value);
+
+/** `team=billing, note="a, b"` → [[name, value]]; the name is missing where it is none. */
+const pairs = (text) => [...text.matchAll(LABELS)].map(([, name, value]) => [name, plain(value)]);
 
 function labelsFault({ labels }) {
-  return pairs(labels.input.value).every(([name, value]) => name && value !== undefined) ? [] : [[labels, "A label is written name=value."]];
+  return pairs(labels.input.value).every(([name]) => name) ? [] : [[labels, "A label is written name=value."]];
 }
 
 /** `,"delay_seconds":5,…`: only what was filled in, so that the function's own limits hold for the rest. */
