@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,6 +25,18 @@ def duration(text: str) -> float:
     if seconds > _LONGEST_S:
         raise click.BadParameter(f"{text!r} is longer than a hundred years")
     return seconds
+
+
+def web_address(text: str) -> str:
+    """An http or https URL that names a host."""
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise click.BadParameter(f"{text!r} is no URL: http://127.0.0.1:3000/hooks is one")
+    return text
 
 
 def examples(*lines: str) -> Callable[[Command], Command]:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from invoke_once.cli.types import examples
+from invoke_once.cli.types import examples, web_address
+from invoke_once.client_errors import ServiceUnreachable, UnexpectedReply
 from invoke_once.errors import ConfigurationError, SignatureError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _POLL_S = 3.0
 )
 @click.command("listen", short_help="Receive callbacks here and verify them.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Receive on this port; a free one unless told.")
-@click.option("--forward-to", metavar="URL", help="Pass each callback on to this URL.")
+@click.option("--forward-to", type=web_address, metavar="URL", help="Pass each callback on to this URL.")
 @click.option(
     "--poll/--no-poll", default=None, help="Look at the service's deliveries; for a stage elsewhere by itself."
 )
@@ -55,11 +56,20 @@ def command(
     return _receive(Inbox(_secret(session), how), port or 0)
 
 
+class _Receiver(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say in a line what went wrong with one sender, which most often has hung up; the others are heard."""
+        from invoke_once.cli.output import note, one_line
+
+        error = sys.exception()
+        note(f"a callback was not taken: {type(error).__name__}: {one_line(error)}")
+
+
 def _receive(inbox: Inbox, port: int) -> int:
     from invoke_once.cli.output import note
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler_for(inbox))
+        server = _Receiver(("127.0.0.1", port), handler_for(inbox))
     except OSError as error:
         raise click.UsageError(f"cannot listen on port {port}: {error.strerror}") from None
     note(f"listening on http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
@@ -77,7 +87,7 @@ def _poll(session: Session, how: Showing) -> int:
     from datetime import UTC, datetime
 
     from invoke_once.cli.forward import Deliveries, forward
-    from invoke_once.cli.output import note
+    from invoke_once.cli.output import note, one_line
     from invoke_once.client.profile import webhook_secret
 
     secret, left = webhook_secret(session.profile), how.count
@@ -86,14 +96,21 @@ def _poll(session: Session, how: Showing) -> int:
         if not secret:
             note("what is passed on is not signed: set ONCE_WEBHOOK_SECRET, or webhook_secret in the profile")
         found = Deliveries(once, secret, datetime.now(UTC))
+        answered = False
         while True:
-            for callback in found.new():
-                how.show(callback.headers["webhook-id"], json.loads(callback.body), "polled")
-                if how.forward_to:
-                    forward(how.forward_to, callback)
-                left = None if left is None else left - 1
-                if left == 0:
-                    return 0
+            try:
+                for callback in found.new():
+                    how.show(callback.headers["webhook-id"], json.loads(callback.body), "polled")
+                    if how.forward_to:
+                        forward(how.forward_to, callback)
+                    left = None if left is None else left - 1
+                    if left == 0:
+                        return 0
+                answered = True
+            except (ServiceUnreachable, UnexpectedReply) as error:
+                if not answered:  # it never did: a wrong URL rather than a bad moment
+                    raise
+                note(f"{one_line(error)}; looking again")
             time.sleep(_POLL_S)
 
 
@@ -183,8 +200,8 @@ def handler_for(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             length = self.headers.get("content-length", "")
-            if not length.isdigit() or int(length) > _MOST_BYTES:
-                self._answer(411 if not length.isdigit() else 413)
+            if not length.isdecimal() or int(length) > _MOST_BYTES:
+                self._answer(411 if not length.isdecimal() else 413)
                 return
             body = self.rfile.read(int(length))
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +15,15 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from invoke_once.cli.commands import listen
+from invoke_once.cli.forward import Callback
 from invoke_once.cli.root import run
+from invoke_once.client_errors import ServiceUnreachable
 from invoke_once.signing import sign, verify
 from tests.once_fake import TOKEN, FakeOnce, serve
 from tests.once_process import OnceProcess, environment, in_pipes
@@ -108,6 +114,21 @@ def test_what_does_not_verify_is_refused_and_not_counted(listening: tuple[OncePr
     assert once.stdout().count("\n") == 1
 
 
+def test_a_sender_that_counts_oddly_or_hangs_up_leaves_the_others_heard(listening: tuple[OnceProcess, str]) -> None:
+    once, url = listening
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as odd:
+        odd.sendall("POST / HTTP/1.1\r\nContent-Length: ²\r\n\r\n".encode("latin-1"))
+        assert odd.recv(100).startswith(b"HTTP/1.0 411")
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as gone:
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+    once.until("a callback was not taken: ConnectionResetError")
+    body = json.dumps(EVENT).encode()
+    assert post(url, body, signed(body)) == 204
+    assert once.finish() == 0
+    assert "Traceback" not in once.seen
+
+
 def test_json_is_one_event_a_line(env: dict[str, str]) -> None:
     body = json.dumps(EVENT).encode()
     with in_pipes(["listen", "--count", "2", "--json"], env) as once:
@@ -163,6 +184,36 @@ def test_the_deliveries_of_a_stage_elsewhere_are_polled_signed_and_passed_on(env
     [(headers, received)] = got
     assert verify(SECRET, headers, received)["data"]["id"] == RUN
     assert headers["webhook-id"] == "msg_1"
+
+
+def test_a_service_that_is_away_for_a_moment_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    came = [ServiceUnreachable("no route"), [], ServiceUnreachable("no route"), [Callback({"webhook-id": "m"}, b"{}")]]
+
+    class Scripted:
+        def __init__(self, *_: object) -> None: ...
+
+        def new(self) -> list[Callback]:
+            match came.pop(0):
+                case ServiceUnreachable() as error:
+                    raise error
+                case list(found):
+                    return found
+
+    monkeypatch.setattr("invoke_once.cli.forward.Deliveries", Scripted)
+    monkeypatch.setattr(listen, "_POLL_S", 0.0)
+    monkeypatch.setenv("ONCE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ONCE_TOKEN", TOKEN)
+    assert run(["listen", "--poll", "--count", "1"]) == 6
+    assert run(["listen", "--poll", "--count", "1"]) == 0
+    assert "no route; looking again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["3000/hooks", "ftp://127.0.0.1/", "http://", "http://[::", "http://h:99999/"])
+def test_where_callbacks_cannot_be_passed_on_is_said_at_once(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["listen", "--forward-to", url]) == 2
+    assert "is no URL" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_it(env: dict[str, str]) -> None:
