@@ -61,6 +61,31 @@ def test_a_beat_since_then_wins(world: World, capsys: pytest.CaptureFixture[str]
     assert isinstance(lose(world, head, seen_dead=True), Applied), "a death that Lambda told needs no clock"
 
 
+def with_a_checkpoint(head: Head) -> Head:
+    return replace(head, on_timeout="continue", state_lease=head.lease_id, on_lost="retry", leg=1, max_legs=2)
+
+
+def test_a_beat_since_then_wins_over_the_loss_of_a_leg_too(world: World) -> None:
+    head = world.elsewhere("e-1")
+    beat = moves.progress(moves.fence(head), fraction=None, message=None, lease_until=head.lease_until + 9_000)
+    assert isinstance(world.store.apply(beat), Applied)
+    result = lose(world, with_a_checkpoint(head))
+    assert isinstance(result, Refused) and result.arms == ("lease over", "a checkpoint of this leg is kept")
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"on_timeout": "fail"}, {"state_lease": None}, {"state_lease": "another's"}, {"on_lost": "fail"}, {"leg": 2},
+     {"cancel_requested": True}, {"state_lease": None, "lease_id": None}],
+)  # fmt: skip
+def test_a_leg_goes_on_where_its_own_checkpoint_its_function_and_its_caller_allow_it(
+    world: World, otherwise: dict[str, Any]
+) -> None:
+    head = with_a_checkpoint(world.elsewhere("e-1"))
+    assert recovery._may_go_on(head)
+    assert not recovery._may_go_on(replace(head, **otherwise))
+
+
 @pytest.mark.parametrize("seen_dead", [False, True])
 def test_a_body_that_may_only_have_missed_its_beats_keeps_its_slot(world: World, seen_dead: bool) -> None:
     head = replace(world.elsewhere("e-1"), slot="gate#0", body_until=world.clock() + 99_000)
@@ -73,7 +98,7 @@ def test_one_that_never_began_is_given_back_and_told(world: World, capsys: pytes
     result = recovery.give_back(world.store, head, world.clock())
     assert isinstance(result, Applied) and result.head.status == "queued"
     (told,) = [line for line in lines(capsys) if line["event"] == "attempt_given_back"]
-    assert (told["run_id"], told["attempt"], told["function"]) == (head.run_id, 1, head.function)
+    assert told == {"event": "attempt_given_back", "run_id": head.run_id, "attempt": 1, "function": head.function}
 
 
 def test_one_that_never_began_and_was_to_be_cancelled_ends_so(world: World) -> None:

@@ -30,9 +30,24 @@ def test_the_hint_moves_forward_and_never_back(world: World) -> None:
 
 def test_the_hint_outlives_the_runs_it_counts(world: World) -> None:
     slots._hint(world.runtime, SLOT, 1)
-    kept = world.table.items[SLOT.slot_id, "slot"]
-    lives_s = world.runtime.policy.retention_s + slots.KEPT_LONGER_S
-    assert kept["expires_at"] == world.clock() // 1000 + lives_s
+    lives_s = 30 * 86_400 + 2 * 86_400
+    assert world.runtime.policy.retention_s == 30 * 86_400
+    assert world.table.items[SLOT.slot_id, "slot"] == {
+        "run_id": SLOT.slot_id,
+        "part": "slot",
+        "sequence": 1,
+        "expires_at": world.clock() // 1000 + lives_s,
+    }
+
+
+def test_a_payload_s_runs_are_numbered_under_its_function_and_tenant() -> None:
+    sha = "abcdefghijklmnopqrstuvwxyz0123456789"
+    mine = slots.Payload("t", "f", sha)
+    assert mine.key(3) == "payload:abcdefghijklmnopqrstuv:3"  # 22 characters of the hash
+    others = [slots.Payload("u", "f", sha), slots.Payload("t", "g", sha), slots.Payload("t", "f", sha + "!")]
+    assert len({mine.slot_id, *(other.slot_id for other in others)}) == 4
+    assert mine.slot_id == "slot_enoye74zl37tcotrqux6vqxxsi"  # as it lies in tables
+    assert mine.run_id(3) == "run_enoyeohrosi6baqxhdmzfyp4q4"
 
 
 def test_a_hint_that_cannot_be_kept_is_told_and_stops_nothing(
