@@ -22,6 +22,7 @@ from chalicelib.batches.manifest import Item
 from chalicelib.runs import inputs
 from chalicelib.runs.dispatch import KeyReused, input_limit
 from chalicelib.runs.documents import etag, run_json
+from chalicelib.runs.filters import MAX_MS
 from invoke_once.errors import PayloadCorrupt
 from invoke_once.life import keys
 from invoke_once.life.batch import Batch
@@ -29,7 +30,6 @@ from invoke_once.life.head import BATCH
 from invoke_once.life.status import Status
 from invoke_once.store.store import Applied, Key
 
-_LAST_MS = 253_402_300_799_999
 _BATCH_ID = re.compile(r"batch_[a-z2-7]{26}")
 
 
@@ -63,7 +63,7 @@ def listed(call: Call, limit: int, given: str | None) -> Response:
     asked, svc, shard = ["batches", call.tenant], call.service, keys.batch_shard(call.tenant)
     position = _position(call, asked, given)
     after = None if position is None else Key(str(position[0]), shard, int(position[1]), BATCH)
-    found = svc.store.index("by_tenant", shard, low=0, high=_LAST_MS, limit=limit, newest_first=True, after=after)
+    found = svc.store.index("by_tenant", shard, low=0, high=MAX_MS, limit=limit, newest_first=True, after=after)
     batches = records.find_many(svc, [key.run_id for key in found]) if found else {}
     shown = [documents.document(batches[key.run_id], "batches/") for key in found if key.run_id in batches]
     following = [found[-1].run_id, found[-1].at] if len(found) == limit else None
@@ -189,8 +189,8 @@ def _request(call: Call, key: str | None) -> start.BatchRequest:
         "backoff_ms": ms_or_none(retry.backoff_seconds),
         "max_backoff_ms": ms_or_none(retry.max_backoff_seconds),
     }
-    items = [Item(text, None if item.key is UNSET else item.key, item.labels or None)
-             for item, text in zip(asked.items, texts, strict=True)]  # fmt: skip
+    items = [Item(texts[index], None if item.key is UNSET else item.key, item.labels or None)
+             for index, item in enumerate(asked.items)]  # fmt: skip
     return start.BatchRequest(
         function=function, tenant=call.tenant, items=items, inputs=given, key=key,
         callback_url=None if asked.callback is UNSET else callback_url(call, asked.callback.url),

@@ -89,7 +89,7 @@ def started(call: Call, response: Response, where: str, *, replayed: bool) -> Re
 
 
 def polled(
-    call: Call, text: str, etag: str, retry_after_s: int | None, status: int = 200, *, if_none_match: bool = False
+    call: Call, text: str, etag: str, retry_after_s: int | None, status: int, *, if_none_match: bool = False
 ) -> Response:
     """A document with what a poller needs to know. `retry_after_s` None: it has ended.
 

@@ -36,7 +36,7 @@ def test_a_start_and_a_look_and_a_cancel(world: World) -> None:
     polled = JSON | {"etag": etag, "retry-after": "1"}
     assert (started.status, started.headers) == (202, polled | {"location": f"runs/{run_id}"})
     assert started.json == document(run_id, "runs/")
-    again = world.post(headers=KEY | {"Prefer": "wait=0"})
+    again = world.post(headers=KEY | {"Prefer": "wait=0", "If-None-Match": etag})
     assert again.headers == polled | {
         "location": f"runs/{run_id}", "idempotent-replayed": "true", "preference-applied": "wait=0",
     }  # fmt: skip
@@ -210,3 +210,13 @@ def test_sending_a_callback_again_says_why_not(world: World) -> None:
     again = act(world, run_id, "deliveries")
     assert (again.status, again.json["links"]["self"]) == (202, f"../{run_id}")
     assert again.headers == JSON | {"etag": world.get(run_id).headers["etag"]}
+
+
+def test_a_state_seen_through_a_link_is_another_when_what_it_shows_is(world: World) -> None:
+    run_id = world.post({"function": "echo", "callback": {"url": "https://e.example/"}}).json["id"]
+    world.deliver(run_id)
+    token = act(world, run_id, "links").json["token"]
+    own, linked = world.get(run_id).headers["etag"], world.get(run_id, token=token).headers["etag"]
+    deliver_with(world, run_id, 200)
+    assert world.get(run_id, headers={"If-None-Match": own}).status == 200, "its callback was delivered"
+    assert world.get(run_id, headers={"If-None-Match": linked}, token=token).status == 304, "a link shows no callback"

@@ -131,3 +131,10 @@ def test_a_repeat_is_not_counted_against_the_runs_in_flight(world: World) -> Non
     again = world.post(headers=headers)
     assert (again.status, again.json["id"], again.headers["idempotent-replayed"]) == (202, run_id, "true")
     assert world.post(headers={"Idempotency-Key": "order-2"}).status == 429 and world.post().status == 429
+
+
+def test_a_call_is_held_for_the_seconds_that_it_asked_for(world: World) -> None:
+    run_id, began_ms = world.post().json["id"], world.clock()
+    answer = world.get(run_id, headers={"Prefer": "wait=7"})
+    assert (answer.status, answer.headers["preference-applied"], world.clock() - began_ms) == (200, "wait=7", 7_000)
+    assert world.slept == [pytest.approx(pause) for pause in [0.1, *[0.25] * 10, *[1] * 4, 0.4]]
