@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib import functions, keyring
 from chalicelib.batches import hints, look, members, pages, records, spread, tally
 from chalicelib.bulk import found, start, work
 from chalicelib.callbacks import breaker, deliver, pinned, redelivery, urls, webhook
+from chalicelib.destinations import record, reports
 from chalicelib.due import attend as due_attend
 from chalicelib.due import gated, sweep, wake
+from chalicelib.due import jobs as due_jobs
 from chalicelib.gates import letting, pausing, shown
 from chalicelib.runs import dispatch, documents, filters, holds, limits, links, walk
 from invoke_once.handler import attempt, checkpoints, envelope, fired, live, options, paused, replies, runtime
@@ -110,8 +113,14 @@ NUMBERS: list[tuple[ModuleType, dict[str, Any]]] = [
             "SLOW_PAUSE_MS": 5_000,
             "PROBE_MS": 30_000,
             "FORGOTTEN_MS": 86_400_000,
+            "PART": "receiver",
         },
     ),
+    (record, {"DEAD_DISPATCHES": 3}),
+    (reports, {"REASON_CHARS": 500, "MOST_CAUSES": 8}),
+    (functions, {"LAMBDA_NAME_LIMIT": 64, "DEPLOYED_S": 1_800, "MANAGED_S": 5_400, "DAY_S": 86_400}),
+    (keyring, {"OVERLAP_MS": 86_400_000, "FRESH_S": 300, "_TRY_AGAIN_S": 30, "_STALE_S": 86_400, "_KEY_BYTES": 32}),
+    (due_jobs, {"PARTS": ("batch", "bulk"), "PREFIXES": ("batch_", "bulk_")}),
     (deliver, {"MAX_BODY_BYTES": 20_000, "_CUT_CHARACTERS": 1_000, "_POSTPONED_SPREAD_MS": 10_000}),
     (pinned, {"READ_LIMIT": 4_096, "_WRITE_BYTES": 8_192, "_ADDRESSES_TRIED": 4}),
     (

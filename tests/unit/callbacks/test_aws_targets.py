@@ -7,11 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
 from chalicelib.callbacks import aws_targets
-from chalicelib.callbacks.arns import check_target, parse
+from chalicelib.callbacks.arns import check_target, is_arn, parse
 from chalicelib.callbacks.aws_targets import FOR_GOOD, send
 from chalicelib.callbacks.urls import UrlRefused
 from chalicelib.callbacks.webhook import Outcome
@@ -199,3 +199,44 @@ def test_aws_is_asked_once_a_sending_and_not_for_long(monkeypatch: pytest.Monkey
     config = client.meta.config
     assert (client.meta.region_name, config.connect_timeout, config.read_timeout) == ("eu-west-1", 2, 5)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+
+
+def test_each_kind_of_target_has_its_words() -> None:
+    told = [(one.kind, one.host, one.origin, one.fifo, one.region, one.account)
+            for one in map(parse, (QUEUE, FIFO, TOPIC, BUS)) if one is not None]  # fmt: skip
+    here = ("us-east-1", "111122223333")
+    assert told == [
+        ("queue", "sqs:results", QUEUE, False, *here),
+        ("queue", "sqs:results.fifo", FIFO, True, *here),
+        ("topic", "sns:results", TOPIC, False, *here),
+        ("bus", "events:results", BUS, False, *here),
+    ]
+    assert not is_arn(None) and not is_arn("https://arn:") and is_arn("arn:")
+
+
+def timed(arn: str, answer: Any) -> Outcome:
+    """One try that takes 250 ms; `answer` is an error, or what PutEvents says."""
+
+    class Client:
+        meta = type("Meta", (), {"endpoint_url": "https://sqs.example/"})
+
+        def put_events(self, **_: Any) -> Any:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        send_message = publish = put_events
+
+    target, times = parse(arn), iter((10.0, 10.25))
+    assert target is not None
+    return send(target, HEADERS, BODY, clients=lambda _service, _region: Client(), clock=lambda: next(times))
+
+
+def test_what_became_of_a_try_is_told_whole_with_the_time_it_took() -> None:
+    refusal: Any = {"Error": {"Code": "NotFoundException"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+    assert timed(TOPIC, ClientError(refusal, "Publish")) == Outcome(404, "the topic refused it: NotFound", 250)
+    assert timed(QUEUE, ClientError({}, "SendMessage")) == Outcome(None, "the queue refused it: unknown", 250)
+    away = EndpointConnectionError(endpoint_url="https://events.example")
+    assert timed(BUS, away) == Outcome(None, "the bus did not answer: EndpointConnectionError", 250)
+    assert timed(BUS, {"FailedEntryCount": 0}) == timed(QUEUE, {}) == Outcome(200, None, 250)
+    assert timed(BUS, {"FailedEntryCount": 1, "Entries": [{}]}) == Outcome(None, "the bus refused it: unknown", 250)

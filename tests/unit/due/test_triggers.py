@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from chalicelib import triggers
+from chalicelib.batches import spread
 from chalicelib.service import Service, use_service
 from invoke_once.handler.envelope import fired_event
 from invoke_once.life.due import FIRST_LOOK_MS
@@ -58,3 +59,11 @@ def test_record_says_how_the_run_is_now(stage: Stage) -> None:
 def test_each_stands_on_the_service_that_was_handed_in(stage: Stage) -> None:
     with use_service(stage.svc) as given:
         assert isinstance(given, Service) and triggers.service() is stage.svc
+
+
+def test_attend_is_a_worker_of_a_batch_where_the_event_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(spread, "work", lambda *given: asked.append(given) or 7)
+    assert called(stage, triggers.attend, {"spread": "batch_a"}) == {"did": {"batch_a": 7}}
+    assert called(stage, triggers.attend, {"spread": "batch_a", "worker": 2}) == {"did": {"batch_a": 7}}
+    assert asked == [(stage.svc, "batch_a", 0), (stage.svc, "batch_a", 2)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import Meta, structs
 
-from chalicelib.functions import Function, Retry, Statement, load
+from chalicelib import tables
+from chalicelib.functions import SERVICE_NAMES, Function, Retry, Statement, load, target_of
 from infra.paths import FUNCTIONS_TOML
 from invoke_once.errors import ConfigurationError
 
@@ -169,3 +171,83 @@ def test_the_projects_own_registry_is_right() -> None:
     assert functions["crash"].timeout_seconds == 6
     assert functions["count"].on_lost == "fail"
     assert functions["node-hello"].mode == "destination"
+
+
+def test_a_function_that_says_nothing_has_these_values() -> None:
+    assert structs.asdict(Function("mine", target="theirs")) == {
+        "name": "mine", "target": "theirs", "description": "", "handler": "", "code": "", "runtime": "",
+        "qualifier": "", "mode": "tracked", "tenant": "demo", "timeout_seconds": 60, "memory_mb": 256,
+        "on_lost": "retry", "on_timeout": "fail", "max_legs": 100, "retention_days": 30, "heartbeat_seconds": 0,
+        "max_running": 0, "retry": Retry(1, 10, 600, True), "input_schema": None, "schedule": "",
+        "schedule_input": None, "environment": {}, "callback": "", "log_group": "", "tenants": (),
+        "tenant_isolation": False, "permissions": (),
+    }  # fmt: skip
+    assert structs.asdict(Retry()) == {
+        "max_attempts": 1, "backoff_seconds": 10, "max_backoff_seconds": 600, "jitter": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('target = "x"\non_timeout = "continue"\nmode = "destination"',
+         " on_timeout: only a wrapped function has checkpoints to go on from"),
+        ('code = "dir"\nruntime = "java25"',
+         ' mode: only Python and Node.js functions can be wrapped: use mode = "destination"'),
+        ('target = "x"\npermissions = [{ actions = ["a:B"], resources = ["arn:x"] }]',
+         " permissions: only for a function deployed here: the other has a stack of its own"),
+        ('handler = "a.b"\nretry = { max_attempts = 101 }', " retry.max_attempts = 101: expected int <= 100"),
+        ('handler = "a.b"\nretry = { backoff_seconds = 86401 }',
+         " retry.backoff_seconds = 86401: expected int <= 86400"),
+        ('handler = "a.b"\npermissions = [{ actions = [], resources = ["arn:x"] }]',
+         " permissions[0].actions = []: expected array of length >= 1"),
+        ('handler = "a.b"\ninput_schema = 3', " input_schema = 3: expected object | null, got int"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_in_these_words(tmp_path: Path, body: str, told: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        loaded(tmp_path, f"[functions.mine]\n{body}")
+    assert str(refused.value) == f"functions.toml: [functions.mine]{told}"
+
+
+@pytest.mark.parametrize("runtime", ["python3.13", "nodejs22.x"])
+def test_code_of_a_language_that_can_be_wrapped_is_tracked(tmp_path: Path, runtime: str) -> None:
+    assert loaded(tmp_path, f'[functions.f]\ncode = "dir"\nruntime = "{runtime}"')["f"].mode == "tracked"
+
+
+def test_a_wait_is_at_most_the_longer_of_the_two_that_are_told(tmp_path: Path) -> None:
+    body = '[functions.f]\nhandler = "a.b"\nretry = '
+    assert loaded(tmp_path, body + "{ backoff_seconds = 900 }")["f"].retry == Retry(1, 900, 900)
+    both = "{ backoff_seconds = 9, max_backoff_seconds = 9 }"
+    assert loaded(tmp_path, body + both)["f"].retry == Retry(1, 9, 9)
+
+
+def test_a_deployed_function_s_name_is_none_of_the_service_s_and_fits_lambda(tmp_path: Path) -> None:
+    assert {"api", "stream", "wake", "sweep", "attend", "record"} == SERVICE_NAMES
+    for name in SERVICE_NAMES:
+        with pytest.raises(ConfigurationError, match=f"stack-{name} is the service's own"):
+            loaded(tmp_path, f'[functions.{name}]\nhandler = "a.b"')
+        assert loaded(tmp_path, f'[functions.{name}]\ntarget = "x"')
+    file = tmp_path / "functions.toml"
+    file.write_text(f'[functions.{"n" * 40}]\nhandler = "a.b"')
+    (function,) = load(file, "s" * 23).values()
+    assert len(function.target) == 64
+    with pytest.raises(ConfigurationError, match="or over 64 characters"):
+        load(file, "s" * 24)
+
+
+def test_who_may_run_a_function_is_everybody_or_who_is_named() -> None:
+    anybody, named = Function("f", target="t"), Function("f", target="t", tenants=("acme",))
+    assert [one.may_be_run_by(tenant) for one in (anybody, named) for tenant in ("acme", "demo")] == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_target_s_qualifier_is_the_key_s_or_its_own() -> None:
+    assert target_of(Function("f", target="t", qualifier="live")).qualifier == "live"
+    assert target_of(Function("f", target="t:7")).qualifier == "7"
+
+
+def test_a_text_is_all_of_its_pattern_or_nothing() -> None:
+    assert tables.text("a|b", "words") == Meta(pattern=r"\A(?:a|b)?\Z", description="words")
+    assert tables.text("a|b", "words", empty=False) == Meta(pattern=r"\A(?:a|b)\Z", description="words")
