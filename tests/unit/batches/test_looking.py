@@ -132,6 +132,15 @@ def test_a_look_that_another_one_was_quicker_than_comes_again(total: int, letter
     assert look.look(world.svc, early, threads=1) is False
 
 
+def test_who_lost_to_a_look_that_is_over_comes_again_at_once() -> None:
+    world = Noted(5)
+    world.chunk(0, at=NOW)
+    early = world.now
+    world.change(look_from=NOW - 5, not_before=None)
+    assert look.look(world.svc, early, threads=1) is False
+    assert (world.noting.letters, world.now.not_before) == (["BL!", "BL"], NOW)
+
+
 def test_workers_are_sent_again_when_those_before_have_had_their_time_and_left_something() -> None:
     for later_ms, done, sent in ((20_999, 0, None), (21_000, 0, 2), (21_000, 1, 1), (21_000, 2, 0)):
         world = Noted(150)

@@ -148,6 +148,15 @@ def test_runs_are_read_as_many_as_are_shown_and_at_most_a_hundred_at_once() -> N
     assert runs(world, 249, 1) == ([249], None)
 
 
+def test_a_page_of_runs_ends_when_it_is_full_by_size(monkeypatch: Any) -> None:
+    world = Noted(3)
+    for index in range(3):
+        world.run(index, "queued")
+    for most, shown, following in ((1, [0], 1), (2, [0, 1], 2), (3, [0, 1, 2], None)):
+        monkeypatch.setattr(pages, "MAX_PAGE_BYTES", most)
+        assert runs(world, 0, 100) == (shown, following)
+
+
 def test_a_page_of_runs_is_cut_off_where_a_thousand_were_looked_at() -> None:
     assert runs(Noted(1_001), 0, 100) == ([], 1_000)
     for total, begin in ((1_000, 0), (1_050, 50)):

@@ -1,0 +1,44 @@
+"""A request that is a batch already, and what is kept of a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from chalicelib.batches.manifest import Item
+from chalicelib.batches.start import accept
+from chalicelib.runs.dispatch import KeyReused
+from tests.unit.batches.noted import Noted
+
+
+def test_a_repeat_puts_nothing_and_one_whose_items_have_other_keys_is_another_request() -> None:
+    world = Noted(2)
+    kept = dict(world.objects.objects)
+    request = world.request(2)
+    again = accept(world.svc, request)
+    assert (again.replayed, again.batch, world.noting.letters) == (True, world.now, [])
+    with pytest.raises(KeyReused):
+        accept(world.svc, structs.replace(request, items=[Item(item.text, "mine") for item in request.items]))
+    assert world.objects.objects == kept and world.calls.made == []
+
+
+def test_of_two_requests_at_once_the_second_one_has_the_batch_of_the_first() -> None:
+    world = Noted(2)
+    batch, hidden = world.now, [True]
+    real = world.noting.get
+
+    def get(*given: Any, **more: Any) -> Any:
+        return None if hidden and hidden.pop() else real(*given, **more)
+
+    world.noting.get = get  # type: ignore[method-assign]
+    again = accept(world.svc, world.request(2))
+    assert (again.replayed, again.batch.run_id, again.batch.seed) == (True, batch.run_id, batch.seed)
+    assert (world.noting.letters, world.calls.made) == (["BA!"], [])
+
+
+def test_labels_and_options_are_kept_in_one_order() -> None:
+    world = Noted(1, labels={"b": "2", "a": "1"}, options={"queue_ms": 7, "max_attempts": 2})
+    assert (world.now.labels, world.now.options) == ('{"a":"1","b":"2"}', '{"max_attempts":2,"queue_ms":7}')
+    assert list(world.objects.objects) == [f"echo/in/{world.id}/{world.now.seed}.items"]

@@ -1,0 +1,26 @@
+"""What a bulk job does to one run, and how a request of a job is answered."""
+
+from __future__ import annotations
+
+from chalicelib.bulk import acts, start
+from chalicelib.runs.filters import Filters
+from tests.unit.bulk.world import World
+
+
+def test_a_run_that_another_job_was_quicker_with_is_not_this_one_s_doing() -> None:
+    world = World()
+    (run_id,) = world.start()
+    first, second = world.bulk("cancel", function="echo"), world.bulk("cancel", function="echo")
+    read = world.head(run_id)
+    assert acts.act(world.svc, "cancel", first, read) is True
+    assert acts.act(world.svc, "cancel", first, read) is True, "it was before"
+    assert acts.act(world.svc, "cancel", second, read) is False
+    assert (world.head(run_id).status, world.head(run_id).bulk) == ("cancelled", first.run_id)
+
+
+def test_a_request_is_no_dry_run_unless_it_says_so_and_a_new_job_is_no_repeat() -> None:
+    world = World()
+    request = start.BulkRequest("demo", "cancel", {}, Filters(None, None, (), (), 0, 1), key="k")
+    accepted = [start.accept(world.svc, request) for _ in range(2)]
+    assert [one.replayed for one in accepted] == [False, True] and accepted[0].job == accepted[1].job
+    assert accepted[0].job.asked["dry_run"] is False and world.fires.attends == []
