@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_process_s_client_of_cloudwatch_gives_up_before_the_gateway_does(monke
     assert client.meta.service_model.service_name == "logs"
     assert (config.connect_timeout, config.read_timeout) == (2, 10)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+
+
+def test_a_process_stands_on_its_service_s_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    svc = SimpleNamespace(settings=SimpleNamespace(tokens_table="t-tokens"), now_ms=lambda: 7)
+    monkeypatch.setattr(backend, "service", lambda: svc)
+    monkeypatch.setattr(backend, "connection", lambda: SimpleNamespace(add_meta_table=lambda _table: None))
+    made = backend._of_process()
+    assert made.service is svc and made.tokens.table._name == "t-tokens"  # type: ignore[attr-defined, comparison-overlap]
 
 
 def test_a_part_that_does_not_answer_is_named(world: World) -> None:
