@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from chalicelib.batches.manifest import Item
-from chalicelib.batches.start import accept
+from chalicelib.batches.start import accept, retry
+from chalicelib.functions import Function
 from chalicelib.runs.dispatch import KeyReused
 from tests.unit.batches.noted import Noted
 
@@ -42,3 +43,11 @@ def test_labels_and_options_are_kept_in_one_order() -> None:
     world = Noted(1, labels={"b": "2", "a": "1"}, options={"queue_ms": 7, "max_attempts": 2})
     assert (world.now.labels, world.now.options) == ('{"a":"1","b":"2"}', '{"max_attempts":2,"queue_ms":7}')
     assert list(world.objects.objects) == [f"echo/in/{world.id}/{world.now.seed}.items"]
+
+
+def test_a_batch_is_kept_as_long_as_its_function_s_runs_and_is_run_again_after_a_failure_alone() -> None:
+    world = Noted(1, Function(name="echo", target="s-echo", retention_days=2))
+    assert world.now.retention_s == 172_800
+    for status in ("running", "succeeded"):
+        assert retry(world.svc, world.change(status=status)) is None
+    assert world.noting.letters == []

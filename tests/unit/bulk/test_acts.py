@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.bulk import acts, start
+from chalicelib.bulk import acts, found, start
 from chalicelib.runs.filters import Filters
 from tests.unit.bulk.world import World
 
@@ -24,3 +24,19 @@ def test_a_request_is_no_dry_run_unless_it_says_so_and_a_new_job_is_no_repeat() 
     accepted = [start.accept(world.svc, request) for _ in range(2)]
     assert [one.replayed for one in accepted] == [False, True] and accepted[0].job == accepted[1].job
     assert accepted[0].job.asked["dry_run"] is False and world.fires.attends == []
+
+
+def test_a_worker_whose_time_is_over_hands_the_job_on_at_once() -> None:
+    world = World()
+    world.ended(1)
+    job = world.work(world.bulk("retry", statuses=("failed",)), budget_ms=0)
+    assert (job.status, job.step, job.attempt, job.not_before, job.due_at) == (
+        "running", 1, 0, world.clock(), world.clock(),
+    )  # fmt: skip
+
+
+def test_a_page_looks_further_until_half_of_it_matches() -> None:
+    world = World()
+    world.start(4, "report"), world.start(4, "report"), world.start(3), world.start(1, "report")
+    page = found.page(world.svc, "demo", Filters("report", None, (), (), 0, world.clock()), None, 4)
+    assert len(page.heads) == 5 and page.position is not None
