@@ -30,12 +30,8 @@ class Racks(Struct, frozen=True):
         over = {place for place, value in freed.items() if self.taken.get(place) == value}
         room = max(self.limit - len(self.taken) + len(over), 0)
         handed: list[tuple[Slot, str | None]] = [(p, self.taken[p]) for p in sorted(over) if p.number < self.limit]
-        for number in range(self.limit):
-            if len(handed) >= room:
-                break
-            place = gates.slot(self.gate, number)
-            if place not in self.taken:
-                handed.append((place, None))
+        free = (gates.slot(self.gate, number) for number in range(self.limit if room else 0))
+        handed += [(place, None) for place in free if place not in self.taken]
         return handed[:room]
 
 
