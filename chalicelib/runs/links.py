@@ -51,7 +51,7 @@ def unseal(keys: Iterable[bytes], text: str, now_ms: int) -> Link | None:
     if form is None:
         return None
     try:
-        data = base64.b64decode(form[1] + "=" * (-len(form[1]) % 4), altchars=b"-_", validate=True)
+        data = base64.urlsafe_b64decode(form[1] + "=" * (-len(form[1]) % 4))
     except (binascii.Error, ValueError):
         return None
     mac, body = data[:_MAC_BYTES], data[_MAC_BYTES:]

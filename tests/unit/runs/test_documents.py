@@ -94,6 +94,16 @@ def test_a_link_leads_to_what_is_there(lacks: dict[str, Any], link: str) -> None
     assert link not in run_document(Stage().svc, replace(EVERYTHING, **lacks))["links"]
 
 
+def test_a_documents_text_is_compact_and_has_no_state_that_no_text_can_show() -> None:
+    svc = Stage().svc
+    head = replace(EVERYTHING, message="hälf", batch_index=0)
+    text = run_json(svc, head, "/b/")
+    assert '"progress":{"fraction":0.5,"message":"hälf"}' in text and '"batch":{"id":"batch_a","index":0}' in text
+    shown = run_document(svc, replace(head, state=b'\x00["\\ud83d\\ude00"]'))["checkpoint"]
+    assert shown["state"] == ["\U0001f600"]
+    assert "state" not in run_document(svc, replace(head, state=b'\x00["\\ud83d"]'))["checkpoint"]
+
+
 def test_an_error_is_shown_to_a_link_without_its_frames() -> None:
     shown = json.loads(run_json(Stage().svc, EVERYTHING, for_link=True))
     assert shown["error"] == {"type": "ValueError", "message": "no", "trace": None}

@@ -82,3 +82,19 @@ def test_without_the_table_nothing_is_held_and_nothing_is_raised() -> None:
 def test_how_many_places_there_are() -> None:
     assert (holds_in_flight({}), holds_in_flight({"ONCE_HOLDS_IN_FLIGHT": "7"})) == (200, 7)
     assert holds_in_flight({"ONCE_HOLDS_IN_FLIGHT": "0"}) == 0
+
+
+def test_what_is_written_of_a_place() -> None:
+    class Noting(MemoryTable):
+        def write(self, move: Any) -> Any:
+            moves.append((move.letter, move.part, [arm.name for arm in move.guard], dict(move.set)))
+            return super().write(move)
+
+    moves: list[Any] = []
+    store, holds = Store(Noting()), Holds(1)
+    place = holds.take(store, "demo", NOW, UNTIL, lambda: 0.0)
+    assert place is not None and place.run_id == "hold_0"
+    holds.leave(store, place)
+    at = UNTIL + 5_000
+    item = {"run_id": "hold_0", "part": "slot", "token": place.token, "at": at, "expires_at": at // 1000 + 60}
+    assert moves == [("hold", "slot", ["nobody holds it"], item), ("hold", "slot", ["mine"], {"at": 0})]
