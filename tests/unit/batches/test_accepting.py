@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from chalicelib.batches.manifest import Item
-from chalicelib.batches.start import accept, retry
+from chalicelib.batches.start import _fingerprint, accept, retry
 from chalicelib.functions import Function
 from chalicelib.runs.dispatch import KeyReused
 from tests.unit.batches.noted import Noted
@@ -20,8 +20,17 @@ def test_a_repeat_puts_nothing_and_one_whose_items_have_other_keys_is_another_re
     request = world.request(2)
     again = accept(world.svc, request)
     assert (again.replayed, again.batch, world.noting.letters) == (True, world.now, [])
+    others: list[dict[str, Any]] = [
+        {"items": [Item(item.text, "mine") for item in request.items]},
+        {"items": [Item(item.text, item.key, {"a": "b"}) for item in request.items]},
+        {"inputs": [*request.inputs[:-1], "another"]}, {"function": Function("echo2", target="s-echo")},
+        {"callback_url": "https://example.com/"}, {"labels": {"a": "b"}}, {"options": {"queue_ms": 7}},
+        {"max_running": 1},
+    ]  # fmt: skip
+    asked = {_fingerprint(structs.replace(request, **other)) for other in others}
+    assert len(asked | {_fingerprint(request)}) == 1 + len(others)
     with pytest.raises(KeyReused):
-        accept(world.svc, structs.replace(request, items=[Item(item.text, "mine") for item in request.items]))
+        accept(world.svc, structs.replace(request, **others[0]))
     assert world.objects.objects == kept and world.calls.made == []
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from invoke_once import tracked
 from invoke_once.errors import ContinueLater
-from invoke_once.handler import fired, outcomes, runtime
+from invoke_once.handler import body, fired, outcomes, runtime
 from invoke_once.handler.checkpoints import Checkpoints
 from invoke_once.handler.envelope import Envelope, fired_event, merged_event
 from invoke_once.handler.runtime import Policy
-from invoke_once.testing import Context
+from invoke_once.testing import Bench, Context
 from tests.unit.handler.test_attempt import LEFT_MS, Work
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -36,6 +37,38 @@ def test_the_events_that_the_service_fires(work: Work) -> None:
     for text in (b"[1]", b"1", b'"x"'):
         with pytest.raises(ValueError, match="the input of an unwrapped function is an object"):
             merged_event(work.head, text)
+
+
+def test_a_watchdog_has_the_time_that_lambda_leaves_its_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, int]] = []
+
+    class Noting(body.Watchdog):
+        def __init__(self, attempt: Any, left_ms: int, heartbeat_ms: int) -> None:
+            made.append((left_ms, heartbeat_ms))
+            super().__init__(attempt, left_ms, heartbeat_ms)
+
+    monkeypatch.setattr(body, "Watchdog", Noting)
+    Bench(heartbeat_seconds=30).run(tracked(lambda event, context: event), 1, timeout_ms=70_000)
+    assert made == [(70_000, 30_000)]
+
+
+def test_a_bench_goes_on_when_the_next_attempt_is_due_and_only_where_there_is_one() -> None:
+    bench, at = Bench(max_attempts=2, backoff_seconds=5, jitter=False), list[int]()
+
+    @tracked
+    def handler(event: Any, context: Any) -> int:
+        at.append(bench.clock())
+        if len(at) == 1:
+            raise LookupError("not yet")
+        return 1
+
+    done = bench.go_on(handler, bench.run(handler))
+    assert (done.status, at[1] - at[0]) == ("succeeded", 5_000)
+    with pytest.raises(ValueError, match="the run is succeeded: it waits for no leg and no attempt"):
+        bench.go_on(handler, done)
+    bench.table.items.clear()
+    with pytest.raises(ValueError, match="the run is gone: it waits"):
+        bench.go_on(handler, done)
 
 
 def test_a_sleep_is_any_number_of_seconds_to_seven_days(work: Work) -> None:

@@ -51,7 +51,9 @@ def test_an_input_of_the_limit_is_kept_and_one_byte_more_is_not() -> None:
         place(noise(MAX_INPUT_BYTES + 1))
 
 
-@pytest.mark.parametrize(("value", "size"), [("é", 2), (b"ab", 2), (True, 1), (None, 1), (7, 2), (1234, 3), (-5, 2)])
+@pytest.mark.parametrize(
+    ("value", "size"), [("é", 2), (b"ab", 2), (True, 1), (None, 1), (7, 2), (1234, 3), (-5, 2), (0.125, 3)]
+)
 def test_an_item_is_as_large_as_its_names_and_values(value: object, size: int) -> None:
     assert payloads.item_size({"née": value}) == 4 + size
 

@@ -34,6 +34,15 @@ def test_a_state_lasts_until_the_next_leg_has_ended(later_ms: int, renewed: bool
     assert after == (dict.fromkeys(before, until_s) if renewed else before)
 
 
+@pytest.mark.parametrize(("began", "next_", "asks"), [(0, 1, True), (1, 1, False), (3, 3, False), (3, 4, True)])
+def test_a_leg_asks_once_in_half_a_day_how_long_its_state_is_kept(began: int, next_: int, asks: bool) -> None:
+    head = Bench().start(1)
+    begins = head.created_at + next_ * RENEW_EVERY_MS + 5
+    head = replace(head, attempt_started_at=head.created_at + began * RENEW_EVERY_MS + 3)
+    until_s = (begins + head.queue_ms) // 1000 + 86_400 + head.retention_s
+    assert states.outlives(head, begins) == (until_s if asks else None)
+
+
 def test_a_state_lasts_with_a_run_that_is_kept_longer() -> None:
     bench = Bench()
     head = replace(bench.start(1), lease_id="l")
