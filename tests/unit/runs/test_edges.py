@@ -255,6 +255,8 @@ def test_an_input_that_is_nested_too_deeply_or_of_another_type_is_told_by_its_pl
     for _ in range(5_000):
         deep = {"in": deep}
     assert inputs.wrong(function, deep) == ("", "input is nested too deeply")
+    named = Function("named", target="s-named", input_schema={"enum": ["data"]})
+    assert inputs.wrong(named, "x") == ("", "input must be one of ['data']")
     given: dict[str, Any] = {}
     filled = Function("filled", target="s-f", input_schema={"type": "object", "properties": {"a": {"default": 1}}})
     assert inputs.wrong(filled, given) is None and given == {}

@@ -62,3 +62,10 @@ def test_a_page_of_the_memory_table_begins_after_the_key_of_the_last_one() -> No
     first, last = Key("run_a", "due#0", 5, "head"), Key("run_a", "due#0", 5, "part")
     assert (page(None, False), page(first, False), page(last, False)) == (["head"], ["part"], [])
     assert (page(None, True), page(last, True), page(first, True)) == (["part"], ["head"], [])
+
+
+def test_the_last_pieces_of_a_trace_are_kept_frames_and_words_each_in_their_room() -> None:
+    frame, words = '  File "a.py", line 1, in f\n', "ValueError: no\n"
+    kept = texts._cut([words, *[frame] * 1_000, *[words] * 1_000])
+    room = texts.TRACE_CHARS - texts.WORDS_CHARS
+    assert kept == frame * (room // len(frame)) + words * (texts.WORDS_CHARS // len(words))
