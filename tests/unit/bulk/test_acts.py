@@ -14,7 +14,9 @@ def test_a_run_that_another_job_was_quicker_with_is_not_this_one_s_doing() -> No
     read = world.head(run_id)
     assert acts.act(world.svc, "cancel", first, read) is True
     assert acts.act(world.svc, "cancel", first, read) is True, "it was before"
+    assert acts.act(world.svc, "cancel", first, world.head(run_id)) is True
     assert acts.act(world.svc, "cancel", second, read) is False
+    assert acts.act(world.svc, "cancel", second, world.head(run_id)) is False, "it has ended"
     assert (world.head(run_id).status, world.head(run_id).bulk) == ("cancelled", first.run_id)
 
 

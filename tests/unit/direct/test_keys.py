@@ -157,3 +157,10 @@ def test_an_event_of_eventbridge_has_all_three(lacks: str) -> None:
 def test_an_event_of_s3_is_told_by_all_that_it_says(more: dict[str, Any], found: dict[str, Any], key: str) -> None:
     record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"} | found}} | more
     assert direct_keys.own_id({"Records": [record]}) == key
+
+
+def test_a_key_that_is_too_long_keeps_its_first_200_characters_and_is_told_apart_by_its_hash() -> None:
+    assert direct_keys._fit("a" * 255) == "a" * 255
+    long, other = direct_keys._fit("a" * 256), direct_keys._fit("a" * 257)
+    assert long.startswith("a" * 200 + "#") and len(long) == 201 + 43
+    assert long != other and long[:201] == other[:201]
