@@ -155,14 +155,14 @@ _IN_SECONDS = {
     "queue_timeout_seconds": ("queue_ms", 1000),
     "retention_days": ("retention_s", 86_400),
 }
-_OF_A_RUN = frozenset(moves.NewRun.__dataclass_fields__) - {"tenant", "function", "key", "payload", "fingerprint"}
+_OF_A_RUN = frozenset(moves.NewRun.__dataclass_fields__) - {"key", "payload", "fingerprint"}
 
 
 def _policy(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a bench by the names that the library has for them. Raises `TypeError` for one that is none."""
     from invoke_once.handler.runtime import Policy
 
-    known = {*_IN_SECONDS, *_OF_A_RUN, *Policy._fields} - {"tenant", "function"}
+    known = {*_IN_SECONDS, *_OF_A_RUN, *Policy._fields}
     found: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
