@@ -92,7 +92,7 @@ def test_a_question_goes_with_the_page_that_asked_it(
     expect(tab.page.get_by_role("dialog")).to_contain_text("Cancel 1 run?")
     tab.show("#/functions")
     expect(tab.page.get_by_role("dialog")).to_have_count(0)
-    counting = {"id": "bulk_1", "status": "running", "matched": 0, "refused": 0, "created_at": rfc3339(now_ms())}
+    counting = {"id": "bulk_1", "status": "running", "matched": 2, "refused": 0, "created_at": rfc3339(now_ms())}
 
     def count(route: Route) -> None:
         route.fulfill(status=200, body=json.dumps(counting))
