@@ -189,8 +189,8 @@ def _request(call: Call, key: str | None) -> start.BatchRequest:
         "backoff_ms": ms_or_none(retry.backoff_seconds),
         "max_backoff_ms": ms_or_none(retry.max_backoff_seconds),
     }
-    items = [Item(texts[index], None if item.key is UNSET else item.key, item.labels or None)
-             for index, item in enumerate(asked.items)]  # fmt: skip
+    items = [Item(text, None if item.key is UNSET else item.key, item.labels or None)
+             for item, text in zip(asked.items, texts, strict=True)]  # fmt: skip
     return start.BatchRequest(
         function=function, tenant=call.tenant, items=items, inputs=given, key=key,
         callback_url=None if asked.callback is UNSET else callback_url(call, asked.callback.url),

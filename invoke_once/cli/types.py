@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
@@ -29,12 +28,9 @@ def duration(text: str) -> float:
 
 def web_address(text: str) -> str:
     """An http or https URL that names a host."""
-    try:
-        parts = urlsplit(text)
-        named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        named = False
-    if not named:
+    from invoke_once.client.core.requests import is_web_address
+
+    if not is_web_address(text):
         raise click.BadParameter(f"{text!r} is no URL: http://127.0.0.1:3000/hooks is one")
     return text
 

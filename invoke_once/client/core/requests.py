@@ -122,19 +122,26 @@ def _text(value: object) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_base(url: str) -> bool:
-    """True for what every path can be put behind: http or https, a host, no query, no space or control in it."""
+def is_web_address(url: str) -> bool:
+    """True for http or https and a host, with no space or control in it."""
     try:
         parts = urlsplit(url)
         return (
             parts.scheme in ("http", "https")
             and bool(parts.hostname)
             and parts.port != 0
-            and not (parts.query or parts.fragment)
             and all(char.isprintable() and not char.isspace() for char in url)
         )
     except ValueError:  # a port that is no number, half a bracket
         return False
+
+
+def _is_base(url: str) -> bool:
+    """True for what every path can be put behind: a web address without a query."""
+    if not is_web_address(url):
+        return False
+    parts = urlsplit(url)
+    return not (parts.query or parts.fragment)
 
 
 def moment(value: datetime | str | None) -> str | None:

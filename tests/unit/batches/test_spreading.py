@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from invoke_once.errors import PayloadCorrupt, StoreUnavailable
 from invoke_once.life.moves import batch_moves
 from tests.unit.batches.noted import Noted
 from tests.unit.batches.world import SETTINGS
+from tests.unit.printed import lines
 
 NOW = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -20,10 +20,6 @@ DAY_MS = 86_400_000
 
 def worked(world: Noted, **more: Any) -> int:
     return spread.work(world.svc, world.id, **({"threads": 1} | more))
-
-
-def lines(capsys: Any) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.mark.parametrize(("chunks", "sent"), [(0, 0), (3, 3), (4, 4), (9, 4)])

@@ -17,6 +17,7 @@ from chalicelib.callbacks.redelivery import SPAN_MS
 from chalicelib.callbacks.urls import UrlRefused
 from chalicelib.callbacks.webhook import Outcome, _calling, send
 from invoke_once.life.moves.callback_moves import end_delivery, webhook_id
+from tests.unit import printed
 from tests.unit.callbacks.test_deliver import DOWN, OK, QUEUE, SECRETS, Stage, break_receiver
 
 HOUR_MS = 3_600_000
@@ -28,8 +29,7 @@ def stage() -> Stage:
 
 
 def lines(capsys: Any, event: str) -> list[dict[str, Any]]:
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("_aws", "stack")} for line in told if line["event"] == event]
+    return [{k: v for k, v in line.items() if k not in ("_aws", "stack")} for line in printed.lines(capsys, event)]
 
 
 def test_without_a_wire_of_its_own_a_url_is_called_and_a_queue_is_sent_to(monkeypatch: pytest.MonkeyPatch) -> None:

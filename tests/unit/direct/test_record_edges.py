@@ -15,15 +15,12 @@ from tests.unit.direct import aws_records as aws
 from tests.unit.direct import events
 from tests.unit.direct.test_record import FUNCTION, NODE, Recorded, crashing, died
 from tests.unit.direct.world import TENANT, World
+from tests.unit.printed import lines
 
 
 @pytest.fixture
 def here(world: World) -> Recorded:
     return Recorded(world)
-
-
-def lines(capsys: pytest.CaptureFixture[str], event: str) -> list[dict[str, Any]]:
-    return [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line["event"] == event]
 
 
 def test_a_record_that_changes_nothing_is_told_of(here: Recorded, capsys: pytest.CaptureFixture[str]) -> None:

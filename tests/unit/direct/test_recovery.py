@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +12,7 @@ from invoke_once.life import moves
 from invoke_once.life.head import Head
 from invoke_once.store.store import Applied, Refused
 from tests.unit.direct.world import World
-
-
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+from tests.unit.printed import lines
 
 
 def asked_to_cancel(world: World, head: Head) -> Head:
@@ -32,7 +28,7 @@ def lose(world: World, head: Head, **more: Any) -> Any:
 def test_without_a_retry_it_ends_failed_and_is_counted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     result = lose(world, world.elsewhere("e-1"))
     assert isinstance(result, Applied) and result.head.status == "failed"
-    (told,) = [line for line in lines(capsys) if line["event"] == "attempt_lost"]
+    (told,) = lines(capsys, "attempt_lost")
     assert (told["run_id"], told["attempt"], told["run_status"], told["Lost"]) == (result.head.run_id, 1, "failed", 1)
 
 
@@ -57,7 +53,7 @@ def test_a_beat_since_then_wins(world: World, capsys: pytest.CaptureFixture[str]
     assert isinstance(world.store.apply(beat), Applied)
     result = lose(world, head)
     assert isinstance(result, Refused) and result.arms == ("lease over",)
-    assert not [line for line in lines(capsys) if line["event"] == "attempt_lost"]
+    assert not lines(capsys, "attempt_lost")
     assert isinstance(lose(world, head, seen_dead=True), Applied), "a death that Lambda told needs no clock"
 
 
@@ -97,7 +93,7 @@ def test_one_that_never_began_is_given_back_and_told(world: World, capsys: pytes
     head = world.elsewhere("e-1")
     result = recovery.give_back(world.store, head, world.clock())
     assert isinstance(result, Applied) and result.head.status == "queued"
-    (told,) = [line for line in lines(capsys) if line["event"] == "attempt_given_back"]
+    (told,) = lines(capsys, "attempt_given_back")
     assert told == {"event": "attempt_given_back", "run_id": head.run_id, "attempt": 1, "function": head.function}
 
 
